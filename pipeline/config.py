@@ -1,0 +1,319 @@
+"""Settings: every default, range and help text is written here, once.
+
+The command line, ``prep init``, ``configs/default.yaml`` and the README's tables all read them
+from the fields below. A flag beats the file, the file beats the default.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import re
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
+
+import yaml
+
+from pipeline.errors import UsageError, printable
+
+
+def option(
+    default: Any,
+    help_text: str,
+    *,
+    metavar: str | None = None,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Return a dataclass field that carries its help text and range for flag and file alike."""
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "help": help_text,
+            "metavar": metavar,
+            "min": minimum,
+            "max": maximum,
+            "choices": choices,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class ExtractSettings:
+    """What the images of a video are. A change of any of these makes another dataset."""
+
+    quality: int = option(
+        4, "JPEG quality as ffmpeg's -q:v, 1 (best) to 31.", minimum=1, maximum=31
+    )
+    digits: int = option(
+        6, "Digits of the frame number in file names; 6 hold 999,999.", minimum=1, maximum=9
+    )
+    format: str = option("jpg", "Image format.", choices=("jpg", "png"))
+    start: str | None = option(
+        None,
+        "Leave out frames before this frame (120) or time (4.5s, 1:02:03.5).",
+        metavar="POSITION",
+    )
+    end: str | None = option(
+        None, "Leave out this frame or time and what comes after it.", metavar="POSITION"
+    )
+    every: int | None = option(None, "Keep every Nth frame.", metavar="N", minimum=1)
+    fps: str | None = option(
+        None,
+        "Keep F frames a second: the nearest existing one each, never one twice.",
+        metavar="F",
+    )
+    keyframes: bool = option(False, "Keep only frames that the decoder marks as keyframes.")
+    max_size: int | None = option(
+        None,
+        "Scale down so that the longer side has at most this many pixels.",
+        metavar="PIXELS",
+        minimum=16,
+    )
+
+    def __post_init__(self) -> None:
+        sampling = [name for name in ("every", "fps", "keyframes") if getattr(self, name)]
+        if len(sampling) > 1:
+            names = " and ".join(f"'{name}'" for name in sampling)
+            raise UsageError(f"{names} exclude each other: choose one way of sampling.")
+        if self.fps is not None:
+            object.__setattr__(self, "fps", str(_parse_rate(self.fps)))
+        for name in ("start", "end"):
+            if getattr(self, name) is not None:
+                parse_position(getattr(self, name), name)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How the work is done. None of these changes an image."""
+
+    ffmpeg: str | None = option(
+        None, "ffmpeg to use, 4.4 or newer, instead of the bundled one.", metavar="PATH"
+    )
+    hwaccel: str | None = option(
+        None,
+        "Decode with this hardware acceleration of ffmpeg (cuda, vaapi, ...).",
+        metavar="NAME",
+    )
+    workers: int | None = option(
+        None,
+        "Videos at once (default: one a core, as far as memory allows).",
+        metavar="N",
+        minimum=1,
+    )
+    on_damage: str = option(
+        "keep", "Damaged video: keep what decodes and say so, or fail.", choices=("keep", "fail")
+    )
+    stall_seconds: int = option(
+        60,
+        "Stop ffmpeg when no frame came for this many seconds.",
+        metavar="SECONDS",
+        minimum=1,
+    )
+
+
+@dataclass(frozen=True)
+class CvatSettings:
+    """Where CVAT is. Credentials are never read from a file."""
+
+    host: str | None = option(None, "Address of the CVAT server.", metavar="URL")
+
+
+SECTIONS: dict[str, type] = {
+    "extract": ExtractSettings,
+    "run": RunSettings,
+    "cvat": CvatSettings,
+}
+
+S = TypeVar("S")
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML 1.1 without its traps: ``1:02`` is not 62, and ``off`` is not false."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+        first: [
+            (tag, regexp)
+            for tag, regexp in resolvers
+            if not tag.endswith((":int", ":float", ":bool"))
+        ]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")
+)
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]*\.[0-9]+$"), list("-+.0123456789")
+)
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), list("tf")
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of all sections as a file gives them, before flags."""
+
+    values: Mapping[str, Mapping[str, Any]]
+
+    def section(self, cls: type[S], flags: Mapping[str, Any] | None = None) -> S:
+        """Return the settings of one section; flags that are not ``None`` win.
+
+        Raises:
+            UsageError: a value is of the wrong type or out of range.
+        """
+        name = next(name for name, section in SECTIONS.items() if section is cls)
+        given = {k: v for k, v in (flags or {}).items() if v is not None}
+        return build_settings(cls, {**self.values.get(name, {}), **given}, name)
+
+
+def load_config(path: Path | None) -> Config:
+    """Read a YAML file of settings; without one, all defaults.
+
+    Raises:
+        UsageError: the file cannot be read, is not YAML, or holds an unknown key.
+    """
+    if path is None:
+        return Config({})
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)  # noqa: S506
+    except OSError as error:
+        raise UsageError(
+            f"{printable(path)}: cannot read the settings: {error.strerror}."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{printable(path)}: not a YAML file: {printable(error)}") from error
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise UsageError(f"{printable(path)}: expected sections ({', '.join(SECTIONS)}).")
+    for name, values in data.items():
+        _refuse_unknown(name, SECTIONS, f"{printable(path)}: section")
+        if values is not None and not isinstance(values, dict):
+            raise UsageError(f"{printable(path)}: section '{name}' must hold keys and values.")
+        for key in values or {}:
+            known = [field.name for field in dataclasses.fields(SECTIONS[name])]
+            _refuse_unknown(key, known, f"{printable(path)}: key '{name}:'")
+    return Config({name: values or {} for name, values in data.items()})
+
+
+def build_settings(cls: type[S], values: Mapping[str, Any], section: str) -> S:
+    """Return checked settings from plain values.
+
+    Raises:
+        UsageError: a value is of the wrong type or out of range.
+    """
+    hints = get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    checked = {
+        name: _check(f"{section}: {name}", value, hints[name], fields[name].metadata)
+        for name, value in values.items()
+    }
+    return cls(**checked)
+
+
+def settings_digest(settings: ExtractSettings) -> str:
+    """Return a digest of the settings: the second half of the resume key."""
+    canonical = json.dumps(dataclasses.asdict(settings), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def parse_position(text: str, name: str = "position") -> int | Fraction:
+    """Return a frame index (int) or a time in seconds (Fraction).
+
+    A bare whole number is a frame; ``4.5s``, ``1:02`` and ``1:02:03.5`` are times.
+
+    Raises:
+        UsageError: the text is neither.
+    """
+    clean = text.strip()
+    if clean.isascii() and clean.isdigit():
+        return int(clean)
+    parts = clean.removesuffix("s").split(":")
+    is_time = clean.endswith("s") or len(parts) > 1
+    if is_time and len(parts) <= 3 and all(_is_decimal(part) for part in parts):
+        seconds = Fraction(0)
+        for part in parts:
+            seconds = seconds * 60 + Fraction(part)
+        return seconds
+    hint = f" (seconds are written '{clean}s')" if _is_decimal(clean) else ""
+    raise UsageError(
+        f"{name}: '{printable(text)}' is neither a frame such as 120 nor a time such as 4.5s or "
+        f"1:02:03.5{hint}."
+    )
+
+
+def render_default_config() -> str:
+    """Return a YAML file that sets nothing and explains every setting."""
+    lines = [
+        "# Settings of prep. Every key is shown with its default; remove the '#' to change one.",
+        "# A flag on the command line beats this file.",
+    ]
+    for name, cls in SECTIONS.items():
+        summary = (cls.__doc__ or "").splitlines()[0]
+        lines += ["", f"# {summary}", f"{name}:"]
+        for field in dataclasses.fields(cls):
+            default = yaml.safe_dump(field.default).removesuffix("\n").removesuffix("\n...")
+            lines += [f"  # {field.metadata['help']}{_range_text(field.metadata)}"]
+            lines += [f"  # {field.name}: {default}"]
+    return "\n".join(lines) + "\n"
+
+
+def _range_text(metadata: Mapping[str, Any]) -> str:
+    if metadata["choices"]:
+        return f" One of: {', '.join(metadata['choices'])}."
+    return ""
+
+
+def _refuse_unknown(key: object, known: Any, where: str) -> None:
+    if key in known:
+        return
+    close = difflib.get_close_matches(str(key), list(known), n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(known)}."
+    raise UsageError(f"{where} '{printable(key)}' is unknown.{hint}")
+
+
+def _check(name: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any:
+    """Return the value in the field's type, or refuse it."""
+    accepted = get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
+    if value is None and type(None) in accepted:
+        return None
+    if str in accepted and isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)  # 'fps: 2' and 'start: 120' in YAML are numbers
+    wanted = next(kind for kind in accepted if kind is not type(None))
+    if type(value) is not wanted:
+        raise UsageError(f"{name}: expected {wanted.__name__}, got '{printable(value)}'.")
+    low, high = metadata["min"], metadata["max"]
+    if (low is not None and value < low) or (high is not None and value > high):
+        limits = f"{low} to {high}" if high is not None else f"{low} or more"
+        raise UsageError(f"{name}: {value} is out of range ({limits}).")
+    if metadata["choices"] and value not in metadata["choices"]:
+        raise UsageError(
+            f"{name}: '{printable(value)}' is none of {', '.join(metadata['choices'])}."
+        )
+    return value
+
+
+def _parse_rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    # The bound keeps exact integer arithmetic on timestamps far from 64 bits.
+    if rate <= 0 or rate > 10_000 or rate.denominator > 1_000_000:
+        raise UsageError(
+            f"fps: '{printable(text)}' is not a frame rate such as 2, 0.5 or 30000/1001."
+        )
+    return rate
+
+
+def _is_decimal(text: str) -> bool:
+    whole, _, part = text.partition(".")
+    return text.isascii() and (whole + part).isdigit()

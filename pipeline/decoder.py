@@ -1,0 +1,218 @@
+"""Run one extraction command of ffmpeg and watch over it.
+
+ffmpeg decodes the video, scores scene changes and writes the images; Python only reads what it
+says. A process of its own also survives what crashes a decoder.
+"""
+
+import ctypes
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import (
+    DecoderDiedError,
+    DecoderHungError,
+    DiskFullError,
+    FfmpegUnusableError,
+    InterruptedRunError,
+    TooManyFramesError,
+    printable,
+)
+from pipeline.records import VideoInfo
+from pipeline.transcript import Transcript
+
+_READ_BYTES = 65536
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What one run of ffmpeg delivered.
+
+    ``pts``: int64, shape (frames,), time-base units, ``MISSING_PTS`` for none.
+    ``scene_score``: float32, shape (frames,), 0 to 100.
+    ``kept``: int32, shape (images,), the indices of the frames that were written, ascending.
+    """
+
+    pts: npt.NDArray[np.int64]
+    scene_score: npt.NDArray[np.float32]
+    kept: npt.NDArray[np.int32]
+    transcript: Transcript
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What to look for while ffmpeg runs.
+
+    ``max_frames``: how many the file names can number. ``stall_seconds``: how long no frame may
+    come. ``on_frames``: told how many more came. ``stop``: asked often whether to give up.
+    """
+
+    max_frames: int
+    stall_seconds: float
+    on_frames: Callable[[int], None]
+    stop: Callable[[], bool]
+
+
+def decode(
+    command: list[str], folder: Path, source: Path, info: VideoInfo, watch: Watch
+) -> Decoded:
+    """Run a command of `pipeline.ffmpeg.extraction_command` in ``folder``.
+
+    Raises:
+        DecoderHungError, DecoderDiedError, DiskFullError, TooManyFramesError,
+        FfmpegUnusableError, InterruptedRunError.
+    """
+    transcript = Transcript(info)
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches prep alone, which then ends ffmpeg
+            preexec_fn=_die_with_parent,
+        )
+    except OSError as error:
+        raise FfmpegUnusableError(
+            f"{printable(command[0])}: cannot be run: {error.strerror}."
+        ) from error
+    with process:
+        try:
+            _follow(process, transcript, source, watch)
+        finally:
+            _kill_group(process)
+    _check_end(process.returncode, transcript, source)
+    return Decoded(
+        pts=np.frombuffer(transcript.pts, dtype=np.int64),
+        scene_score=np.frombuffer(transcript.scene_score, dtype=np.float32),
+        kept=np.frombuffer(transcript.kept, dtype=np.int32),
+        transcript=transcript,
+    )
+
+
+def disk_full() -> DiskFullError:
+    """Return the one error for a full disk."""
+    return DiskFullError(
+        "No space left where the dataset is. The videos done so far are complete; make room and "
+        "run the same command again to go on."
+    )
+
+
+def _follow(
+    process: subprocess.Popen[bytes], transcript: Transcript, source: Path, watch: Watch
+) -> None:
+    """Read what ffmpeg says until it ends; end it on a stall, a stop or too many frames."""
+    assert process.stderr is not None  # noqa: S101
+    rest = b""
+    reported, last_progress = 0, time.monotonic()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stderr, selectors.EVENT_READ)
+        ended = False
+        while not ended:
+            if selector.select(timeout=_POLL_SECONDS):
+                data = os.read(process.stderr.fileno(), _READ_BYTES)
+                ended = not data
+                *lines, rest = (rest + data).split(b"\n")
+                rest = rest[:_READ_BYTES]  # a line without end does not fill the memory
+                for line in lines:
+                    transcript.add(line.decode("utf-8", "replace"))
+            frames = len(transcript.pts)
+            if frames > reported:
+                watch.on_frames(frames - reported)
+                reported, last_progress = frames, time.monotonic()
+            _check_progress(transcript, source, watch, time.monotonic() - last_progress)
+    try:
+        process.wait(timeout=watch.stall_seconds)
+    except subprocess.TimeoutExpired:
+        raise _hung(source, frames, watch) from None
+
+
+def _check_progress(
+    transcript: Transcript, source: Path, watch: Watch, silent_seconds: float
+) -> None:
+    frames = len(transcript.pts)
+    if watch.stop():
+        raise InterruptedRunError("interrupted")
+    if transcript.disk_full:
+        raise disk_full()
+    if frames > watch.max_frames:
+        raise TooManyFramesError(
+            f"{printable(source)}: more than {watch.max_frames:,} frames, which the file names "
+            "have no digits for. Nothing was kept of it; run again with more --digits."
+        )
+    if silent_seconds > watch.stall_seconds:
+        raise _hung(source, frames, watch)
+
+
+def _hung(source: Path, frames: int, watch: Watch) -> DecoderHungError:
+    return DecoderHungError(
+        f"{printable(source)}: ffmpeg hung: no frame for {watch.stall_seconds:g} s after "
+        f"{frames} frames, so it was stopped. If the storage is that slow, raise stall_seconds in "
+        "the settings; else convert the file first."
+    )
+
+
+def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
+    name, frames = printable(source), len(transcript.pts)
+    if transcript.hwaccel_failed:
+        raise FfmpegUnusableError(
+            f"{name}: the hardware acceleration that was asked for does not work on this machine "
+            f"({transcript.last_line}). Leave out --hwaccel."
+        )
+    if returncode < 0:
+        try:
+            sign = signal.Signals(-returncode).name
+        except ValueError:
+            sign = f"signal {-returncode}"
+        hint = (
+            "Most likely memory ran out: lower --workers."
+            if -returncode == signal.SIGKILL
+            else "Try another ffmpeg with --ffmpeg, or convert the file first."
+        )
+        raise DecoderDiedError(f"{name}: ffmpeg was killed ({sign}) after {frames} frames. {hint}")
+    # Where no frame is selected, ffmpeg complains that it had nothing to write: no failure.
+    if returncode > 0 and (frames == 0 or transcript.kept) and not _cannot_decode(transcript):
+        raise DecoderDiedError(
+            f"{name}: ffmpeg gave up (exit code {returncode}) after {frames} frames: "
+            f"{transcript.last_line}. Run 'prep doctor'; try another ffmpeg with --ffmpeg."
+        )
+
+
+def _cannot_decode(transcript: Transcript) -> bool:
+    """Whether ffmpeg failed only for want of a single frame, which the footage is to blame for."""
+    return not transcript.pts and bool(transcript.complaints)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without what would change ffmpeg's log or make it write files."""
+    unwanted = {"FFREPORT", "AV_LOG_FORCE_COLOR", "AV_LOG_FORCE_256COLOR"}
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        process.kill()
+
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Make ffmpeg end when prep is killed outright; runs in the child. Linux only."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

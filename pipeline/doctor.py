@@ -1,0 +1,99 @@
+"""Doctor: is everything here that prep needs, and what to do where it is not."""
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import __version__, engine
+from pipeline.config import CvatSettings, RunSettings
+from pipeline.cvat import server_version
+from pipeline.errors import DatasetError, ExitCode, PrepError, printable
+from pipeline.ffmpeg import find_ffmpeg
+
+_LITTLE_DISK_BYTES = 5 * 10**9
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. ``exit_code`` is OK where it is as it should be."""
+
+    name: str
+    detail: str
+    exit_code: ExitCode
+
+
+def diagnose(run: RunSettings, cvat: CvatSettings, dataset: Path) -> tuple[Check, ...]:
+    """Return a check of each thing that prep needs; none of them raises."""
+    checks = [
+        Check("prep", f"{__version__}, Python {platform.python_version()}", ExitCode.OK),
+        Check(
+            "machine",
+            f"{engine.count_cores()} cores, {engine.memory_bytes() / 2**30:.1f} GiB memory",
+            ExitCode.OK,
+        ),
+        _check("ffmpeg", lambda: _ffmpeg(run)),
+        _check("demuxer", _demuxer),
+        _check("opencv", _opencv),
+        _check("disk", lambda: _disk(dataset)),
+    ]
+    host = cvat.host or os.environ.get("CVAT_HOST")
+    if host:
+        checks.append(_check("cvat", lambda: f"version {server_version(host)}"))
+    else:
+        checks.append(Check("cvat", "no server configured (CVAT_HOST, or cvat: host)", ExitCode.OK))
+    return tuple(checks)
+
+
+def _check(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, look(), ExitCode.OK)
+    except PrepError as error:
+        return Check(name, str(error), error.exit_code)
+    except (ImportError, OSError) as error:
+        return Check(
+            name, f"{error}. Install video-prep again in a fresh environment.", ExitCode.USAGE
+        )
+
+
+def _ffmpeg(run: RunSettings) -> str:
+    found = find_ffmpeg(run)
+    hwaccels = ", ".join(sorted(found.list_abilities("hwaccels"))) or "none"
+    return f"{found.version} at {printable(found.path)}; hardware acceleration built in: {hwaccels}"
+
+
+def _demuxer() -> str:
+    import av
+
+    libavformat = ".".join(map(str, av.library_versions["libavformat"]))
+    return f"PyAV {av.__version__}, libavformat {libavformat}"
+
+
+def _opencv() -> str:
+    import cv2
+    import numpy as np
+
+    encoded, data = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if encoded else None
+    if decoded is None or decoded.shape != (8, 8, 3):
+        raise ImportError("OpenCV cannot write and read a JPEG")
+    return f"OpenCV {cv2.__version__}"
+
+
+def _disk(dataset: Path) -> str:
+    folder = dataset.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise DatasetError(f"{printable(folder)}: cannot write there. Choose another --output.")
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1e9:,.1f} GB free at {printable(folder)}"
+    if free < _LITTLE_DISK_BYTES:
+        raise _LittleDiskError(f"{detail}: an hour of 1080p30 needs about 20 GB. Make room.")
+    return detail
+
+
+class _LittleDiskError(PrepError):
+    exit_code = ExitCode.FINDINGS

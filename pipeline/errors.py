@@ -1,0 +1,159 @@
+"""Everything that can go wrong, each with its exit code.
+
+::
+
+    PrepError                     70  a bug in prep, never meant to be seen
+    ├── UsageError                 2  the command or its settings cannot be carried out
+    │   ├── InputError             2  nothing to work on at the paths given
+    │   ├── DatasetError           2  the dataset folder cannot be used as it is
+    │   └── FfmpegUnusableError    2  no ffmpeg, too old, or without what was asked of it
+    ├── VideoError                 3  one video cannot be done; the others are
+    │   ├── NotAVideoError         3  nothing in the file can be read as a video
+    │   ├── NoVideoStreamError     3  readable, but without moving pictures
+    │   ├── TooManyFramesError     3  more frames than the file names have digits for
+    │   ├── DamagedVideoError      3  damage, and ``on_damage: fail`` is set
+    │   ├── SourceChangedError     3  the file is no longer the one that was extracted
+    │   ├── DecoderDiedError       3  ffmpeg was killed or gave up
+    │   └── DecoderHungError       3  ffmpeg made no progress and was stopped
+    ├── DiskFullError              3  no room left; the whole run stops
+    ├── CvatError                  4  CVAT or the network
+    └── InterruptedRunError        5  stopped by a person; can be resumed
+
+Exit code 0 means all well, 1 done with findings that a person must look at.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    OK = 0
+    FINDINGS = 1
+    USAGE = 2
+    SOME_FAILED = 3
+    CVAT = 4
+    INTERRUPTED = 5
+    BUG = 70
+
+
+class PrepError(Exception):
+    """Base of all errors of prep.
+
+    ``kind`` is a short stable name for machines; the message is for people and names the file,
+    the cause and the way out.
+    """
+
+    exit_code = ExitCode.BUG
+    kind = "bug"
+
+
+class UsageError(PrepError):
+    """The command or its settings cannot be carried out."""
+
+    exit_code = ExitCode.USAGE
+    kind = "usage"
+
+
+class InputError(UsageError):
+    """Nothing to work on at the paths given."""
+
+    kind = "input"
+
+
+class DatasetError(UsageError):
+    """The dataset folder cannot be used as it is."""
+
+    kind = "dataset"
+
+
+class FfmpegUnusableError(UsageError):
+    """No ffmpeg, one that is too old, or one without what was asked of it."""
+
+    kind = "ffmpeg"
+
+
+class VideoError(PrepError):
+    """One video cannot be done; the others are."""
+
+    exit_code = ExitCode.SOME_FAILED
+    kind = "video"
+
+
+class NotAVideoError(VideoError):
+    """Nothing in the file can be read as a video."""
+
+    kind = "not-a-video"
+
+
+class NoVideoStreamError(VideoError):
+    """The file is readable, but holds no moving pictures."""
+
+    kind = "no-video-stream"
+
+
+class TooManyFramesError(VideoError):
+    """The video has more frames than the file names have digits for."""
+
+    kind = "too-many-frames"
+
+
+class DamagedVideoError(VideoError):
+    """The video is damaged and the settings say that this is a failure."""
+
+    kind = "damaged"
+
+
+class SourceChangedError(VideoError):
+    """The file is no longer the one that was extracted, or changed meanwhile."""
+
+    kind = "source-changed"
+
+
+class DecoderDiedError(VideoError):
+    """Ffmpeg was killed or gave up."""
+
+    kind = "decoder-died"
+
+
+class DecoderHungError(VideoError):
+    """Ffmpeg made no progress for too long and was stopped."""
+
+    kind = "decoder-hung"
+
+
+class DiskFullError(PrepError):
+    """No room left where the dataset is; no further video can succeed."""
+
+    exit_code = ExitCode.SOME_FAILED
+    kind = "disk-full"
+
+
+class CvatError(PrepError):
+    """CVAT or the network to it."""
+
+    exit_code = ExitCode.CVAT
+    kind = "cvat"
+
+
+class InterruptedRunError(PrepError):
+    """Stopped by a person; the same command goes on where it was."""
+
+    exit_code = ExitCode.INTERRUPTED
+    kind = "interrupted"
+
+
+def printable(text: object) -> str:
+    """Return ``text`` safe to print: control characters and undecodable bytes are escaped.
+
+    File names come from outside and may hold newlines, terminal sequences or bytes that are
+    not UTF-8.
+    """
+    return "".join(
+        c
+        if c.isprintable()
+        else c.encode("utf-8", "backslashreplace").decode()
+        if "\ud800" <= c <= "\udfff"
+        else c.encode("unicode_escape").decode()
+        for c in str(text)
+    )

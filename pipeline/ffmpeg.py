@@ -1,0 +1,202 @@
+"""Find an ffmpeg that will do, and build its command for one video.
+
+The only owner of ffmpeg-python. `pipeline.decoder` runs the command.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ffmpeg as ffmpeg_python
+import imageio_ffmpeg
+
+from pipeline.config import ExtractSettings, RunSettings
+from pipeline.errors import FfmpegUnusableError, printable
+from pipeline.probe import DEMUXERS
+
+OLDEST = "4.4"
+_LIBAVFILTER_4_4 = (7, 110)
+_LIBAVFILTER_5_1 = (8, 44)  # -fps_mode
+_LIBAVFILTER_7_0 = (10, 1)  # -/filter_complex
+NEEDED_FILTERS = ("metadata", "scale", "scdet", "select", "setpts", "settb", "split")
+NEEDED_ENCODERS = ("mjpeg", "png")
+
+_START_TIMEOUT_SECONDS = 30
+KEPT_MARK = "prep"
+"""The metadata key under which ffmpeg prints the frames that it writes."""
+
+
+@dataclass(frozen=True)
+class Ffmpeg:
+    """An ffmpeg binary that was found fit for use."""
+
+    path: str
+    version: str
+    libavfilter: tuple[int, int]
+
+    @property
+    def passthrough(self) -> dict[str, str]:
+        """The option that makes ffmpeg deliver each frame once, whatever its timestamp."""
+        if self.libavfilter >= _LIBAVFILTER_5_1:
+            return {"fps_mode": "passthrough"}
+        return {"vsync": "0"}
+
+    @property
+    def graph_from_file(self) -> str:
+        """The option that reads the filter graph from a file."""
+        if self.libavfilter >= _LIBAVFILTER_7_0:
+            return "-/filter_complex"
+        return "-filter_complex_script"
+
+    def list_abilities(self, what: str) -> set[str]:
+        """Return the names that ``ffmpeg -WHAT`` lists (filters, encoders, hwaccels)."""
+        lines = _output([self.path, "-hide_banner", f"-{what}"]).splitlines()
+        if what == "hwaccels":
+            return {line.strip() for line in lines[1:] if line.strip()}
+        return {words[1] for line in lines if len(words := line.split()) >= 2}
+
+
+def find_ffmpeg(run: RunSettings) -> Ffmpeg:
+    """Return the ffmpeg to use: the setting, else ``PREP_FFMPEG``, else the bundled one.
+
+    Raises:
+        FfmpegUnusableError: it is missing, does not answer, is too old, or lacks a filter, an
+            encoder or the hardware acceleration that was asked for.
+    """
+    path = run.ffmpeg or os.environ.get("PREP_FFMPEG") or _bundled()
+    path = os.path.abspath(shutil.which(path) or path)  # it will run in another folder
+    banner = _output([path, "-version"])
+    version = re.search(r"^ffmpeg version (\S+)", banner, re.MULTILINE)
+    library = re.search(r"^libavfilter\s+(\d+)\.\s*(\d+)", banner, re.MULTILINE)
+    if not version or not library:
+        raise FfmpegUnusableError(f"{printable(path)}: this is not ffmpeg. Check --ffmpeg.")
+    found = Ffmpeg(path, version[1], (int(library[1]), int(library[2])))
+    if found.libavfilter < _LIBAVFILTER_4_4:
+        raise FfmpegUnusableError(
+            f"{printable(path)}: ffmpeg {found.version} is too old; {OLDEST} or newer is needed. "
+            "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
+        )
+    for what, needed in (("filters", NEEDED_FILTERS), ("encoders", NEEDED_ENCODERS)):
+        lacking = sorted(set(needed) - found.list_abilities(what))
+        if lacking:
+            raise FfmpegUnusableError(
+                f"{printable(path)}: this build of ffmpeg lacks the {what} {', '.join(lacking)}. "
+                "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
+            )
+    if run.hwaccel and run.hwaccel != "auto":
+        offered = found.list_abilities("hwaccels")
+        if run.hwaccel not in offered:
+            raise FfmpegUnusableError(
+                f"--hwaccel {printable(run.hwaccel)}: this ffmpeg does not offer it "
+                f"(it has: {', '.join(sorted(offered)) or 'none'}). Choose one of these or leave it out."
+            )
+    return found
+
+
+def extraction_command(
+    ffmpeg: Ffmpeg,
+    source: Path,
+    settings: ExtractSettings,
+    run: RunSettings,
+    *,
+    condition: str,
+    stem: str,
+    graph_file: str,
+) -> tuple[list[str], str]:
+    """Return the command line, and the filter graph that it reads from ``graph_file``.
+
+    The graph, and why it is so:
+
+    - ``scale`` first, without arguments, passes frames on untouched, until the stream changes
+      its size or pixel format: then it keeps what follows at the first size. Without it ffmpeg
+      9 and 5 crash on a stream that shrinks.
+    - One branch scores and prints every frame, with its true timestamp, into the log. The other selects, with
+      ``condition`` (an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames to
+      keep), and numbers: its timestamps *become* the frame index, which image2 puts into the
+      file name. ``1e12`` carries the choice over the change of time base.
+    - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames
+      with close timestamps collide, and ffmpeg then gives up, now and then.
+    """
+    source_options: dict[str, Any] = {
+        "protocol_whitelist": "file",
+        "format_whitelist": DEMUXERS,
+        "reinit_filter": 0,
+        "copyts": None,
+    }
+    if run.hwaccel:
+        source_options["hwaccel"] = run.hwaccel
+    stream = ffmpeg_python.input(f"file:{source}", **source_options)["V:0"]
+    branches = stream.filter("scale").filter_multi_output("split")
+    scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
+    chosen = branches[1].filter("setpts", f"1e12*({condition})")
+    key = "*key" if settings.keyframes else ""
+    chosen = (
+        _number(chosen, "if(gt(PTS,0),N,-1)")
+        .filter("select", f"gte(pts,0){key}")
+        .filter("metadata", mode="add", key=KEPT_MARK, value="kept")
+        .filter("metadata", mode="print", key=KEPT_MARK)
+        .filter("metadata", mode="delete", key=KEPT_MARK)
+    )
+    if settings.max_size is not None:
+        factor = f"min(1,{settings.max_size}/max(iw,ih))"
+        chosen = chosen.filter("scale", f"max(1,round(iw*{factor}))", f"max(1,round(ih*{factor}))")
+    codec = (
+        {"c:v": "mjpeg", "q:v": settings.quality} if settings.format == "jpg" else {"c:v": "png"}
+    )
+    timing = {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
+    pattern = f"./{stem.replace('%', '%%')}-frame_%0{settings.digits}d.{settings.format}"
+    images = chosen.output(pattern, format="image2", frame_pts=1, **codec, **timing)
+    scores = _number(scored, "N").output("-", format="null", **timing)
+    command = (
+        ffmpeg_python.merge_outputs(images, scores)
+        .global_args("-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info")
+        .global_args("-max_error_rate", "1")
+        .compile(cmd=ffmpeg.path)
+    )
+    place = command.index("-filter_complex")
+    graph = command[place + 1]
+    # The graph of a long sampled video is larger than a command line may be.
+    command[place : place + 2] = [ffmpeg.graph_from_file, graph_file]
+    return command, graph
+
+
+def _number(stream: Any, index: str) -> Any:
+    return stream.filter("settb", "1/1000").filter("setpts", index)
+
+
+def _bundled() -> str:
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise FfmpegUnusableError(
+            "No ffmpeg found: the bundled one is missing on this platform. Install ffmpeg and "
+            "name it with --ffmpeg or PREP_FFMPEG."
+        ) from error
+
+
+def _output(command: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_START_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise FfmpegUnusableError(
+            f"{printable(command[0])}: no ffmpeg there. Check --ffmpeg and PREP_FFMPEG."
+        ) from error
+    except OSError as error:
+        raise FfmpegUnusableError(
+            f"{printable(command[0])}: cannot be run: {error.strerror}."
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise FfmpegUnusableError(
+            f"{printable(command[0])}: did not answer within {_START_TIMEOUT_SECONDS} s."
+        ) from error
+    return done.stdout.decode("utf-8", "replace")

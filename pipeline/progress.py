@@ -1,0 +1,86 @@
+"""Progress bars: one for the batch, one for each video at work. On a terminal only."""
+
+import threading
+from typing import Any
+
+from tqdm import tqdm
+
+from pipeline.errors import printable
+
+_FORMAT = (
+    "{desc} {percentage:3.0f}%|{bar}| {n:,.0f}/{total:,.0f} frames {rate_noinv_fmt} ETA {remaining}"
+)
+
+
+class Bars:
+    """Implements `pipeline.extract.Progress` with tqdm, on stderr.
+
+    How many frames the whole batch has is known only when all videos were opened; until then it
+    is projected from those that were, by file size.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._batch: tqdm[Any] | None = None
+        self._bars: dict[str, tqdm[Any]] = {}
+        self._videos = self._videos_done = 0
+        self._size_bytes = self._known_bytes = 0
+        self._known_frames = 0
+
+    def batch_started(self, videos: int, size_bytes: int) -> None:
+        """Show the bar of the batch."""
+        self._videos, self._size_bytes = videos, size_bytes
+        self._batch = _bar(f"all 0/{videos} videos", 0)
+
+    def video_started(self, video_id: str, frames_expected: int, size_bytes: int) -> None:
+        """Show the bar of a video, and project the batch anew."""
+        with self._lock:
+            self._known_frames += frames_expected
+            self._known_bytes += size_bytes
+            self._project()
+            position = 1 + len(self._bars)
+            self._bars[video_id] = _bar(printable(video_id)[-24:], frames_expected, position)
+
+    def frames_done(self, video_id: str, frames: int) -> None:
+        """Move both bars."""
+        with self._lock:
+            self._bars[video_id].update(frames)
+            if self._batch is not None:
+                self._batch.update(frames)
+
+    def video_done(self, video_id: str, size_bytes: int) -> None:
+        """Take the bar of a video away."""
+        with self._lock:
+            self._videos_done += 1
+            bar = self._bars.pop(video_id, None)
+            if bar is None:  # nothing had to be decoded
+                self._size_bytes -= size_bytes
+                self._project()
+            else:
+                bar.close()
+            if self._batch is not None:
+                self._batch.set_description_str(f"all {self._videos_done}/{self._videos} videos")
+
+    def close(self) -> None:
+        """Take all bars away."""
+        with self._lock:
+            for bar in [*self._bars.values(), *([self._batch] if self._batch is not None else [])]:
+                bar.close()
+
+    def _project(self) -> None:
+        if self._batch is not None and self._known_bytes:
+            frames = self._known_frames * self._size_bytes / self._known_bytes
+            self._batch.total = max(frames, self._batch.n)
+
+
+def _bar(description: str, total: int, position: int = 0) -> "tqdm[Any]":
+    return tqdm(
+        desc=description,
+        total=total,
+        position=position,
+        leave=False,
+        unit=" frames",
+        bar_format=_FORMAT,
+        dynamic_ncols=True,
+        mininterval=0.2,
+    )

@@ -1,0 +1,106 @@
+"""Which videos of the dataset are the sources at hand: the resume key and its first half.
+
+A committed video is left alone where both halves of its key hold: the source's identity (size and
+modification time, else a hash of the content) and the digest of the settings.
+"""
+
+import dataclasses
+import hashlib
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pipeline.config import ExtractSettings, settings_digest
+from pipeline.errors import InterruptedRunError, UsageError
+from pipeline.records import SourceIdentity, VideoRecord
+from pipeline.sources import Source
+
+
+def match_records(
+    sources: Iterable[Source], records: Mapping[str, VideoRecord]
+) -> dict[Path, VideoRecord]:
+    """Return the record of each source that is in the dataset already.
+
+    A source is known by its path. One that was moved, with the folder it is in, is known by its
+    name under that folder and its content.
+    """
+    sources = list(sources)
+    by_path = {record.source.path: record for record in records.values()}
+    known = {s.path: by_path[os.fspath(s.path)] for s in sources if os.fspath(s.path) in by_path}
+    claimed = {record.id for record in known.values()}
+    for source in sources:
+        if source.path in known:
+            continue
+        for record in records.values():
+            if (
+                record.id not in claimed
+                and record.source.name == source.name
+                and not os.path.exists(record.source.path)
+                and is_same_file(source.path, record.source)
+            ):
+                known[source.path] = record
+                claimed.add(record.id)
+                break
+    return known
+
+
+def refuse_other_settings(settings: ExtractSettings, known: Mapping[Path, VideoRecord]) -> None:
+    """Refuse to mix settings in one dataset.
+
+    Raises:
+        UsageError: one of the videos is there already with other settings.
+    """
+    digest = settings_digest(settings)
+    others = [record for record in known.values() if record.settings_digest != digest]
+    if not others:
+        return
+    now, then = dataclasses.asdict(settings), others[0].settings
+    changes = ", ".join(
+        f"{name} {then.get(name)} → {now[name]}" for name in now if then.get(name) != now[name]
+    )
+    raise UsageError(
+        f"{len(others)} of the videos are in the dataset already with other settings, the first is "
+        f"'{others[0].id}' ({changes}). Nothing was done. Use --overwrite to extract them again, or "
+        "another --output to keep both."
+    )
+
+
+def identify(source: Source, stop: threading.Event) -> SourceIdentity:
+    """Return the identity of a file; reads it whole.
+
+    Raises:
+        InterruptedRunError: ``stop`` was set meanwhile.
+    """
+    size_bytes, mtime_ns = stat_identity(source.path)
+    return SourceIdentity(
+        name=source.name.encode("utf-8", "backslashreplace").decode(),
+        path=os.fspath(source.path),
+        size_bytes=size_bytes,
+        mtime_ns=mtime_ns,
+        sha256=_sha256(source.path, stop),
+    )
+
+
+def is_same_file(path: Path, identity: SourceIdentity) -> bool:
+    """Whether a file is the one that was extracted: by size and mtime, else by content."""
+    size_bytes, mtime_ns = stat_identity(path)
+    if size_bytes != identity.size_bytes:
+        return False
+    return mtime_ns == identity.mtime_ns or _sha256(path) == identity.sha256
+
+
+def stat_identity(path: Path) -> tuple[int, int]:
+    """Return size in bytes and modification time in nanoseconds."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _sha256(path: Path, stop: threading.Event | None = None) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+            if stop is not None and stop.is_set():
+                raise InterruptedRunError("interrupted")
+    return digest.hexdigest()

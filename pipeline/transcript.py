@@ -1,0 +1,148 @@
+"""Understand what ffmpeg says while it extracts: frames, sizes, complaints, line by line.
+
+Frames and log share one stream, so that a message of the filter graph stands exactly before the
+frame it concerns.
+"""
+
+import re
+from array import array
+from dataclasses import dataclass
+
+from pipeline.errors import printable
+from pipeline.ffmpeg import KEPT_MARK
+from pipeline.records import MISSING_PTS, VideoInfo
+
+_COMPLAINTS_KEPT = 200
+_LINE_LENGTH = 400
+
+# '[Parsed_metadata_3 @ 0x55d] [info] frame:7    pts:280     pts_time:0.28'
+_ROW = re.compile(
+    r"\[Parsed_metadata_\d+ @ [^\]]+\] \[info\] "
+    rf"(?:frame:\d+ +pts:(?P<pts>\S+)|lavfi\.scd\.score=(?P<score>\S+)|(?P<kept>{KEPT_MARK}=))"
+)
+_SIZE = re.compile(
+    r"\[graph .*context - (w: \d+ h: \d+ fmt: \S+).*frame - w: (\d+) h: (\d+) (fmt: \S+)"
+)
+_LEVEL = re.compile(r"\[(info|warning|error|fatal|panic)\]")
+_ROTATION = re.compile(r"(?:displaymatrix|Display Matrix): rotation of (-?\d+(?:\.\d+)?)")
+# What the output side and the scaler say tells nothing of the footage.
+_OUTPUT_SIDE = re.compile(
+    r"\[(vost|out#|enc:|swscaler|Parsed_|graph|fc#|image2|null|wrapped_avframe|af#|vf#)"
+)
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """A line that tells of damage.
+
+    ``pts``: where the demuxer says so, in time-base units; else ``frames_before``, the number of
+    frames delivered by then, tells roughly where.
+    """
+
+    text: str
+    frames_before: int
+    pts: int | None
+
+
+@dataclass(frozen=True)
+class SizeChange:
+    """From frame ``frame`` on the stream has another size in pixels, or pixel format."""
+
+    frame: int
+    width: int
+    height: int
+
+
+class Transcript:
+    """What ffmpeg said, in memory that grows by 16 bytes a frame and is bounded for the rest.
+
+    ``pts``, ``scene_score``: one entry a frame. ``kept``: the indices of the frames written.
+    ``complaints``: the first of ``complaint_count`` lines that tell of damage.
+    """
+
+    def __init__(self, info: VideoInfo) -> None:
+        self.pts: array[int] = array("q")
+        self.scene_score: array[float] = array("f")
+        self.kept: array[int] = array("i")
+        self.complaints: list[Complaint] = []
+        self.complaint_count = 0
+        self.size_changes: list[SizeChange] = []
+        self.rotation_degrees: float | None = None
+        self.disk_full = False
+        self.hwaccel_failed = False
+        self.last_line = "it said nothing"
+        self._stream_index = info.stream_index
+        self._other_codecs = tuple(
+            f"[{stream.codec}" for stream in info.streams if stream.codec != info.codec
+        )
+        self._pending_pts = MISSING_PTS
+        self._described_stream = -1
+        self._size: str | None = None
+
+    def add(self, line: str) -> None:
+        """Take in one line."""
+        if match := _ROW.match(line):
+            self._add_row(match)
+            return
+        level = _LEVEL.search(line)
+        line = printable(line[:_LINE_LENGTH])
+        if match := _SIZE.match(line):
+            self._add_size(match)
+            return
+        if level is None or level[1] == "info":
+            self._add_description(line)
+            return
+        self.last_line = _without_context(line)
+        if "No space left on device" in line or "Disk quota exceeded" in line:
+            self.disk_full = True
+        elif "Device creation failed" in line or "No device available for decoder" in line:
+            self.hwaccel_failed = True
+        elif self._is_complaint(line, level[1]):
+            self._add_complaint(line)
+
+    def _add_row(self, match: re.Match[str]) -> None:
+        if match["pts"]:
+            self._pending_pts = MISSING_PTS if match["pts"] == "NOPTS" else int(match["pts"])
+        elif match["score"]:
+            self.pts.append(self._pending_pts)
+            self.scene_score.append(float(match["score"]))
+        else:
+            self.kept.append(self._pending_pts)  # on that branch the timestamp is the index
+
+    def _add_description(self, line: str) -> None:
+        if match := re.match(r"\[info\]   Stream #0:(\d+)", line):
+            self._described_stream = int(match[1])
+            return
+        # The input is described first; the outputs repeat the stream numbers later.
+        match = _ROTATION.search(line)
+        if match and self._described_stream == self._stream_index and self.rotation_degrees is None:
+            self.rotation_degrees = float(match[1])
+
+    def _add_size(self, match: re.Match[str]) -> None:
+        # ffmpeg repeats the message for each frame that differs from the first one.
+        first, width, height, pixel_format = match.groups()
+        size = f"w: {width} h: {height} {pixel_format}"
+        if size != (self._size or first) and len(self.size_changes) < _COMPLAINTS_KEPT:
+            self.size_changes.append(SizeChange(len(self.pts), int(width), int(height)))
+        self._size = size
+
+    def _is_complaint(self, line: str, level: str) -> bool:
+        if _OUTPUT_SIDE.match(line) or line.startswith(self._other_codecs):
+            return False
+        if "unable to decode APP fields" in line:  # webcams write odd ones; the picture is whole
+            return False
+        stream = re.search(r"stream (?:= |#0:)?(\d+)", line)
+        if stream and int(stream[1]) != self._stream_index:
+            return False
+        return level != "warning" or "corrupt" in line.lower()
+
+    def _add_complaint(self, line: str) -> None:
+        self.complaint_count += 1
+        if len(self.complaints) < _COMPLAINTS_KEPT:
+            dts = re.search(r"Packet corrupt .*dts = (-?\d+)", line)
+            pts = int(dts[1]) if dts else None
+            self.complaints.append(Complaint(_without_context(line), len(self.pts), pts))
+
+
+def _without_context(line: str) -> str:
+    return re.sub(r"^(\[[^\]]*\] ?)*", "", line)
