@@ -36,12 +36,13 @@ DEFAULT_CONFIG = "prep.yaml"
 class Answer:
     """What a command has to say: ``lines`` for people, the rest for machines.
 
-    ``results`` holds one list under ``videos`` or ``findings``.
+    ``results`` is a list that JSON shows under ``key`` (``videos`` or ``findings``).
     """
 
     exit_code: ExitCode
     lines: tuple[str, ...] = ()
-    results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    results: tuple[dict[str, Any], ...] = ()
+    key: str = "findings"
     totals: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     errors: tuple[dict[str, str], ...] = ()
@@ -52,7 +53,7 @@ class Answer:
             "command": command,
             "status": self.exit_code.name.lower(),
             "exit_code": int(self.exit_code),
-            **self.results,
+            self.key: list(self.results),
             "totals": self.totals,
             "warnings": list(self.warnings),
             "errors": list(self.errors),
@@ -89,15 +90,18 @@ def run(arguments: list[str]) -> int:
         return int(ExitCode.INTERRUPTED)
 
 
-def verb(name: str) -> Callable[[Callable[..., Answer]], click.Command]:
-    """Make a command of a function: common options, and the one place where errors end."""
+def verb(name: str, results: str) -> Callable[[Callable[..., Answer]], click.Command]:
+    """Make a command of a function: common options, and the one place where errors end.
+
+    ``results`` is the key of its list of results in JSON, which is there also when it fails.
+    """
 
     def decorate(function: Callable[..., Answer]) -> click.Command:
         @functools.wraps(function)
         def command(quiet: bool, verbose: bool, as_json: bool, **arguments: Any) -> int:
             console = Console(quiet, verbose, as_json)
             answer = _guarded(function, console, arguments)
-            _render(name, answer, console)
+            _render(name, dataclasses.replace(answer, key=results), console)
             return int(answer.exit_code)
 
         for decorator in (
@@ -185,7 +189,7 @@ def cli() -> None:
     """Turn folders of videos into exactly numbered frames, and prove that none got lost."""
 
 
-@verb("extract")
+@verb("extract", "videos")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @output_option("Dataset to write into.")
 @config_option
@@ -221,7 +225,7 @@ def extract(
     return _extract_answer(result, console)
 
 
-@verb("doctor")
+@verb("doctor", "findings")
 @output_option("Where the dataset would go; its disk is looked at.")
 @config_option
 @settings_options(RunSettings, "ffmpeg", "hwaccel")
@@ -239,18 +243,15 @@ def doctor(console: Console, output: Path, config_file: Path | None, **flags: An
     return Answer(
         exit_code=max((check.exit_code for check in checks), default=ExitCode.OK),
         lines=tuple(f"{marks[not c.exit_code]}  {c.name:<8} {c.detail}" for c in checks),
-        results={
-            "findings": [
-                {"name": c.name, "ok": c.exit_code == ExitCode.OK, "detail": c.detail}
-                for c in checks
-            ]
-        },
+        results=tuple(
+            {"name": c.name, "ok": c.exit_code == ExitCode.OK, "detail": c.detail} for c in checks
+        ),
         totals={"checks": len(checks), "failed": sum(c.exit_code != ExitCode.OK for c in checks)},
         errors=tuple({"kind": c.name, "message": c.detail} for c in checks if c.exit_code),
     )
 
 
-@verb("init")
+@verb("init", "findings")
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
 def init(console: Console, file: Path) -> Answer:
     """Write a settings file that explains every setting (default: prep.yaml)."""
@@ -339,7 +340,7 @@ def _extract_answer(result: ExtractResult, console: Console) -> Answer:
     return Answer(
         exit_code=result.exit_code,
         lines=tuple(_extract_lines(result, totals, console)),
-        results={"videos": [_video_json(video) for video in result.videos]},
+        results=tuple(_video_json(video) for video in result.videos),
         totals=totals,
         warnings=tuple(
             f"{video.id}: {notice.message}" for video in result.videos for notice in video.notices

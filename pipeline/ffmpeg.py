@@ -92,7 +92,8 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
         if run.hwaccel not in offered:
             raise FfmpegUnusableError(
                 f"--hwaccel {printable(run.hwaccel)}: this ffmpeg does not offer it "
-                f"(it has: {', '.join(sorted(offered)) or 'none'}). Choose one of these or leave it out."
+                f"(it has: {', '.join(sorted(offered)) or 'none'}). Choose one of these, or "
+                "leave it out."
             )
     return found
 
@@ -114,10 +115,10 @@ def extraction_command(
     - ``scale`` first, without arguments, passes frames on untouched, until the stream changes
       its size or pixel format: then it keeps what follows at the first size. Without it ffmpeg
       9 and 5 crash on a stream that shrinks.
-    - One branch scores and prints every frame, with its true timestamp, into the log. The other selects, with
-      ``condition`` (an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames to
-      keep), and numbers: its timestamps *become* the frame index, which image2 puts into the
-      file name. ``1e12`` carries the choice over the change of time base.
+    - One branch scores and prints every frame, with its true timestamp, into the log. The
+      other selects, with ``condition`` (an expression over ``N`` and ``PTS`` of FFmpeg's setpts,
+      true for frames to keep), and numbers: its timestamps *become* the frame index, which
+      image2 puts into the file name. ``1e12`` carries the choice over the change of time base.
     - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames
       with close timestamps collide, and ffmpeg then gives up, now and then.
     """

@@ -33,16 +33,16 @@ def _damage(packets: PacketIndex, decoded: Decoded, frames: FrameTable) -> list[
             places = ", ".join(f"{seconds:.3f} s" for _, seconds in lost[:_PLACES_NAMED])
             more = f" and {len(lost) - _PLACES_NAMED} more places" * (len(lost) > _PLACES_NAMED)
             text = (
-                f"{_plural(len(lost), 'frame')} could not be decoded, at {places}{more}, and got no "
-                "number; the frames around there are further apart than usual."
+                f"{_plural(len(lost), 'frame')} could not be decoded, at {places}{more}, and got "
+                "no number; the frames around there are further apart than usual."
             )
             notices.append(Notice("damage", text, *lost[0]))
         complaint = decoded.transcript.complaints[0]
         frame = _complaint_place(complaint, frames)
         text = (
             f"{_plural(decoded.transcript.complaint_count, 'complaint')} of the decoder, the first "
-            f"around frame {frame}: {complaint.text.rstrip('.')}. What decodes is kept; pictures may "
-            "be broken there."
+            f"around frame {frame}: {complaint.text.rstrip('.')}. What decodes is kept; pictures "
+            "may be broken there."
         )
         notices.append(Notice("damage", text, frame, _time_of(frames, frame)))
     if not packets.complete:
@@ -121,8 +121,8 @@ def _size_changes(decoded: Decoded, frames: FrameTable) -> list[Notice]:
     return [
         Notice(
             "size-change",
-            f"from frame {change.frame} on the stream is {change.width}×{change.height} or of another "
-            "pixel format; the images are scaled to the size of the first.",
+            f"from frame {change.frame} on the stream is {change.width}×{change.height} or of "
+            "another pixel format; the images are scaled to the size of the first.",
             change.frame,
             _time_of(frames, change.frame),
         )

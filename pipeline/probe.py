@@ -172,7 +172,8 @@ def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.V
     others = sorted({str(stream.type) for stream in container.streams} - {"video"})
     holds = f" (it holds {', '.join(others)})" if others else ""
     raise NoVideoStreamError(
-        f"{printable(path)}: {what} in the file{holds}. There are no frames to extract: leave it out."
+        f"{printable(path)}: {what} in the file{holds}. There are no frames to extract: "
+        "leave it out."
     )
 
 

@@ -6,14 +6,15 @@ from typing import Any
 from tqdm import tqdm
 
 from pipeline.errors import printable
+from pipeline.extract import Progress
 
 _FORMAT = (
     "{desc} {percentage:3.0f}%|{bar}| {n:,.0f}/{total:,.0f} frames {rate_noinv_fmt} ETA {remaining}"
 )
 
 
-class Bars:
-    """Implements `pipeline.extract.Progress` with tqdm, on stderr.
+class Bars(Progress):
+    """Progress bars with tqdm, on stderr.
 
     How many frames the whole batch has is known only when all videos were opened; until then it
     is projected from those that were, by file size.

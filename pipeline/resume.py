@@ -11,10 +11,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.config import ExtractSettings, settings_digest
-from pipeline.errors import InterruptedRunError, UsageError
-from pipeline.records import SourceIdentity, VideoRecord
+from pipeline.errors import InterruptedRunError, SourceChangedError, UsageError, printable
+from pipeline.records import Fate, Notice, SourceIdentity, VideoRecord
 from pipeline.sources import Source
+from pipeline.store import Dataset, list_image_indices
 
 
 def match_records(
@@ -61,9 +64,34 @@ def refuse_other_settings(settings: ExtractSettings, known: Mapping[Path, VideoR
     )
     raise UsageError(
         f"{len(others)} of the videos are in the dataset already with other settings, the first is "
-        f"'{others[0].id}' ({changes}). Nothing was done. Use --overwrite to extract them again, or "
-        "another --output to keep both."
+        f"'{others[0].id}' ({changes}). Nothing was done. Use --overwrite to extract them again, "
+        "or another --output to keep both."
     )
+
+
+def check_unchanged(source: Source, record: VideoRecord, store: Dataset) -> tuple[Notice, ...]:
+    """Return the notices of a video that is in the dataset already, missing images among them.
+
+    Raises:
+        SourceChangedError: the file is another one now.
+    """
+    if not is_same_file(source.path, record.source):
+        raise SourceChangedError(
+            f"{printable(source.path)}: the file has changed since '{record.id}' was extracted "
+            "from it. Use --overwrite to replace the images, or another --output to keep both."
+        )
+    digits, image_format = record.settings["digits"], record.settings["format"]
+    present = list_image_indices(store.folder(record.id), record.id, digits, image_format)
+    if len(present) == record.counts.kept:
+        return record.warnings
+    wanted = np.flatnonzero(store.read_frames(record.id).fate == Fate.KEPT)
+    lost, foreign = np.setdiff1d(wanted, present), np.setdiff1d(present, wanted)
+    first = int(lost[0] if len(lost) else foreign[0])
+    text = (
+        f"{len(lost)} images are gone from the dataset and {len(foreign)} were added, the first at "
+        f"frame {first}; --overwrite extracts the video again."
+    )
+    return (*record.warnings, Notice("files-missing", text, first))
 
 
 def identify(source: Source, stop: threading.Event) -> SourceIdentity:

@@ -11,7 +11,7 @@ import re
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,16 +123,16 @@ def find_sources(inputs: Iterable[str | os.PathLike[str]]) -> FoundSources:
     return found
 
 
-def assign_ids(sources: Iterable[Source], taken: Mapping[str, str]) -> dict[Path, str]:
+def assign_ids(sources: Iterable[Source], taken: Iterable[str]) -> dict[Path, str]:
     """Return an id for each source that no other source has or ever had.
 
     Args:
         sources: the videos that need an id, in a fixed order.
-        taken: ids already given in the dataset, to the source path each was given to.
+        taken: names that stand in the dataset already.
     """
     sources = list(sources)
     same_name = Counter(_fold(Path(source.name).name) for source in sources)
-    used = {_fold(video_id) for video_id in taken}
+    used = {_fold(name) for name in taken}
     ids: dict[Path, str] = {}
     for source in sources:
         for candidate in _id_candidates(source, same_name):
