@@ -27,6 +27,7 @@ from pipeline.errors import (
     TooManyFramesError,
     printable,
 )
+from pipeline.ffmpeg import clean_environment
 from pipeline.records import VideoInfo
 from pipeline.transcript import Transcript
 
@@ -77,7 +78,7 @@ def decode(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=_environment(),
+            env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -193,12 +194,6 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
 def _cannot_decode(transcript: Transcript) -> bool:
     """Whether ffmpeg failed only for want of a single frame, which the footage is to blame for."""
     return not transcript.pts and bool(transcript.complaints)
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment without what would change ffmpeg's log or make it write files."""
-    unwanted = {"FFREPORT", "AV_LOG_FORCE_COLOR", "AV_LOG_FORCE_256COLOR"}
-    return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -130,7 +130,7 @@ def extraction_command(
     }
     if run.hwaccel:
         source_options["hwaccel"] = run.hwaccel
-    stream = ffmpeg_python.input(f"file:{source}", **source_options)["V:0"]
+    stream = ffmpeg_python.input("", **source_options)["V:0"]
     branches = stream.filter("scale").filter_multi_output("split")
     scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
     chosen = branches[1].filter("setpts", f"1e12*({condition})")
@@ -158,11 +158,19 @@ def extraction_command(
         .global_args("-max_error_rate", "1")
         .compile(cmd=ffmpeg.path)
     )
+    # Set here, because ffmpeg-python cannot take names that are not UTF-8.
+    command[command.index("-i") + 1] = f"file:{source}"
     place = command.index("-filter_complex")
     graph = command[place + 1]
     # The graph of a long sampled video is larger than a command line may be.
     command[place : place + 2] = [ffmpeg.graph_from_file, graph_file]
     return command, graph
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what would change ffmpeg's log or make it write files."""
+    unwanted = {"FFREPORT", "AV_LOG_FORCE_COLOR", "AV_LOG_FORCE_256COLOR"}
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
 def _number(stream: Any, index: str) -> Any:
@@ -183,6 +191,7 @@ def _output(command: list[str]) -> str:
     try:
         done = subprocess.run(
             command,
+            env=clean_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_START_TIMEOUT_SECONDS,

@@ -1,0 +1,342 @@
+"""The promise: every frame under its own number, the images those of the recipe, the true clock.
+
+One contract, held over every kind of footage and every ffmpeg at hand.
+"""
+
+import itertools
+import subprocess
+import sys
+from fractions import Fraction
+
+import media
+import numpy as np
+import pytest
+from conftest import FFMPEGS, environment, frames, images, indices, names, record, times
+
+
+def join(target, *parts):
+    target.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return target
+
+
+def small(folder, name, *options, **kwargs):
+    return media.encode(folder / name, *(options or media.X264), **kwargs)
+
+
+def two_streams(folder):
+    one, two = small(folder, "a.mp4"), small(folder, "b.mp4", size="320x240", frames=60)
+    media.run(
+        [
+            "-i",
+            str(one),
+            "-i",
+            str(two),
+            "-map",
+            "0",
+            "-map",
+            "1",
+            "-c",
+            "copy",
+            str(folder / "two.mkv"),
+        ]
+    )
+    return folder / "two.mkv"
+
+
+def cover_first(folder):
+    cover = folder / "cover.png"
+    media.run(["-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", "1", str(cover)])
+    video = small(folder, "v.mp4")
+    media.run(
+        [
+            "-i",
+            str(cover),
+            "-i",
+            str(video),
+            "-map",
+            "0",
+            "-map",
+            "1",
+            "-c",
+            "copy",
+            "-disposition:0",
+            "attached_pic",
+            str(folder / "cover.mp4"),
+        ]
+    )
+    return folder / "cover.mp4"
+
+
+JITTER = list(itertools.accumulate([0, 33, 33, 1, 0, 40, 1, 1, 100, 0, 0, 33] * 10))
+VFR = list(itertools.accumulate([0] + [33, 34, 33, 67, 500, 33] * 10))
+
+FOOTAGE = {
+    "b_frames.mp4": lambda d: small(
+        d, "x.mp4", "-c:v", "libx264", "-bf", "3", "-pix_fmt", "yuv420p"
+    ),
+    "vfr.mkv": lambda d: media.write_frames(d / "x.mkv", VFR),
+    "equal_timestamps.mkv": lambda d: media.retime(
+        media.write_frames(d / "y.mkv", range(0, 40 * len(JITTER), 40)), d / "x.mkv", JITTER
+    ),
+    "starts_late.mkv": lambda d: media.write_frames(d / "x.mkv", range(5000, 7000, 40)),
+    "open_gop_cut.ts": lambda d: media.cut_copy(
+        small(
+            d,
+            "y.ts",
+            "-c:v",
+            "libx264",
+            "-bf",
+            "3",
+            "-g",
+            "12",
+            "-x264-params",
+            "open-gop=1",
+            "-pix_fmt",
+            "yuv420p",
+        ),
+        d / "x.ts",
+        0.7,
+    ),
+    "edit_list.mov": lambda d: media.cut_copy(
+        small(d, "y.mp4", "-c:v", "libx264", "-bf", "2", "-g", "25", "-pix_fmt", "yuv420p"),
+        d / "x.mov",
+        1.3,
+    ),
+    "rotated.mp4": lambda d: media.rotate(small(d, "y.mp4"), d / "x.mp4", degrees=-90),
+    "mirrored.mp4": lambda d: media.rotate(small(d, "y.mp4"), d / "x.mp4", hflip=True),
+    "shrinks.ts": lambda d: join(
+        d / "x.ts", small(d, "a.ts", size="320x240"), small(d, "b.ts", size="96x64")
+    ),
+    "grows.ts": lambda d: join(
+        d / "x.ts", small(d, "a.ts", size="96x64"), small(d, "b.ts", size="320x240")
+    ),
+    "changes_format.ts": lambda d: join(
+        d / "x.ts",
+        small(d, "a.ts"),
+        small(d, "b.ts", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p"),
+    ),
+    "hidden_frames.webm": lambda d: small(
+        d,
+        "x.webm",
+        "-c:v",
+        "libvpx-vp9",
+        "-b:v",
+        "300k",
+        "-auto-alt-ref",
+        "1",
+        "-lag-in-frames",
+        "16",
+        "-cpu-used",
+        "5",
+    ),
+    "hevc_10bit.mkv": lambda d: small(
+        d,
+        "x.mkv",
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p10le",
+        "-x265-params",
+        "log-level=none",
+    ),
+    "interlaced.mpg": lambda d: small(
+        d, "x.mpg", "-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-bf", "2"
+    ),
+    "elementary.h264": lambda d: small(d, "x.h264"),
+    "webcam.avi": lambda d: small(d, "x.avi", "-c:v", "mjpeg", "-pix_fmt", "yuvj422p"),
+    "packed_b.avi": lambda d: small(d, "x.avi", "-c:v", "mpeg4", "-bf", "2"),
+    "animation.gif": lambda d: small(d, "x.gif", "-c:v", "gif"),
+    "one_pixel.mkv": lambda d: small(d, "x.mkv", "-c:v", "ffv1", "-pix_fmt", "yuv444p", size="1x1"),
+    "odd_size.mkv": lambda d: small(
+        d, "x.mkv", "-c:v", "ffv1", "-pix_fmt", "yuv420p", size="161x121"
+    ),
+    "grey_16bit.mkv": lambda d: small(d, "x.mkv", "-c:v", "ffv1", "-pix_fmt", "gray16le"),
+    "alpha.mov": lambda d: small(d, "x.mov", "-c:v", "prores_ks", "-profile:v", "4444", frames=10),
+    "two_streams.mkv": two_streams,
+    "cover_first.mp4": cover_first,
+    "fragmented.mp4": lambda d: small(
+        d, "x.mp4", *media.X264, "-movflags", "frag_keyframe+empty_moov"
+    ),
+}
+
+# Close timestamps collide in the time base of the recipe's encoder, now and then.
+RECIPE_FAILS = {"vfr", "equal_timestamps"}
+# Without a clock of their own: each reader makes up its own times.
+CLOCKLESS = {"elementary.h264", "packed_b.avi"}
+
+
+@pytest.fixture(scope="session")
+def footage_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("footage")
+
+
+@pytest.fixture
+def footage(request, footage_folder):
+    path = footage_folder / request.param
+    if not path.exists():
+        work = footage_folder / f"making-{request.param}"
+        work.mkdir()
+        FOOTAGE[request.param](work).rename(path)
+    return path
+
+
+@pytest.mark.parametrize("footage", FOOTAGE, indirect=True)
+@pytest.mark.parametrize("ffmpeg", FFMPEGS, ids=["bundled", "other"][: len(FFMPEGS)])
+def test_frames_are_those_of_the_decoder_and_images_those_of_the_recipe(
+    footage, ffmpeg, prep, tmp_path
+):
+    expected = media.truth(footage, ffmpeg)
+    assert len(expected) >= 10
+    done = prep("extract", footage, "-o", "ds", "--ffmpeg", ffmpeg, "--json")
+    assert done.code in {0, 1}, done.out
+    folder = tmp_path / "ds" / footage.stem
+    assert images(folder) == names(footage.stem, range(len(expected)))
+
+    counts = record(folder)["counts"]
+    assert counts["frames_decoded"] == counts["kept"] == counts["files_on_disk"] == len(expected)
+    assert frames(folder)["index"] == list(range(len(expected)))
+    assert set(frames(folder)["fate"]) == {"kept"}
+
+    media.recipe(footage, tmp_path / "recipe", footage.stem, ffmpeg)
+    if len(images(tmp_path / "recipe")) == len(expected):  # else the recipe itself lost frames
+        for name in images(folder):
+            assert (folder / name).read_bytes() == (tmp_path / "recipe" / name).read_bytes(), name
+    else:
+        assert footage.stem in RECIPE_FAILS
+
+
+@pytest.mark.parametrize("footage", sorted(FOOTAGE.keys() - CLOCKLESS), indirect=True)
+def test_times_are_those_of_an_independent_reader(footage, prep, tmp_path):
+    prep("extract", footage, "-o", "ds")
+    assert times(tmp_path / "ds" / footage.stem).tolist() == media.reader_times(footage)
+
+
+def test_equal_timestamps_lose_nothing_five_times_in_a_row(prep, tmp_path):
+    path = FOOTAGE["equal_timestamps.mkv"](tmp_path)
+    expected = names("x", range(len(JITTER)))
+    for attempt in range(5):
+        assert prep("extract", path, "-o", f"ds{attempt}").code == 0
+        assert images(tmp_path / f"ds{attempt}" / "x") == expected
+
+
+def test_png_is_that_of_ffmpeg(steady, prep, tmp_path):
+    assert prep("extract", steady, "-o", "ds", "--format", "png").code == 0
+    folder = tmp_path / "ds" / "steady"
+    (tmp_path / "recipe").mkdir()
+    media.run(
+        ["-i", str(steady), "-start_number", "0", str(tmp_path / "recipe/steady-frame_%06d.png")]
+    )
+    assert images(folder) == names("steady", range(50), suffix="png")
+    assert all(
+        (folder / n).read_bytes() == (tmp_path / "recipe" / n).read_bytes() for n in images(folder)
+    )
+
+
+@pytest.mark.parametrize("quality", [1, 31])
+def test_quality_is_ffmpegs(steady, prep, tmp_path, quality):
+    assert prep("extract", steady, "-o", "ds", "--quality", str(quality)).code == 0
+    media.recipe(steady, tmp_path / "recipe", "steady", media.FFMPEG, "-q:v", str(quality))
+    name = names("steady", [49])[0]
+    assert (tmp_path / "ds/steady" / name).read_bytes() == (tmp_path / "recipe" / name).read_bytes()
+
+
+def test_size_change_is_recorded_at_its_frame(prep, tmp_path):
+    for ffmpeg in FFMPEGS:
+        path = FOOTAGE["shrinks.ts"](tmp_path)
+        done = prep("extract", path, "-o", "ds", "--overwrite", "--ffmpeg", ffmpeg, "--json")
+        notice = next(n for n in done.json["videos"][0]["warnings"] if n["kind"] == "size-change")
+        assert notice["frame"] == 50
+        assert "96×64" in notice["message"]
+
+
+def test_displayed_size_and_rotation(prep, tmp_path):
+    prep("extract", FOOTAGE["rotated.mp4"](tmp_path), "-o", "ds")
+    video = record(tmp_path / "ds" / "x")
+    assert (video["image_width"], video["image_height"]) == (120, 160)
+    assert (video["probe"]["coded_width"], video["probe"]["coded_height"]) == (160, 120)
+    assert video["rotation_degrees"] == -90
+
+
+def test_probe_says_what_the_header_claims_and_what_the_packets_are(prep, tmp_path):
+    prep("extract", FOOTAGE["edit_list.mov"](tmp_path), "-o", "ds")
+    video = record(tmp_path / "ds" / "x")
+    counts = video["counts"]
+    assert counts["packets"] == counts["frames_in_header"] > counts["frames_decoded"]
+    assert [n["kind"] for n in video["warnings"]] == ["packets-differ"]
+    assert video["probe"]["codec"] == "h264"
+    assert video["probe"]["pixel_format"] == "yuv420p"
+    assert Fraction(video["probe"]["average_rate"]) == 25
+    assert Fraction(video["probe"]["time_base"]) == Fraction(1, 12800)
+
+
+def test_first_moving_stream_is_taken_and_named(prep, tmp_path):
+    done = prep("extract", two_streams(tmp_path), "-o", "ds", "--json")
+    assert done.code == 0
+    assert [n["kind"] for n in done.json["videos"][0]["warnings"]] == ["several-streams"]
+    assert record(tmp_path / "ds" / "two")["image_width"] == 160
+
+
+def test_hdr_source_is_a_warning_that_says_what_it_means(prep, tmp_path):
+    path = small(
+        tmp_path,
+        "hdr.mkv",
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p10le",
+        "-vf",
+        "setparams=color_trc=smpte2084:color_primaries=bt2020",
+        "-x265-params",
+        "log-level=none",
+    )
+    done = prep("extract", path, "-o", "ds", "--json")
+    assert done.code == 0
+    (notice,) = done.json["videos"][0]["warnings"]
+    assert notice["kind"] == "hdr"
+    assert "tone mapping" in notice["message"]
+    assert record(tmp_path / "ds" / "hdr")["probe"]["color_transfer"] == "smpte2084"
+
+
+def test_max_size_scales_down_and_never_up(steady, prep, tmp_path):
+    from PIL import Image
+
+    for limit, size in ((80, (80, 60)), (500, (160, 120))):
+        prep("extract", steady, "-o", f"ds{limit}", "--max-size", str(limit))
+        with Image.open(tmp_path / f"ds{limit}/steady/steady-frame_000000.jpg") as image:
+            assert image.size == size
+
+
+def test_scene_score_is_high_at_a_cut_alone(prep, tmp_path):
+    join(
+        tmp_path / "cut.ts",
+        small(tmp_path, "a.ts", picture="color=red"),
+        small(tmp_path, "b.ts", picture="mandelbrot"),
+    )
+    prep("extract", tmp_path / "cut.ts", "-o", "ds")
+    scores = np.array(frames(tmp_path / "ds" / "cut")["scene_score"])
+    assert int(np.argmax(scores)) == 50
+    assert scores[50] > 10 > np.delete(scores, 50).max()
+
+
+def test_ffmpegs_own_environment_changes_nothing(steady, prep, tmp_path):
+    env = {"FFREPORT": "file=report.log:level=48", "AV_LOG_FORCE_COLOR": "1", "LANG": "C"}
+    assert prep("extract", steady, "-o", "ds", **env).code == 0
+    assert indices(tmp_path / "ds" / "steady") == list(range(50))
+    assert not list((tmp_path / "ds").rglob("report.log"))
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error(steady, tmp_path):
+    done = subprocess.run(
+        ["sh", "-c", f"'{sys.executable}' -m pipeline extract '{steady}' -o ds | head -0"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == ""
