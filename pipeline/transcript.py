@@ -131,7 +131,7 @@ class Transcript:
             return False
         if "unable to decode APP fields" in line:  # webcams write odd ones; the picture is whole
             return False
-        stream = re.search(r"stream (?:= |#0:)?(\d+)", line)
+        stream = re.search(r"\bstream (?:= |#0:)?(\d+)", line)
         if stream and int(stream[1]) != self._stream_index:
             return False
         return level != "warning" or "corrupt" in line.lower()

@@ -1,0 +1,267 @@
+"""The command line as people and programs meet it."""
+
+import http.server
+import json
+import os
+import pty
+import re
+import subprocess
+import termios
+import threading
+from pathlib import Path
+
+import click
+import media
+import pytest
+from conftest import command, environment
+
+from pipeline.cli import cli
+
+ROOT = Path(__file__).parents[1]
+
+
+def every_command():
+    return sorted(cli.commands.items())
+
+
+@pytest.mark.parametrize(("name", "verb"), every_command())
+def test_every_command_and_option_is_documented(name, verb):
+    readme = (ROOT / "README.md").read_text()
+    assert f"`prep {name}" in readme
+    assert verb.help
+    for parameter in verb.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert f"`{parameter.opts[-1]}" in readme or f"{parameter.opts[-1]}`" in readme, (
+                parameter.opts
+            )
+
+
+@pytest.mark.parametrize("name", [None, *(name for name, _ in every_command())])
+def test_help_is_shown(name, prep):
+    done = prep(*([name] if name else []), "--help")
+    assert done.code == 0
+    assert done.out.startswith("Usage: prep")
+
+
+def test_version(prep):
+    assert re.fullmatch(r"prep, version \d+\.\d+\.\d+\n", prep("--version").out)
+
+
+def test_usage_errors(prep):
+    for arguments in (
+        (),
+        ("extract",),
+        ("extract", "x", "--quality", "0"),
+        ("extract", "x", "--nope"),
+        ("xtract",),
+    ):
+        assert prep(*arguments).code == 2
+    done = prep("extract", "x", "--quality", "40", "--json")
+    assert done.code == done.json["exit_code"] == 2
+
+
+KEYS = {"command", "status", "exit_code", "videos", "totals", "warnings", "errors"}
+TOTALS = {
+    "videos",
+    "extracted",
+    "unchanged",
+    "failed",
+    "frames_decoded",
+    "kept",
+    "duplicates",
+    "sampled_out",
+    "rejected",
+    "skipped",
+}
+VIDEO = {"id", "source", "status", "counts", "warnings", "error"}
+COUNTS = {
+    "frames_in_header",
+    "packets",
+    "frames_decoded",
+    "kept",
+    "duplicates",
+    "sampled_out",
+    "rejected",
+    "files_on_disk",
+}
+RECORD = {
+    "id",
+    "source",
+    "settings_digest",
+    "settings",
+    "ffmpeg_version",
+    "probe",
+    "rotation_degrees",
+    "image_width",
+    "image_height",
+    "counts",
+    "breaks",
+    "warnings",
+}
+
+
+def test_json_is_one_object_with_fixed_keys(steady, prep, tmp_path):
+    (tmp_path / "bad.mp4").write_text("x")
+    done = prep("extract", steady, "bad.mp4", "-o", "ds", "--json")
+    assert done.err == ""
+    assert done.json.keys() == KEYS
+    assert (done.json["command"], done.json["status"]) == ("extract", "some_failed")
+    assert done.json["exit_code"] == done.code == 3
+    assert done.json["totals"].keys() == TOTALS
+    good, bad = done.json["videos"]
+    assert good.keys() == bad.keys() == VIDEO
+    assert good["counts"].keys() == COUNTS
+    assert good["counts"] == {
+        "frames_in_header": 50,
+        "packets": 50,
+        "frames_decoded": 50,
+        "kept": 50,
+        "duplicates": 0,
+        "sampled_out": 0,
+        "rejected": 0,
+        "files_on_disk": 50,
+    }
+    assert bad["counts"] is None
+    record = json.loads((tmp_path / "ds" / "steady" / "video.json").read_text())
+    assert record.keys() == RECORD
+
+
+def test_json_has_its_keys_also_when_all_fails(prep):
+    done = prep("extract", "nowhere", "--json")
+    assert done.json.keys() == KEYS
+    assert done.json["videos"] == []
+
+
+def test_quiet_prints_errors_alone(steady, prep, tmp_path):
+    done = prep("extract", steady, "-o", "ds", "-q")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    (tmp_path / "bad.mp4").write_text("x")
+    done = prep("extract", steady, "bad.mp4", "-o", "ds", "-q")
+    assert done.code == 3
+    assert done.out == ""
+    assert "bad.mp4" in done.err
+
+
+def test_in_a_pipe_there_is_no_progress_and_no_colour(steady, prep):
+    done = prep("extract", steady, "-o", "ds")
+    assert done.err == ""
+    assert "\x1b" not in done.out
+    assert "steady" in done.out
+
+
+def on_terminal(arguments, cwd, **env):
+    """Run prep with a terminal for stderr; return its exit code and what the terminal got."""
+    outer, inner = pty.openpty()
+    termios.tcsetwinsize(inner, (30, 100))
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=inner,
+    )
+    os.close(inner)
+    received = b""
+    while True:
+        try:
+            data = os.read(outer, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        received += data
+    os.close(outer)
+    process.communicate()
+    return process.returncode, received.decode()
+
+
+def test_on_a_terminal_there_are_two_bars(long_video, tmp_path):
+    code, shown = on_terminal(["extract", long_video, "-o", "ds"], tmp_path)
+    assert code == 0
+    assert re.search(r"all 0/1 videos +\d+%", shown)
+    assert re.search(r"long +\d+%.* [\d,]+/400 frames .*ETA", shown)
+    assert on_terminal(["extract", long_video, "-o", "ds2", "-q"], tmp_path) == (0, "")
+
+
+def test_doctor_is_content_here(prep):
+    done = prep("doctor", "--json")
+    checks = {check["name"]: check for check in done.json["findings"]}
+    assert checks.keys() == {"prep", "machine", "ffmpeg", "demuxer", "opencv", "disk", "cvat"}
+    assert all(checks[name]["ok"] for name in checks.keys() - {"disk"})
+    assert done.code == (0 if checks["disk"]["ok"] else 1)
+    assert "no server configured" in checks["cvat"]["detail"]
+
+
+def test_doctor_names_a_missing_ffmpeg(prep):
+    done = prep("doctor", "--ffmpeg", "/nowhere")
+    assert done.code == 2
+    assert "FAIL  ffmpeg" in done.out
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    answer = b""
+    kind = "application/json"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", self.kind)
+        self.send_header("Content-Length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(answer, kind="application/json"):
+        handler = type("Handler", (Server,), {"answer": answer, "kind": kind})
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_doctor_reaches_a_cvat(serve, prep, tmp_path):
+    about = {"name": "CVAT", "description": "x", "version": "2.54.1", "logo_url": "x"}
+    host = serve(json.dumps(about).encode())
+    # cvat_sdk itself warns of things that are not ours to mend.
+    done = prep("doctor", "--json", CVAT_HOST=host, PYTHONWARNINGS="ignore")
+    assert done.json["findings"][-1] == {"name": "cvat", "ok": True, "detail": "version 2.54.1"}
+    (tmp_path / "c.yaml").write_text(f"cvat:\n  host: {host}\n")
+    assert "version 2.54.1" in prep("doctor", "-c", "c.yaml", PYTHONWARNINGS="ignore").out
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:9", "http://user:geheim@127.0.0.1:9"])
+def test_doctor_and_an_unreachable_cvat(host, prep):
+    done = prep("doctor", CVAT_HOST=host, PYTHONWARNINGS="ignore")
+    assert done.code == 4
+    assert "no answer from CVAT" in done.out
+    assert "geheim" not in done.out + done.err
+
+
+@pytest.mark.parametrize("answer", [b"<html>hello</html>", b"{}", b"[]"])
+def test_doctor_and_something_that_is_not_cvat(answer, serve, prep):
+    done = prep("doctor", CVAT_HOST=serve(answer, "text/html"), PYTHONWARNINGS="ignore")
+    assert done.code == 4
+    assert "not CVAT" in done.out
+
+
+def test_python_interface_gives_the_same(steady, tmp_path):
+    from pipeline.extract import extract
+
+    result = extract([steady], tmp_path / "ds")
+    assert result.exit_code == 0
+    (video,) = result.videos
+    assert (video.id, video.status, video.record.counts.kept) == ("steady", "extracted", 50)
+    frames = media.truth(steady)
+    assert len(frames) == 50

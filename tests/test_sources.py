@@ -1,0 +1,188 @@
+"""Which files are taken, and the id that each gets for ever."""
+
+import os
+import shutil
+
+import pytest
+from conftest import images
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import InputError
+from pipeline.sources import MAX_ID_BYTES, Source, assign_ids, find_sources, safe_id
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(str(path).encode())
+    return path
+
+
+def found(*inputs):
+    return [source.name for source in find_sources(inputs).sources]
+
+
+def test_folders_are_searched_to_the_bottom(tmp_path):
+    for name in ("b.MP4", "a/cam.mp4", "a/deep/er/x.mkv", "notes.txt", ".hidden.mp4", ".git/y.mp4"):
+        touch(tmp_path / name)
+    result = find_sources([tmp_path])
+    assert sorted(s.name for s in result.sources) == ["a/cam.mp4", "a/deep/er/x.mkv", "b.MP4"]
+    assert {reason: len(paths) for reason, paths in result.skipped.items()} == {
+        "hidden": 2,
+        "not a video": 1,
+    }
+
+
+def test_globs_keep_the_folders_that_tell_files_apart(tmp_path):
+    for name in ("a/cam.mp4", "b/cam.mp4", "b/other.txt"):
+        touch(tmp_path / name)
+    assert found(f"{tmp_path}/*/cam.mp4") == ["a/cam.mp4", "b/cam.mp4"]
+    assert found(f"{tmp_path}/**/*.mp4") == ["a/cam.mp4", "b/cam.mp4"]
+
+
+def test_a_file_that_looks_like_a_pattern_is_a_file(tmp_path):
+    path = touch(tmp_path / "take[1].mp4")
+    assert found(path) == ["take[1].mp4"]
+
+
+def test_each_real_file_once(tmp_path):
+    video = touch(tmp_path / "in" / "a.mp4")
+    os.link(video, tmp_path / "in" / "hard.mp4")
+    (tmp_path / "in" / "soft.mp4").symlink_to(video)
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "gone.mp4").symlink_to("nowhere")
+    result = find_sources([tmp_path / "in", video])
+    assert [s.name for s in result.sources] == ["a.mp4"]
+    assert {reason: len(paths) for reason, paths in result.skipped.items()} == {
+        "same file again": 3,
+        "folder seen before": 1,
+        "dangling link": 1,
+    }
+
+
+def test_nothing_found_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        find_sources([tmp_path / "x.mp4"])
+    with pytest.raises(InputError, match="no videos found"):
+        find_sources([tmp_path])
+
+
+def ids(*names, taken=()):
+    from pathlib import Path
+
+    sources = [Source(Path("/in") / name, name) for name in names]
+    given_ids = assign_ids(sources, taken)
+    return [given_ids[source.path] for source in sources]
+
+
+def test_ids_are_paths_without_the_suffix():
+    assert ids("v2.mp4", "a/cam.mp4", "my video.final.mp4") == ["v2", "a_cam", "my video.final"]
+
+
+def test_ids_never_collide():
+    names = [
+        "a/cam.mp4",
+        "b/cam.mp4",
+        "cam.avi",
+        "cam.mp4",
+        "a_cam.mp4",
+        "Cam.mp4",
+        "a/cam.avi",
+        "CAM.MP4",
+    ]
+    given_ids = ids(*names)
+    assert given_ids[:3] == ["a_cam", "b_cam", "cam"]
+    assert len({i.casefold() for i in given_ids}) == len(names)
+
+
+def test_the_suffix_or_the_folder_tells_equal_names_apart():
+    assert ids("cam.avi", "cam.mp4") == ["cam", "cam_mp4"]
+
+
+def test_an_id_that_is_taken_is_not_given_again():
+    assert ids("cam.mp4", taken=["CAM"]) == ["cam_mp4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("-y", "_y"),
+        ("a:b", "a_b"),
+        ("100%d", "100_d"),
+        (".hidden", "_hidden"),
+        ("日本 é", "日本 é"),
+        ("x\x1b[0m\n", "x_[0m_"),
+        ("con", "con_"),
+        ("end. ", "end__"),
+        ("", "_"),
+        ("e\u0301", "é"),
+        ('<script>"', "_script__"),
+    ],
+)
+def test_ids_are_safe(name, expected):
+    assert safe_id(name) == expected
+
+
+@given(st.text(max_size=300))
+def test_ids_are_always_one_safe_component(name):
+    made = safe_id(name)
+    assert 0 < len(made.encode()) <= MAX_ID_BYTES
+    assert made[0] not in "-. "
+    assert made[-1] not in ". "
+    assert not set(made) & set('/\\:*?"<>|%\0\n')
+    assert made.isprintable()
+
+
+def test_long_names_stay_apart():
+    assert safe_id("x" * 300 + "1") != safe_id("x" * 300 + "2")
+
+
+ODD_NAMES = [
+    "-y.mp4",
+    "a:b.mp4",
+    "100%d.mp4",
+    "file:x.mp4",
+    "it's.mp4",
+    "sp ace.mp4",
+    "[0:v].mp4",
+    "a,b;c.mp4",
+    "日本.mp4",
+    "back\\slash.mp4",
+    "x" * 240 + ".mp4",
+    "line\nbreak.mp4",
+    'quo"te.mp4',
+]
+
+
+def test_odd_names_are_extracted_like_any_other(steady, prep, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ODD_NAMES:
+        shutil.copy(steady, folder / name)
+    done = prep("extract", "in", "-o", "ds", "--every", "25", "--json")
+    assert done.code == 0
+    assert done.json["totals"]["extracted"] == len(ODD_NAMES)
+    for video in done.json["videos"]:
+        video_id = video["id"]
+        assert images(tmp_path / "ds" / video_id) == [
+            f"{video_id}-frame_000000.jpg",
+            f"{video_id}-frame_000025.jpg",
+        ]
+
+
+def test_a_dash_name_after_two_dashes(steady, prep, tmp_path):
+    shutil.copy(steady, tmp_path / "-y.mp4")
+    done = prep("extract", "-o", "ds", "--", "-y.mp4")
+    assert done.code == 0
+    assert len(images(tmp_path / "ds" / "_y")) == 50
+
+
+def test_skipped_files_are_counted_and_named_on_request(steady, prep, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(steady, folder / "a.mp4")
+    (folder / "notes.txt").write_text("x")
+    brief = prep("extract", "in", "-o", "ds").out
+    assert "skipped, not a video: 1" in brief
+    assert "notes.txt" not in brief
+    assert "notes.txt" in prep("extract", "in", "-o", "ds", "-v").out

@@ -1,0 +1,81 @@
+"""The shape of the code: one direction, and modules that stand alone."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pipeline"
+
+# A module imports only from modules above it. docs/architecture.md says what each is for.
+ORDER = """
+    errors records config
+    sources probe ffmpeg transcript decoder store engine cvat
+    sampling notices resume extract_video
+    extract doctor
+    progress cli __main__
+""".split()
+
+
+def imports_of(module):
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline"):
+            inner = node.module.removeprefix("pipeline").removeprefix(".")
+            yield from [inner] if inner else [alias.name for alias in node.names]
+
+
+def test_every_module_has_its_place():
+    assert sorted(ORDER) == sorted(p.stem for p in PACKAGE.glob("*.py") if p.stem != "__init__")
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_data_flows_one_way(module):
+    above = {*ORDER[: ORDER.index(module)], "__version__"}
+    assert set(imports_of(module)) <= above
+
+
+@pytest.mark.parametrize("module", [m for m in ORDER if m != "__main__"])
+def test_each_module_imports_alone_without_a_warning(module):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import pipeline.{module}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_each_outside_library_has_one_owner():
+    owners = {
+        "ffmpeg": "ffmpeg",
+        "imageio_ffmpeg": "ffmpeg",
+        "av": "probe",
+        "pyarrow": "store",
+        "filelock": "store",
+        "tqdm": "progress",
+        "yaml": "config",
+        "cvat_sdk": "cvat",
+    }
+    for module in ORDER:
+        tree = ast.parse((PACKAGE / f"{module}.py").read_text())
+        used = {
+            name.split(".")[0]
+            for node in tree.body
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert {name for name in used & owners.keys() if owners[name] != module} == set(), module
+
+
+def test_architecture_names_every_module():
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    for module in ORDER:
+        assert f"`{module}" in text, module
