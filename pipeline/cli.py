@@ -5,10 +5,10 @@ Everything that a person or a machine reads is written here; no stage prints.
 
 import dataclasses
 import functools
+import io
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,14 @@ from pipeline.config import (
     load_config,
     render_default_config,
 )
-from pipeline.errors import ExitCode, InterruptedRunError, PrepError, UsageError, printable
+from pipeline.errors import (
+    ExitCode,
+    InterruptedRunError,
+    PrepError,
+    UsageError,
+    describe_bug,
+    printable,
+)
 from pipeline.records import ExtractResult, VideoOutcome
 
 DEFAULT_DATASET = "dataset"
@@ -101,8 +108,7 @@ def verb(name: str, results: str) -> Callable[[Callable[..., Answer]], click.Com
         def command(quiet: bool, verbose: bool, as_json: bool, **arguments: Any) -> int:
             console = Console(quiet, verbose, as_json)
             answer = _guarded(function, console, arguments)
-            _render(name, dataclasses.replace(answer, key=results), console)
-            return int(answer.exit_code)
+            return int(_render(name, dataclasses.replace(answer, key=results), console))
 
         for decorator in (
             click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead."),
@@ -165,12 +171,19 @@ config_option = click.option(
 )
 
 
+def _as_path(context: click.Context, parameter: click.Parameter, text: str) -> Path:
+    if not text:
+        raise click.BadParameter("is empty. Was a shell variable not set?", context, parameter)
+    return Path(text)
+
+
 def output_option(help_text: str) -> Callable[[Any], Any]:
     """Return the option that names the dataset."""
     return click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
+        type=click.Path(),
+        callback=_as_path,
         default=DEFAULT_DATASET,
         metavar="FOLDER",
         show_default=True,
@@ -286,37 +299,38 @@ def _guarded(
             )
         )
     except Exception as error:  # the last line of defence: no traceback reaches a user
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return _failure(
-            PrepError(
-                f"This is a bug in prep {__version__}: {type(error).__name__}: {printable(error)} "
-                f"({Path(place.filename).name}:{place.lineno}). Please report it with the command."
-            )
-        )
+        return _failure(PrepError(describe_bug(error)))
 
 
 def _failure(error: PrepError) -> Answer:
     return Answer(error.exit_code, errors=({"kind": error.kind, "message": str(error)},))
 
 
-def _render(command: str, answer: Answer, console: Console) -> None:
+def _render(command: str, answer: Answer, console: Console) -> ExitCode:
+    """Print an answer; return its exit code, or that of the failure to print it."""
     color = False if "NO_COLOR" in os.environ else None
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names need not fit the terminal
     try:
         if console.as_json:
             click.echo(json.dumps(answer.to_json(command), indent=2))
-            return
-        if not console.quiet:
+        elif not console.quiet:
             for line in answer.lines:
                 click.echo(line, color=color)
-        if console.quiet or not answer.lines:
+        if not console.as_json and (console.quiet or not answer.lines):
             for error in answer.errors:
-                click.echo(
-                    f"{click.style('error:', fg='red')} {error['message']}", err=True, color=color
-                )
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # 'prep ... | head' closed the pipe; Python must not complain at exit either.
+                label = click.style("error:", fg="red")
+                click.echo(f"{label} {error['message']}", err=True, color=color)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python must not complain again when it closes the stream at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # 'prep ... | head' is no failure
+            click.echo(f"error: the result cannot be written: {error.strerror}.", err=True)
+            return max(answer.exit_code, ExitCode.USAGE)
+    return answer.exit_code
 
 
 def _flags_of(cls: type, flags: Mapping[str, Any]) -> dict[str, Any]:

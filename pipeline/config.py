@@ -62,7 +62,7 @@ class ExtractSettings:
     end: str | None = option(
         None, "Leave out this frame or time and what comes after it.", metavar="POSITION"
     )
-    every: int | None = option(None, "Keep every Nth frame.", metavar="N", minimum=1)
+    every: int | None = option(None, "Keep every Nth frame.", metavar="N", minimum=1, maximum=10**9)
     fps: str | None = option(
         None,
         "Keep F frames a second: the nearest existing one each, never one twice.",
@@ -74,6 +74,7 @@ class ExtractSettings:
         "Scale down so that the longer side has at most this many pixels.",
         metavar="PIXELS",
         minimum=16,
+        maximum=65535,
     )
 
     def __post_init__(self) -> None:
@@ -105,6 +106,7 @@ class RunSettings:
         "Videos at once (default: one a core, as far as memory allows).",
         metavar="N",
         minimum=1,
+        maximum=1024,
     )
     on_damage: str = option(
         "keep", "Damaged video: keep what decodes and say so, or fail.", choices=("keep", "fail")
@@ -114,6 +116,7 @@ class RunSettings:
         "Stop ffmpeg when no frame came for this many seconds.",
         metavar="SECONDS",
         minimum=1,
+        maximum=86400,
     )
 
 
@@ -182,13 +185,15 @@ def load_config(path: Path | None) -> Config:
     """
     if path is None:
         return Config({})
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{printable(path)}: the settings must be in a regular file.")
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)  # noqa: S506
     except OSError as error:
         raise UsageError(
             f"{printable(path)}: cannot read the settings: {error.strerror}."
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{printable(path)}: not a YAML file: {printable(error)}") from error
     if data is None:
         data = {}
@@ -234,6 +239,8 @@ def parse_position(text: str, name: str = "position") -> int | Fraction:
         UsageError: the text is neither.
     """
     clean = text.strip()
+    if len(clean) > 32:
+        clean = ""
     if clean.isascii() and clean.isdigit():
         return int(clean)
     parts = clean.removesuffix("s").split(":")
@@ -302,10 +309,9 @@ def _check(name: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any
 
 
 def _parse_rate(text: str) -> Fraction:
-    try:
+    rate = Fraction(0)
+    if len(text) <= 32 and re.fullmatch(r"\d+(\.\d+)?|\d+/0*[1-9]\d*", text, re.ASCII):
         rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
     # The bound keeps exact integer arithmetic on timestamps far from 64 bits.
     if rate <= 0 or rate > 10_000 or rate.denominator > 1_000_000:
         raise UsageError(

@@ -134,10 +134,13 @@ def _follow(
                 watch.on_frames(frames - reported)
                 reported, last_progress = frames, time.monotonic()
             _check_progress(transcript, source, watch, time.monotonic() - last_progress)
-    try:
-        process.wait(timeout=watch.stall_seconds)
-    except subprocess.TimeoutExpired:
-        raise _hung(source, frames, watch) from None
+    while True:
+        try:
+            process.wait(timeout=_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            _check_progress(transcript, source, watch, time.monotonic() - last_progress)
+        else:
+            return
 
 
 def _check_progress(
@@ -183,6 +186,11 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
             else "Try another ffmpeg with --ffmpeg, or convert the file first."
         )
         raise DecoderDiedError(f"{name}: ffmpeg was killed ({sign}) after {frames} frames. {hint}")
+    if any(index >= frames for index in transcript.kept[-1:]):
+        raise DecoderDiedError(
+            f"{name}: what ffmpeg says of its frames does not add up ({frames} frames, but image "
+            f"{transcript.kept[-1]}). Try another ffmpeg with --ffmpeg."
+        )
     # Where no frame is selected, ffmpeg complains that it had nothing to write: no failure.
     if returncode > 0 and (frames == 0 or transcript.kept) and not _cannot_decode(transcript):
         raise DecoderDiedError(

@@ -22,7 +22,9 @@
 Exit code 0 means all well, 1 done with findings that a person must look at.
 """
 
+import traceback
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -141,6 +143,15 @@ class InterruptedRunError(PrepError):
 
     exit_code = ExitCode.INTERRUPTED
     kind = "interrupted"
+
+
+def describe_bug(error: Exception) -> str:
+    """Return one line about an error that should not have happened, with its place."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"this is a bug in prep: {type(error).__name__}: {printable(error)} "
+        f"({Path(place.filename).name}:{place.lineno}). Please report it with the command."
+    )
 
 
 def printable(text: object) -> str:

@@ -11,13 +11,22 @@ from pathlib import Path
 from pipeline import engine
 from pipeline.config import ExtractSettings, RunSettings
 from pipeline.decoder import disk_full
-from pipeline.errors import InputError, InterruptedRunError, VideoError, printable
+from pipeline.errors import (
+    DiskFullError,
+    FfmpegUnusableError,
+    InputError,
+    InterruptedRunError,
+    PrepError,
+    VideoError,
+    describe_bug,
+    printable,
+)
 from pipeline.extract_video import VideoExtractor
 from pipeline.ffmpeg import find_ffmpeg
 from pipeline.records import ExtractResult, VideoOutcome, VideoRecord
 from pipeline.resume import check_unchanged, match_records, refuse_other_settings
 from pipeline.sources import Source, assign_ids, find_sources
-from pipeline.store import Dataset
+from pipeline.store import RESERVED_NAMES, Dataset
 
 
 class Progress:
@@ -79,7 +88,8 @@ def extract(
             refuse_other_settings(settings, known)
         new = [source for source in found.sources if source.path not in known]
         ids = {path: record.id for path, record in known.items()}
-        ids |= assign_ids(new, taken=(entry.name for entry in store.path.iterdir()))
+        taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
+        ids |= assign_ids(new, taken=taken, among=found.sources)
         memory = engine.MemoryBudget(engine.memory_bytes() // 2)
         extractor = VideoExtractor(store, settings, run, ffmpeg, memory, stop)
         batch = _Batch(extractor, {} if overwrite else known, ids, progress)
@@ -123,7 +133,9 @@ class _Batch:
                 return VideoOutcome(path, video_id, "unchanged", record, notices)
             record = self._extract(source, video_id)
             return VideoOutcome(path, video_id, "extracted", record, record.warnings)
-        except VideoError as error:
+        except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
+            raise  # the other videos would fare no better
+        except PrepError as error:
             return VideoOutcome(path, video_id, "failed", error=str(error), error_kind=error.kind)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -132,6 +144,9 @@ class _Batch:
             where = f" ({printable(error.filename)})" if error.filename else ""
             text = f"{printable(path)}: {reason}{where}. Check the file and its rights."
             return VideoOutcome(path, video_id, "failed", error=text, error_kind=VideoError.kind)
+        except Exception as error:  # one video that finds a bug must not cost the others
+            text = f"{printable(path)}: {describe_bug(error)}"
+            return VideoOutcome(path, video_id, "failed", error=text, error_kind=PrepError.kind)
         finally:
             self.progress.video_done(video_id, _size(source.path))
 

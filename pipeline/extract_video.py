@@ -1,7 +1,7 @@
 """Extract one video: from the file to a committed folder, whole or not at all."""
 
 import dataclasses
-import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable
@@ -10,7 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from pipeline import engine
 from pipeline.config import ExtractSettings, RunSettings, settings_digest
@@ -131,19 +132,24 @@ class VideoExtractor:
         folder: Path,
         on_frames: Callable[[int], None],
     ) -> Decoded:
-        """Decode once; or twice, where a rate was planned on timestamps that proved wrong."""
+        """Decode once; or twice, where the first time shows what could not be known before.
+
+        That is a rate planned on timestamps that proved wrong, or a change of the colour matrix.
+        """
         time_base = Fraction(info.time_base)
         shown = packets.pts[~packets.is_discarded]
         condition = plan_condition(self.settings, time_base, shown)
-        decoded = self._decode(source, info, folder, condition, on_frames)
-        if self.settings.fps is None:
-            return decoded
-        wanted = choose_frames(self.settings, time_base, decoded.pts)
-        if np.array_equal(wanted, decoded.kept):
+        decoded = self._decode(source, info, folder, condition, None, on_frames)
+        matrix, again = decoded.transcript.changed_matrix, False
+        if self.settings.fps is not None:
+            wanted = choose_frames(self.settings, time_base, decoded.pts)
+            if not np.array_equal(wanted, decoded.kept):
+                condition, again = exact_condition(wanted), True
+        if matrix is None and not again:
             return decoded
         shutil.rmtree(folder)
         folder.mkdir()
-        return self._decode(source, info, folder, exact_condition(wanted), lambda frames: None)
+        return self._decode(source, info, folder, condition, matrix, lambda frames: None)
 
     def _decode(
         self,
@@ -151,19 +157,27 @@ class VideoExtractor:
         info: VideoInfo,
         folder: Path,
         condition: str,
+        matrix: str | None,
         on_frames: Callable[[int], None],
     ) -> Decoded:
-        graph_file = folder.parent / "graph.txt"
+        scratch = folder.parents[1]
+        # ffmpeg writes the name into its log: a plain one keeps a hostile one out of it.
+        suffix = source.path.suffix if re.fullmatch(r"\.\w{1,8}", source.path.suffix, re.A) else ""
+        link = scratch / f"input{suffix}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(source.path)
         command, graph = extraction_command(
             self.ffmpeg,
-            source.path,
             self.settings,
             self.run,
-            condition=condition,
+            source=f"../../{link.name}",
+            graph_file="../../graph.txt",
             stem=folder.name,
-            graph_file=os.fspath(graph_file),
+            time_base=info.time_base,
+            condition=condition,
+            matrix=matrix,
         )
-        graph_file.write_text(graph, encoding="utf-8")
+        (scratch / "graph.txt").write_text(graph, encoding="utf-8")
         watch = Watch(
             max_frames=10**self.settings.digits,
             stall_seconds=self.run.stall_seconds,
@@ -186,7 +200,9 @@ class VideoExtractor:
         on_disk = list_image_indices(folder, folder.name, digits, image_format)
         broken = None
         if np.array_equal(on_disk, decoded.kept):
-            broken = find_broken_image(folder, folder.name, on_disk, digits, image_format)
+            broken = find_broken_image(
+                folder, folder.name, on_disk, digits, image_format, self.stop.is_set
+            )
             if broken is None:
                 return len(on_disk)
         if shutil.disk_usage(folder).free < 16 * 2**20:
@@ -202,7 +218,9 @@ class VideoExtractor:
             return None, None
         first = int(decoded.kept[0])
         name = image_name(folder.name, first, self.settings.digits, self.settings.format)
-        with Image.open(folder / name) as image:
+        # Not Image.open, which takes very large pictures for an attack.
+        read = JpegImageFile if self.settings.format == "jpg" else PngImageFile
+        with read(folder / name) as image:
             return image.size
 
 

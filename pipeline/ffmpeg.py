@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ffmpeg as ffmpeg_python
@@ -22,7 +21,16 @@ OLDEST = "4.4"
 _LIBAVFILTER_4_4 = (7, 110)
 _LIBAVFILTER_5_1 = (8, 44)  # -fps_mode
 _LIBAVFILTER_7_0 = (10, 1)  # -/filter_complex
-NEEDED_FILTERS = ("metadata", "scale", "scdet", "select", "setpts", "settb", "split")
+NEEDED_FILTERS = (
+    "metadata",
+    "scale",
+    "scdet",
+    "select",
+    "setparams",
+    "setpts",
+    "settb",
+    "split",
+)
 NEEDED_ENCODERS = ("mjpeg", "png")
 
 _START_TIMEOUT_SECONDS = 30
@@ -100,13 +108,15 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
 
 def extraction_command(
     ffmpeg: Ffmpeg,
-    source: Path,
     settings: ExtractSettings,
     run: RunSettings,
     *,
-    condition: str,
-    stem: str,
+    source: str,
     graph_file: str,
+    stem: str,
+    time_base: str,
+    condition: str,
+    matrix: str | None,
 ) -> tuple[list[str], str]:
     """Return the command line, and the filter graph that it reads from ``graph_file``.
 
@@ -115,6 +125,9 @@ def extraction_command(
     - ``scale`` first, without arguments, passes frames on untouched, until the stream changes
       its size or pixel format: then it keeps what follows at the first size. Without it ffmpeg
       9 and 5 crash on a stream that shrinks.
+    - ``settb``: all timestamps in the time base of the probe, which ffmpeg does not always share.
+    - ``matrix``, where it is given, is written into all frames first: the scaler would convert
+      the colours of a stream that changes its matrix, and ffmpeg's own command line does not.
     - One branch scores and prints every frame, with its true timestamp, into the log. The
       other selects, with ``condition`` (an expression over ``N`` and ``PTS`` of FFmpeg's setpts,
       true for frames to keep), and numbers: its timestamps *become* the frame index, which
@@ -130,8 +143,11 @@ def extraction_command(
     }
     if run.hwaccel:
         source_options["hwaccel"] = run.hwaccel
-    stream = ffmpeg_python.input("", **source_options)["V:0"]
-    branches = stream.filter("scale").filter_multi_output("split")
+    stream = ffmpeg_python.input(f"file:{source}", **source_options)["V:0"]
+    if matrix is not None:
+        stream = stream.filter("setparams", colorspace=matrix)
+    stream = stream.filter("scale").filter("settb", time_base)
+    branches = stream.filter_multi_output("split")
     scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
     chosen = branches[1].filter("setpts", f"1e12*({condition})")
     key = "*key" if settings.keyframes else ""
@@ -158,8 +174,6 @@ def extraction_command(
         .global_args("-max_error_rate", "1")
         .compile(cmd=ffmpeg.path)
     )
-    # Set here, because ffmpeg-python cannot take names that are not UTF-8.
-    command[command.index("-i") + 1] = f"file:{source}"
     place = command.index("-filter_complex")
     graph = command[place + 1]
     # The graph of a long sampled video is larger than a command line may be.

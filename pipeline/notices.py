@@ -17,6 +17,7 @@ def describe(
         *_damage(packets, decoded, frames),
         *_nothing_selected(decoded),
         *_hidden_packets(packets, decoded),
+        *_header_claim(info, packets),
         *_size_changes(decoded, frames),
         *_timestamps(frames),
         *_streams(info),
@@ -115,6 +116,16 @@ def _hidden_packets(packets: PacketIndex, decoded: Decoded) -> list[Notice]:
             "Tools that count packets number this video differently.",
         )
     ]
+
+
+def _header_claim(info: VideoInfo, packets: PacketIndex) -> list[Notice]:
+    if info.frames_in_header in {None, len(packets.pts)}:
+        return []
+    text = (
+        f"the header claims {info.frames_in_header} frames, the file holds {len(packets.pts)} "
+        "packets. Headers are often wrong; if frames are missing, the file was cut."
+    )
+    return [Notice("header-differs", text)]
 
 
 def _size_changes(decoded: Decoded, frames: FrameTable) -> list[Notice]:

@@ -15,7 +15,12 @@ import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
-from pipeline.errors import NotAVideoError, NoVideoStreamError, printable
+from pipeline.errors import (
+    InterruptedRunError,
+    NotAVideoError,
+    NoVideoStreamError,
+    printable,
+)
 from pipeline.records import MISSING_PTS, PacketIndex, StreamInfo, VideoInfo
 
 DEMUXERS = (
@@ -84,9 +89,10 @@ def list_packets(path: Path, stop: Callable[[], bool] = lambda: False) -> Packet
     """Return the packets of the video stream, in file order; memory is 9 bytes a packet.
 
     A file that breaks off or turns to nonsense yields the packets before that place, and
-    ``complete`` is False. ``stop`` is asked now and then whether to give up early.
+    ``complete`` is False.
 
     Raises:
+        InterruptedRunError: ``stop`` said so.
         NotAVideoError, NoVideoStreamError: as `probe`.
     """
     pts: list[np.ndarray] = []
@@ -112,8 +118,8 @@ def list_packets(path: Path, stop: Callable[[], bool] = lambda: False) -> Packet
                 chunk_discarded.append(packet.is_discard)
                 if len(chunk_pts) >= 4096:
                     flush()
-                    if stop():
-                        break
+                if stop():
+                    raise InterruptedRunError("interrupted")
         except (av.FFmpegError, IndexError):
             # IndexError: PyAV does not know streams that appear in the middle of a damaged file.
             complete = False
@@ -166,8 +172,14 @@ def _reason(error: Exception) -> str:
 def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.VideoStream:
     videos = list(container.streams.video)
     for stream in videos:
-        if not _is_cover_art(stream):
-            return stream
+        if _is_cover_art(stream):
+            continue
+        if stream.codec_context is None:
+            raise NotAVideoError(
+                f"{printable(path)}: the codec of its video is not known. The file may be damaged; "
+                "else convert it first."
+            )
+        return stream
     what = "only cover art" if videos else "no video stream"
     others = sorted({str(stream.type) for stream in container.streams} - {"video"})
     holds = f" (it holds {', '.join(others)})" if others else ""

@@ -21,6 +21,9 @@ FINDING_KINDS = frozenset({"damage", "files-missing", "nothing-selected"})
 """Kinds of notice that a person must look at; the others explain and need nothing."""
 
 
+_NEEDED = {"digits": int, "format": str}
+
+
 class Fate(IntEnum):
     """What became of a decoded frame. On disk the lower-case name stands."""
 
@@ -193,6 +196,10 @@ class VideoRecord:
         Raises:
             KeyError, TypeError: the data is not such a record.
         """
+        if not all(isinstance(data["settings"][key], kind) for key, kind in _NEEDED.items()):
+            raise TypeError("settings")
+        if not all(isinstance(data["counts"][key], int) for key in ("frames_decoded", "kept")):
+            raise TypeError("counts")
         probe = dict(data["probe"])
         probe["streams"] = tuple(StreamInfo(**stream) for stream in probe["streams"])
         return cls(

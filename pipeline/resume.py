@@ -40,7 +40,7 @@ def match_records(
                 record.id not in claimed
                 and record.source.name == source.name
                 and not os.path.exists(record.source.path)
-                and is_same_file(source.path, record.source)
+                and _looks_same(source.path, record.source)
             ):
                 known[source.path] = record
                 claimed.add(record.id)
@@ -108,6 +108,13 @@ def identify(source: Source, stop: threading.Event) -> SourceIdentity:
         mtime_ns=mtime_ns,
         sha256=_sha256(source.path, stop),
     )
+
+
+def _looks_same(path: Path, identity: SourceIdentity) -> bool:
+    try:
+        return is_same_file(path, identity)
+    except OSError:  # it cannot be read; its own turn will say so
+        return False
 
 
 def is_same_file(path: Path, identity: SourceIdentity) -> bool:

@@ -85,13 +85,14 @@ def nearest_frames(clock: npt.NDArray[np.int64], interval: Fraction) -> npt.NDAr
     """
     if len(clock) == 0:
         return np.empty(0, dtype=np.int64)
-    scaled = clock * interval.denominator
-    instants = np.arange(int(scaled[-1]) // interval.numerator + 1) * interval.numerator
-    after = np.minimum(np.searchsorted(scaled, instants), len(scaled) - 1)
-    before = np.maximum(after - 1, 0)
-    nearer = np.where(instants - scaled[before] <= scaled[after] - instants, before, after)
-    # Of frames that share one timestamp, the first.
-    return np.unique(np.searchsorted(scaled, scaled[nearer]))
+    # A frame is chosen if an instant lies in its cell, which ends half way to the next frame. The
+    # work grows with the frames, not with the instants: a clock may jump by years.
+    instants_clock, first_frame = np.unique(clock, return_index=True)
+    doubled = instants_clock.astype(object) * (2 * interval.denominator)
+    ends = (doubled[:-1] + doubled[1:]) // 2
+    ends_in_instants = np.append(ends, doubled[-1]) // (2 * interval.numerator)
+    begins_in_instants = np.concatenate(([-1], ends_in_instants[:-1]))
+    return first_frame[(ends_in_instants > begins_in_instants).astype(np.bool_)]
 
 
 def _range_condition(settings: ExtractSettings, time_base: Fraction) -> str:

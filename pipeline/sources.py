@@ -111,9 +111,11 @@ def find_sources(inputs: Iterable[str | os.PathLike[str]]) -> FoundSources:
     found = FoundSources()
     seen: set[tuple[int, int]] = set()
     given = [os.fspath(item) for item in inputs]
+    if "" in given:
+        raise InputError("An input is empty. Was a shell variable not set?")
     for text in given:
         for path, base in _expand(text, found):
-            if path.is_dir():
+            if os.path.isdir(path):
                 for file in _walk(path, found):
                     _add(file, path, found, seen)
             elif _is_regular(path, found):
@@ -123,15 +125,18 @@ def find_sources(inputs: Iterable[str | os.PathLike[str]]) -> FoundSources:
     return found
 
 
-def assign_ids(sources: Iterable[Source], taken: Iterable[str]) -> dict[Path, str]:
+def assign_ids(
+    sources: Iterable[Source], taken: Iterable[str], among: Iterable[Source]
+) -> dict[Path, str]:
     """Return an id for each source that no other source has or ever had.
 
     Args:
         sources: the videos that need an id, in a fixed order.
         taken: names that stand in the dataset already.
+        among: all sources of this run, with those that have their id; so an id does not depend on
+            how many of them were done before.
     """
-    sources = list(sources)
-    same_name = Counter(_fold(Path(source.name).name) for source in sources)
+    same_name = Counter(_fold(Path(source.name).name) for source in among)
     used = {_fold(name) for name in taken}
     ids: dict[Path, str] = {}
     for source in sources:
@@ -146,7 +151,7 @@ def assign_ids(sources: Iterable[Source], taken: Iterable[str]) -> dict[Path, st
 def safe_id(name: str) -> str:
     """Return ``name`` as one path component that every file system and tool takes as it is.
 
-    Separators and characters that a shell, ffmpeg or Windows reads as something else become
+    Separators and characters that ffmpeg or Windows reads as something else become
     ``_``; readable Unicode stays. Long names are cut and get a hash of the whole.
     """
     text = unicodedata.normalize("NFC", name)
@@ -192,7 +197,7 @@ def _expand(text: str, found: FoundSources) -> Iterator[tuple[Path, Path]]:
     """Yield each path that an input means, with the folder that its name is relative to."""
     path = Path(text)
     if os.path.lexists(path):
-        if path.exists():
+        if os.path.exists(path):
             yield path, path.parent
         else:
             found.missing.append(text)
@@ -231,7 +236,7 @@ def _walk(folder: Path, found: FoundSources) -> Iterator[Path]:
             path = Path(entry.path)
             if entry.name.startswith("."):
                 found.skip("hidden", path)
-            elif path.is_dir():
+            elif os.path.isdir(path):
                 folders.append(path)
             elif Path(entry.name).suffix.lower() not in VIDEO_SUFFIXES:
                 found.skip("not a video", path)
@@ -257,7 +262,7 @@ def _add(path: Path, base: Path, found: FoundSources, seen: set[tuple[int, int]]
         found.skip("same file again", path)
         return
     seen.add(key)
-    found.sources.append(Source(Path(os.path.abspath(path)), path.relative_to(base).as_posix()))
+    found.sources.append(Source(Path(os.path.realpath(path)), path.relative_to(base).as_posix()))
 
 
 def _nothing_found(given: list[str], found: FoundSources) -> str:

@@ -18,7 +18,8 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
@@ -27,12 +28,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import DatasetError, printable
+from pipeline.errors import DatasetError, InterruptedRunError, printable
 from pipeline.records import MISSING_PTS, Fate, FrameTable, VideoRecord
 
 RECORD_NAME = "video.json"
 FRAMES_NAME = "frames.parquet"
+RESERVED_NAMES = ("cvat.json", "report.html", "report.json")
+"""Files that other stages put beside the videos' folders."""
+
 _PRIVATE = ".prep"
+_NEW, _OLD = "new", "old"
+_PATIENCE_SECONDS = 1.0
 _FATE_NAMES = [fate.name.lower() for fate in Fate]
 
 
@@ -61,11 +67,16 @@ class Dataset:
                 continue
             try:
                 record = VideoRecord.from_json(json.loads(file.read_text(encoding="utf-8")))
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 raise DatasetError(
                     f"{printable(file)}: this record cannot be read ({type(error).__name__}). "
                     "Move the folder away; its video is then extracted anew."
                 ) from error
+            if record.id != folder.name:
+                raise DatasetError(
+                    f"{printable(folder)}: this folder was renamed; its images are named after "
+                    f"'{printable(record.id)}'. Give it that name again."
+                )
             records[folder.name] = record
         return records
 
@@ -102,21 +113,41 @@ class Dataset:
                 "Choose another folder with --output."
             ) from error
         try:
-            _remove_leftovers(private / "work")
+            self._remove_leftovers()
             yield
         finally:
             lock.release()
 
     @contextlib.contextmanager
     def work_folder(self, video_id: str) -> Iterator[Path]:
-        """Give a folder to build a video in; what is left of it afterwards is removed."""
-        parent = Path(tempfile.mkdtemp(dir=self.path / _PRIVATE / "work"))
-        folder = parent / video_id
-        folder.mkdir()
+        """Give a folder to build a video in; what is left of it afterwards is removed.
+
+        Its grandparent is free for scratch files. Removal may take long where there are many
+        images; when the run is interrupted, the next one finishes it.
+        """
+        scratch = Path(tempfile.mkdtemp(dir=self.path / _PRIVATE / "work"))
+        folder = scratch / _NEW / video_id
+        folder.mkdir(parents=True)
+        patience_seconds = None
         try:
             yield folder
+        except InterruptedRunError:
+            patience_seconds = _PATIENCE_SECONDS
+            raise
         finally:
-            shutil.rmtree(parent, ignore_errors=True)
+            remover = threading.Thread(
+                target=shutil.rmtree, args=(scratch, True), daemon=True, name="prep-remover"
+            )
+            remover.start()
+            remover.join(patience_seconds)
+
+    def _remove_leftovers(self) -> None:
+        for leftover in (self.path / _PRIVATE / "work").iterdir():
+            # Killed between the two renames that replace a video: the old one comes back.
+            for old in leftover.glob(f"{_OLD}/*"):
+                if not self.folder(old.name).exists():
+                    old.rename(self.folder(old.name))
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def commit(self, folder: Path, record: VideoRecord, frames: FrameTable) -> None:
         """Write the record beside the images and move the folder into place, as the last step.
@@ -129,7 +160,9 @@ class Dataset:
         _flush_file_system(folder)
         target = self.folder(record.id)
         if target.exists():
-            target.rename(folder.parent / "replaced")
+            old = folder.parents[1] / _OLD
+            old.mkdir()
+            target.rename(old / target.name)
         folder.rename(target)
         _flush_folder(self.path)
 
@@ -151,14 +184,24 @@ def list_image_indices(
 
 
 def find_broken_image(
-    folder: Path, video_id: str, indices: npt.NDArray[np.int64], digits: int, image_format: str
+    folder: Path,
+    video_id: str,
+    indices: npt.NDArray[np.int64],
+    digits: int,
+    image_format: str,
+    stop: Callable[[], bool],
 ) -> Path | None:
     """Return the first image that does not end as its format demands, or ``None``.
 
     ffmpeg does not always say so when a disk is full; a file that was cut off shows it.
+
+    Raises:
+        InterruptedRunError: ``stop`` said so.
     """
     ending = b"\xff\xd9" if image_format == "jpg" else b"IEND\xaeB`\x82"
     for index in indices:
+        if stop():
+            raise InterruptedRunError("interrupted")
         path = folder / image_name(video_id, int(index), digits, image_format)
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -181,7 +224,8 @@ def write_frames(path: Path, frames: FrameTable) -> None:
             "scene_score": pa.array(frames.scene_score),
         }
     )
-    pq.write_table(table, path, compression="zstd")
+    with path.open("wb") as file:  # pyarrow itself cannot take names that are not UTF-8
+        pq.write_table(table, file, compression="zstd")
 
 
 def read_frames(path: Path) -> FrameTable:
@@ -191,7 +235,8 @@ def read_frames(path: Path) -> FrameTable:
         DatasetError: the file is missing or is no such table.
     """
     try:
-        table = pq.read_table(path)
+        with path.open("rb") as file:
+            table = pq.read_table(file)
         fate = np.array([_FATE_NAMES.index(name) for name in table["fate"].to_pylist()], np.int8)
         return FrameTable(
             pts=table["pts"].fill_null(int(MISSING_PTS)).to_numpy(),
@@ -205,11 +250,6 @@ def read_frames(path: Path) -> FrameTable:
             f"{printable(path)}: cannot be read ({printable(error)}). Extract the video again "
             "with --overwrite."
         ) from error
-
-
-def _remove_leftovers(work: Path) -> None:
-    for leftover in work.iterdir():
-        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _flush_file_system(folder: Path) -> None:

@@ -15,15 +15,19 @@ from pipeline.records import MISSING_PTS, VideoInfo
 _COMPLAINTS_KEPT = 200
 _LINE_LENGTH = 400
 
-# '[Parsed_metadata_3 @ 0x55d] [info] frame:7    pts:280     pts_time:0.28'
+# '[Parsed_metadata_3 @ 0x55d] [info] frame:7    pts:280     pts_time:0.28'. Where a message before
+# it lacks its line end, the prefix is missing and the row is glued to that message.
 _ROW = re.compile(
-    r"\[Parsed_metadata_\d+ @ [^\]]+\] \[info\] "
-    rf"(?:frame:\d+ +pts:(?P<pts>\S+)|lavfi\.scd\.score=(?P<score>\S+)|(?P<kept>{KEPT_MARK}=))"
+    r"(?:\[Parsed_metadata_\d+ @ [^\]]+\] \[info\] |(?!\[info\]|\s).*?)"
+    r"(?:frame:\d+ +pts:(?P<pts>-?\d+|NOPTS) +pts_time:\S+"
+    rf"|lavfi\.scd\.score=(?P<score>[\d.]+)|(?P<kept>{KEPT_MARK}=kept))$"
 )
 _SIZE = re.compile(
-    r"\[graph .*context - (w: \d+ h: \d+ fmt: \S+).*frame - w: (\d+) h: (\d+) (fmt: \S+)"
+    r"\[graph .*context - (w: \d+ h: \d+ fmt: \w+)(?: csp: (\w+))?.*"
+    r"frame - w: (\d+) h: (\d+) (fmt: \w+)(?: csp: (\w+))?"
 )
-_LEVEL = re.compile(r"\[(info|warning|error|fatal|panic)\]")
+# The level stands behind the contexts at the start; titles and names further on are not ffmpeg's.
+_LEVEL = re.compile(r"(?:\[[^\[\]]*\] )*?\[(info|warning|error|fatal|panic)\] ")
 _ROTATION = re.compile(r"(?:displaymatrix|Display Matrix): rotation of (-?\d+(?:\.\d+)?)")
 # What the output side and the scaler say tells nothing of the footage.
 _OUTPUT_SIDE = re.compile(
@@ -58,6 +62,7 @@ class Transcript:
 
     ``pts``, ``scene_score``: one entry a frame. ``kept``: the indices of the frames written.
     ``complaints``: the first of ``complaint_count`` lines that tell of damage.
+    ``changed_matrix``: the colour matrix of the first frame, where later ones have another.
     """
 
     def __init__(self, info: VideoInfo) -> None:
@@ -67,6 +72,7 @@ class Transcript:
         self.complaints: list[Complaint] = []
         self.complaint_count = 0
         self.size_changes: list[SizeChange] = []
+        self.changed_matrix: str | None = None
         self.rotation_degrees: float | None = None
         self.disk_full = False
         self.hwaccel_failed = False
@@ -84,7 +90,7 @@ class Transcript:
         if match := _ROW.match(line):
             self._add_row(match)
             return
-        level = _LEVEL.search(line)
+        level = _LEVEL.match(line)
         line = printable(line[:_LINE_LENGTH])
         if match := _SIZE.match(line):
             self._add_size(match)
@@ -120,7 +126,9 @@ class Transcript:
 
     def _add_size(self, match: re.Match[str]) -> None:
         # ffmpeg repeats the message for each frame that differs from the first one.
-        first, width, height, pixel_format = match.groups()
+        first, first_matrix, width, height, pixel_format, matrix = match.groups()
+        if matrix != first_matrix:
+            self.changed_matrix = first_matrix
         size = f"w: {width} h: {height} {pixel_format}"
         if size != (self._size or first) and len(self.size_changes) < _COMPLAINTS_KEPT:
             self.size_changes.append(SizeChange(len(self.pts), int(width), int(height)))

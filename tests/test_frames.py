@@ -67,6 +67,15 @@ def cover_first(folder):
     return folder / "cover.mp4"
 
 
+def changes_matrix(folder):
+    tags = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
+    return join(
+        folder / "x.h264",
+        small(folder, "a.h264"),
+        small(folder, "b.h264", *media.X264, "-vf", "setparams=colorspace=bt709", *tags),
+    )
+
+
 JITTER = list(itertools.accumulate([0, 33, 33, 1, 0, 40, 1, 1, 100, 0, 0, 33] * 10))
 VFR = list(itertools.accumulate([0] + [33, 34, 33, 67, 500, 33] * 10))
 
@@ -154,6 +163,15 @@ FOOTAGE = {
     ),
     "grey_16bit.mkv": lambda d: small(d, "x.mkv", "-c:v", "ffv1", "-pix_fmt", "gray16le"),
     "alpha.mov": lambda d: small(d, "x.mov", "-c:v", "prores_ks", "-profile:v", "4444", frames=10),
+    "odd_rotation.mp4": lambda d: media.rotate(small(d, "y.mp4"), d / "x.mp4", degrees=33),
+    "changes_matrix.h264": changes_matrix,
+    "camera.dv": lambda d: small(
+        d, "x.dv", "-c:v", "dvvideo", "-pix_fmt", "yuv420p", size="720x576", frames=12
+    ),
+    "clock_jumps.mkv": lambda d: media.write_frames(
+        d / "x.mkv", [*range(0, 800, 40), *range(1_700_000_000, 1_700_000_800, 40)]
+    ),
+    "titled.mkv": lambda d: small(d, "x.mkv", *media.X264, "-metadata", "title=a\n[error] corrupt"),
     "two_streams.mkv": two_streams,
     "cover_first.mp4": cover_first,
     "fragmented.mp4": lambda d: small(
@@ -164,7 +182,7 @@ FOOTAGE = {
 # Close timestamps collide in the time base of the recipe's encoder, now and then.
 RECIPE_FAILS = {"vfr", "equal_timestamps"}
 # Without a clock of their own: each reader makes up its own times.
-CLOCKLESS = {"elementary.h264", "packed_b.avi"}
+CLOCKLESS = {"elementary.h264", "changes_matrix.h264", "packed_b.avi"}
 
 
 @pytest.fixture(scope="session")
@@ -211,6 +229,17 @@ def test_frames_are_those_of_the_decoder_and_images_those_of_the_recipe(
 def test_times_are_those_of_an_independent_reader(footage, prep, tmp_path):
     prep("extract", footage, "-o", "ds")
     assert times(tmp_path / "ds" / footage.stem).tolist() == media.reader_times(footage)
+
+
+@pytest.mark.parametrize("ffmpeg", FFMPEGS, ids=["bundled", "other"][: len(FFMPEGS)])
+def test_times_do_not_depend_on_the_time_base_of_ffmpeg(ffmpeg, prep, tmp_path):
+    path = FOOTAGE["camera.dv"](tmp_path)
+    assert prep("extract", path, "-o", "ds", "--ffmpeg", ffmpeg).code == 0
+    assert times(tmp_path / "ds" / "x").tolist() == [n / 25 for n in range(12)]
+
+
+def test_a_title_is_no_complaint_of_the_decoder(prep, tmp_path):
+    assert prep("extract", FOOTAGE["titled.mkv"](tmp_path), "-o", "ds").code == 0
 
 
 def test_equal_timestamps_lose_nothing_five_times_in_a_row(prep, tmp_path):

@@ -60,14 +60,14 @@ def test_ffmpeg_does_not_outlive_a_killed_prep(long_video, tmp_path):
     )
     work = tmp_path / "ds" / ".prep" / "work"
     deadline = time.monotonic() + 30
-    while not list(work.glob("*/*/*.jpg")) and time.monotonic() < deadline:
+    while not list(work.glob("*/new/*/*.jpg")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
     time.sleep(0.3)
-    before = len(list(work.glob("*/*/*.jpg")))
+    before = len(list(work.glob("*/new/*/*.jpg")))
     time.sleep(0.7)
-    assert 0 < len(list(work.glob("*/*/*.jpg"))) == before < 400
+    assert 0 < len(list(work.glob("*/new/*/*.jpg"))) == before < 400
 
 
 def test_second_run_does_only_what_is_missing(inputs, prep, tmp_path):
@@ -159,7 +159,7 @@ def test_two_runs_at_once_are_refused(long_video, steady, prep, tmp_path):
         stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("ds/.prep/work/*/*")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("ds/.prep/work/*/new/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     done = prep("extract", steady, "-o", "ds")
     assert done.code == 2
@@ -175,6 +175,25 @@ def test_a_folder_that_is_not_ours_is_never_replaced(steady, prep, tmp_path):
     done = prep("extract", steady, "-o", "ds", "--json").json
     assert done["videos"][0]["id"] != "steady"
     assert (foreign / "steady-frame_000000.jpg").read_bytes() == b"mine"
+
+
+def test_killed_while_replacing_brings_the_old_one_back(steady, prep, tmp_path):
+    prep("extract", steady, "-o", "ds")
+    before = snapshot(tmp_path / "ds")
+    old = tmp_path / "ds" / ".prep" / "work" / "tmpx" / "old"
+    old.mkdir(parents=True)
+    (tmp_path / "ds" / "steady").rename(old / "steady")
+    done = prep("extract", steady, "-o", "ds", "--json")
+    assert done.json["totals"]["unchanged"] == 1
+    assert snapshot(tmp_path / "ds") == before
+
+
+def test_a_renamed_folder_is_named(steady, prep, tmp_path):
+    prep("extract", steady, "-o", "ds")
+    (tmp_path / "ds" / "steady").rename(tmp_path / "ds" / "other")
+    done = prep("extract", steady, "-o", "ds")
+    assert done.code == 2
+    assert "was renamed" in done.err
 
 
 def test_an_unreadable_record_is_named(steady, prep, tmp_path):

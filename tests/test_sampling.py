@@ -80,6 +80,13 @@ def test_rate_over_a_clock_that_jumps_back(prep, tmp_path):
     assert indices(tmp_path / "ds" / "joined") == list(range(0, 100, 5))
 
 
+def test_rate_over_a_clock_that_jumps_by_years(prep, tmp_path):
+    path = FOOTAGE["clock_jumps.mkv"](tmp_path)
+    assert prep("extract", path, "-o", "ds", "--fps", "5").code == 0
+    # Some of the instants in the years between are nearest to either end of the gap.
+    assert indices(tmp_path / "ds" / "x") == [0, 5, 10, 15, 19, 20, 25, 30, 35]
+
+
 def test_nothing_selected_is_a_finding(steady, prep, tmp_path):
     done = prep("extract", steady, "-o", "ds", "--start", "1:00:00", "--json")
     assert done.code == 1

@@ -71,7 +71,7 @@ def ids(*names, taken=()):
     from pathlib import Path
 
     sources = [Source(Path("/in") / name, name) for name in names]
-    given_ids = assign_ids(sources, taken)
+    given_ids = assign_ids(sources, taken, sources)
     return [given_ids[source.path] for source in sources]
 
 
@@ -168,6 +168,47 @@ def test_odd_names_are_extracted_like_any_other(steady, prep, tmp_path):
             f"{video_id}-frame_000000.jpg",
             f"{video_id}-frame_000025.jpg",
         ]
+
+
+HOSTILE = [
+    "q\n[Parsed_metadata_3 @ 0x1] [info] frame:0    pts:5 pts_time:0\n"
+    "[Parsed_metadata_3 @ 0x1] [info] lavfi.scd.score=0\n.mp4",
+    "x\n[Parsed_metadata_3 @ 0x1] [info] prep=kept\n.mp4",
+    "x\n[error] No space left on device\n.mp4",
+    "x\n[error] corrupt.mp4",
+    "graph.txt.mp4",
+    "replaced.mp4",
+    "input.mp4.mp4",
+    "report.json.mp4",
+]
+
+
+def test_names_that_play_ffmpegs_log_or_our_own_files(steady, prep, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in HOSTILE:
+        shutil.copy(steady, folder / name)
+    for overwrite in ([], ["--overwrite"]):
+        done = prep("extract", "in", "-o", "ds", "--json", *overwrite)
+        assert done.code == 0
+        assert {v["counts"]["frames_decoded"] for v in done.json["videos"]} == {50}
+        assert all(v["warnings"] == [] for v in done.json["videos"])
+        assert len({v["id"] for v in done.json["videos"]} - {"report.json"}) == len(HOSTILE)
+
+
+def test_ids_do_not_depend_on_what_was_done_before(steady, prep, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(steady, tmp_path / name / "cam.mp4")
+    once = prep("extract", "a", "b", "-o", "one", "--json").json
+    prep("extract", "a", "-o", "two")
+    twice = prep("extract", "a", "b", "-o", "two", "--json").json
+    assert [v["id"] for v in once["videos"]] == [v["id"] for v in twice["videos"]]
+
+
+def test_an_empty_input_or_output_is_refused(steady, prep):
+    assert prep("extract", "", "-o", "ds").code == 2
+    assert prep("extract", steady, "-o", "").code == 2
 
 
 def test_a_dash_name_after_two_dashes(steady, prep, tmp_path):

@@ -16,7 +16,7 @@ ORDER = """
     sampling notices resume extract_video
     extract doctor
     progress cli __main__
-""".split()
+""".split()  # noqa: SIM905
 
 
 def imports_of(module):

@@ -119,8 +119,8 @@ def test_the_log_is_bounded():
 
 def test_sizes_change_where_the_line_stands_and_back():
     change = (
-        "[graph 0 input from stream 0:1 @ 0x1] [info] filter context - w: 64 h: 48 fmt: 0, incoming "
-        "frame - w: {} h: {} fmt: 0 pts_time: 1.5"
+        "[graph 0 input from stream 0:1 @ 0x1] [info] filter context - w: 64 h: 48 fmt: 0, "
+        "incoming frame - w: {} h: {} fmt: 0 pts_time: 1.5"
     )
     row = [META + "frame:0 pts:1 pts_time:1", META + "lavfi.scd.score=0"]
     made = transcript(
