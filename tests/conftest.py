@@ -35,7 +35,7 @@ def command(*arguments):
 
 def environment(**extra):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREP_", "CVAT_"))}
-    return {**kept, "PYTHONWARNINGS": "error", **extra}
+    return {**kept, "PYTHONWARNINGS": "error,ignore:This process", **extra}
 
 
 @pytest.fixture
