@@ -33,6 +33,7 @@ from pipeline.transcript import Transcript
 
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
+_REST_SECONDS = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +130,8 @@ def _follow(
                 rest = rest[:_READ_BYTES]  # a line without end does not fill the memory
                 for line in lines:
                     transcript.add(line.decode("utf-8", "replace"))
+                # ffmpeg writes a few bytes at a time; to wake up for each would slow it by a tenth.
+                time.sleep(_REST_SECONDS)
             frames = len(transcript.pts)
             if frames > reported:
                 watch.on_frames(frames - reported)
