@@ -1,6 +1,7 @@
 """Extract one video: from the file to a committed folder, whole or not at all."""
 
 import dataclasses
+import os
 import re
 import shutil
 import threading
@@ -161,16 +162,11 @@ class VideoExtractor:
         on_frames: Callable[[int], None],
     ) -> Decoded:
         scratch = folder.parents[1]
-        # ffmpeg writes the name into its log: a plain one keeps a hostile one out of it.
-        suffix = source.path.suffix if re.fullmatch(r"\.\w{1,8}", source.path.suffix, re.A) else ""
-        link = scratch / f"input{suffix}"
-        link.unlink(missing_ok=True)
-        link.symlink_to(source.path)
         command, graph = extraction_command(
             self.ffmpeg,
             self.settings,
             self.run,
-            source=f"../../{link.name}",
+            source=_plain_name(source, scratch),
             graph_file="../../graph.txt",
             stem=folder.name,
             time_base=info.time_base,
@@ -222,6 +218,18 @@ class VideoExtractor:
         read = JpegImageFile if self.settings.format == "jpg" else PngImageFile
         with read(folder / name) as image:
             return image.size
+
+
+def _plain_name(source: Source, scratch: Path) -> str:
+    """Return a harmless name for a video: ffmpeg writes it into the log that we read."""
+    suffix = source.path.suffix if re.fullmatch(r"\.\w{1,8}", source.path.suffix, re.ASCII) else ""
+    link = scratch / f"input{suffix}"
+    link.unlink(missing_ok=True)
+    try:
+        link.symlink_to(source.path)
+    except OSError:  # this file system has no links
+        return os.fspath(source.path)
+    return f"../../{link.name}"
 
 
 def _refuse_too_many(source: Source, frames: int, digits: int) -> None:

@@ -12,7 +12,7 @@ import time
 
 import media
 import pytest
-from conftest import FFMPEGS, command, environment, frames, images, indices, record
+from conftest import FFMPEGS, command, environment, frames, images, indices, names, record
 
 from pipeline import errors
 
@@ -416,6 +416,20 @@ def test_a_bug_that_one_video_finds_costs_that_video_alone(steady, tmp_path, mon
     )
     a, b = extract([tmp_path], tmp_path / "ds").videos
     assert (a.status, a.error_kind, b.status) == ("failed", "bug", "extracted")
+
+
+def test_a_file_system_without_links_will_do(steady, tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from pipeline.extract import extract
+
+    def refuse(self, target):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    (video,) = extract([steady], tmp_path / "ds").videos
+    assert video.status == "extracted"
+    assert images(tmp_path / "ds" / "steady") == names("steady", range(50))
 
 
 def test_an_output_that_takes_no_result(steady, tmp_path):
