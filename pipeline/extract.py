@@ -28,6 +28,8 @@ from pipeline.resume import check_unchanged, match_records, refuse_other_setting
 from pipeline.sources import Source, assign_ids, find_sources
 from pipeline.store import RESERVED_NAMES, Dataset
 
+_MANY = 4
+
 
 class Progress:
     """Told how the work goes on, from several threads. This one does nothing with it."""
@@ -91,9 +93,13 @@ def extract(
         taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
         ids |= assign_ids(new, taken=taken, among=found.sources)
         memory = engine.MemoryBudget(engine.memory_bytes() // 2)
-        extractor = VideoExtractor(store, settings, run, ffmpeg, memory, stop)
+        cores = engine.count_cores()
+        workers = run.workers or min(cores, len(found.sources))
+        # With few videos a worker may be the last one at work, and should have all cores then.
+        is_many = workers > 1 and len(found.sources) >= _MANY * workers
+        threads = max(1, cores // workers) if is_many else None
+        extractor = VideoExtractor(store, settings, run, ffmpeg, memory, stop, threads)
         batch = _Batch(extractor, {} if overwrite else known, ids, progress)
-        workers = run.workers or min(engine.count_cores(), len(found.sources))
         progress.batch_started(len(found.sources), sum(_size(s.path) for s in found.sources))
         outcomes = {}
         with closing(

@@ -54,6 +54,7 @@ class VideoExtractor:
     ffmpeg: Ffmpeg
     memory: engine.MemoryBudget
     stop: threading.Event
+    threads: int | None
 
     def extract(
         self,
@@ -172,6 +173,7 @@ class VideoExtractor:
             time_base=info.time_base,
             condition=condition,
             matrix=matrix,
+            threads=self.threads,
         )
         (scratch / "graph.txt").write_text(graph, encoding="utf-8")
         watch = Watch(

@@ -117,6 +117,7 @@ def extraction_command(
     time_base: str,
     condition: str,
     matrix: str | None,
+    threads: int | None,
 ) -> tuple[list[str], str]:
     """Return the command line, and the filter graph that it reads from ``graph_file``.
 
@@ -143,6 +144,10 @@ def extraction_command(
     }
     if run.hwaccel:
         source_options["hwaccel"] = run.hwaccel
+    # As many threads as ffmpeg likes for one video; but many videos at once are done sooner, in
+    # less memory, with few threads each.
+    limit = {} if threads is None else {"threads": threads}
+    source_options |= limit
     stream = ffmpeg_python.input(f"file:{source}", **source_options)["V:0"]
     if matrix is not None:
         stream = stream.filter("setparams", colorspace=matrix)
@@ -166,7 +171,7 @@ def extraction_command(
     )
     timing = {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
     pattern = f"./{stem.replace('%', '%%')}-frame_%0{settings.digits}d.{settings.format}"
-    images = chosen.output(pattern, format="image2", frame_pts=1, **codec, **timing)
+    images = chosen.output(pattern, format="image2", frame_pts=1, **codec, **timing, **limit)
     scores = _number(scored, "N").output("-", format="null", **timing)
     command = (
         ffmpeg_python.merge_outputs(images, scores)

@@ -196,6 +196,18 @@ def test_names_that_play_ffmpegs_log_or_our_own_files(steady, prep, tmp_path):
         assert len({v["id"] for v in done.json["videos"]} - {"report.json"}) == len(HOSTILE)
 
 
+def test_many_videos_at_once_give_the_same_bytes_as_one(steady, prep, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(9):
+        shutil.copy(steady, folder / f"v{number}.mp4")
+    assert prep("extract", folder, "-o", "many", "--workers", "2").code == 0
+    assert prep("extract", folder / "v4.mp4", "-o", "one").code == 0
+    for image in images(tmp_path / "one" / "v4"):
+        path = f"v4/{image}"
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "many" / path).read_bytes()
+
+
 def test_ids_do_not_depend_on_what_was_done_before(steady, prep, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
