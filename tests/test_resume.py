@@ -11,6 +11,8 @@ import media
 import pytest
 from conftest import command, environment, images, indices, record, snapshot
 
+from pipeline.store import Dataset
+
 
 @pytest.fixture
 def inputs(tmp_path, long_video, steady):
@@ -151,20 +153,11 @@ def test_removed_and_added_images_are_found(inputs, prep, tmp_path):
     assert indices(tmp_path / "ds" / "b") == list(range(50))
 
 
-def test_two_runs_at_once_are_refused(long_video, steady, prep, tmp_path):
-    process = subprocess.Popen(
-        command("extract", long_video, "-o", "ds"),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("ds/.prep/work/*/new/*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    done = prep("extract", steady, "-o", "ds")
-    assert done.code == 2
-    assert "another prep" in done.err
-    assert process.wait(timeout=60) == 0
+def test_two_runs_at_once_are_refused(steady, prep, tmp_path):
+    with Dataset(tmp_path / "ds").writing():  # what a run holds from its beginning to its end
+        done = prep("extract", steady, "-o", "ds")
+        assert done.code == 2
+        assert "another prep" in done.err
     assert prep("extract", steady, "-o", "ds").code == 0
 
 
