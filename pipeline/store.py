@@ -92,15 +92,9 @@ class Dataset:
             DatasetError: the folder cannot be made or written to, or another run is using it.
         """
         private = self.path / _PRIVATE
-        try:
-            (private / "work").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatasetError(
-                f"{printable(self.path)}: cannot write there: {error.strerror}. "
-                "Choose another folder with --output."
-            ) from error
         lock = filelock.FileLock(private / "lock", timeout=0)
         try:
+            (private / "work").mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except filelock.Timeout as error:
             raise DatasetError(

@@ -87,9 +87,14 @@ def punch(source: Path, target: Path, share: float, size: int = 400):
     return target
 
 
+def passthrough(ffmpeg: str) -> list[str]:
+    """Return the option for each frame once; the other ffmpeg of CI is older than fps_mode."""
+    return ["-fps_mode", "passthrough"] if ffmpeg == FFMPEG else ["-vsync", "0"]
+
+
 def truth(path: Path, ffmpeg: str = FFMPEG) -> list[str]:
     """Return a hash of each frame that the decoder delivers: an independent count."""
-    sync = ["-fps_mode", "passthrough"] if ffmpeg == FFMPEG else ["-vsync", "0"]
+    sync = passthrough(ffmpeg)
     done = subprocess.run(
         [
             ffmpeg,
@@ -117,7 +122,7 @@ def truth(path: Path, ffmpeg: str = FFMPEG) -> list[str]:
 def recipe(path: Path, folder: Path, stem: str, ffmpeg: str = FFMPEG, *options: str) -> None:
     """Run the command that people use today."""
     folder.mkdir(parents=True)
-    sync = ["-fps_mode", "passthrough"] if ffmpeg == FFMPEG else ["-vsync", "0"]
+    sync = passthrough(ffmpeg)
     pattern = str(folder / f"{stem.replace('%', '%%')}-frame_%06d.jpg")
     subprocess.run(
         [
