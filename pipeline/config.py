@@ -14,9 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
-
-import yaml
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pipeline.errors import UsageError, printable
 
@@ -136,30 +134,6 @@ SECTIONS: dict[str, type] = {
 S = TypeVar("S")
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML 1.1 without its traps: ``1:02`` is not 62, and ``off`` is not false."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
-        first: [
-            (tag, regexp)
-            for tag, regexp in resolvers
-            if not tag.endswith((":int", ":float", ":bool"))
-        ]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")
-)
-_PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]*\.[0-9]+$"), list("-+.0123456789")
-)
-_PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), list("tf")
-)
-
-
 @dataclass(frozen=True)
 class Config:
     """The settings of all sections as a file gives them, before flags."""
@@ -185,15 +159,17 @@ def load_config(path: Path | None) -> Config:
     """
     if path is None:
         return Config({})
+    from pipeline import plain_yaml
+
     if path.exists() and not path.is_file():
         raise UsageError(f"{printable(path)}: the settings must be in a regular file.")
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)  # noqa: S506
+        data = plain_yaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
             f"{printable(path)}: cannot read the settings: {error.strerror}."
         ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (plain_yaml.YamlError, ValueError, RecursionError) as error:
         raise UsageError(f"{printable(path)}: not a YAML file: {printable(error)}") from error
     if data is None:
         data = {}
@@ -259,6 +235,8 @@ def parse_position(text: str, name: str = "position") -> int | Fraction:
 
 def render_default_config() -> str:
     """Return a YAML file that sets nothing and explains every setting."""
+    from pipeline import plain_yaml
+
     lines = [
         "# Settings of prep. Every key is shown with its default; remove the '#' to change one.",
         "# A flag on the command line beats this file.",
@@ -267,7 +245,7 @@ def render_default_config() -> str:
         summary = (cls.__doc__ or "").splitlines()[0]
         lines += ["", f"# {summary}", f"{name}:"]
         for field in dataclasses.fields(cls):
-            default = yaml.safe_dump(field.default).removesuffix("\n").removesuffix("\n...")
+            default = plain_yaml.dump_value(field.default)
             lines += [f"  # {field.metadata['help']}{_range_text(field.metadata)}"]
             lines += [f"  # {field.name}: {default}"]
     return "\n".join(lines) + "\n"

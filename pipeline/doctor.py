@@ -11,7 +11,7 @@ from pipeline import __version__, engine
 from pipeline.config import CvatSettings, RunSettings
 from pipeline.cvat import server_version
 from pipeline.errors import DatasetError, ExitCode, PrepError, printable
-from pipeline.ffmpeg import find_ffmpeg
+from pipeline.ffmpeg import find_ffmpeg, list_abilities
 
 _LITTLE_DISK_BYTES = 5 * 10**9
 
@@ -60,7 +60,7 @@ def _check(name: str, look: Callable[[], str]) -> Check:
 
 def _ffmpeg(run: RunSettings) -> str:
     found = find_ffmpeg(run)
-    hwaccels = ", ".join(sorted(found.list_abilities("hwaccels"))) or "none"
+    hwaccels = ", ".join(sorted(list_abilities(found.path, "hwaccels"))) or "none"
     return f"{found.version} at {printable(found.path)}; hardware acceleration built in: {hwaccels}"
 
 

@@ -26,7 +26,7 @@ from pipeline.ffmpeg import find_ffmpeg
 from pipeline.records import ExtractResult, VideoOutcome, VideoRecord
 from pipeline.resume import check_unchanged, match_records, refuse_other_settings
 from pipeline.sources import Source, assign_ids, find_sources
-from pipeline.store import RESERVED_NAMES, Dataset
+from pipeline.store import RESERVED_NAMES, Dataset, load_libraries
 
 _MANY = 4
 
@@ -101,6 +101,7 @@ def extract(
         extractor = VideoExtractor(store, settings, run, ffmpeg, memory, stop, threads)
         batch = _Batch(extractor, {} if overwrite else known, ids, progress)
         progress.batch_started(len(found.sources), sum(_size(s.path) for s in found.sources))
+        threading.Thread(target=load_libraries, daemon=True, name="prep-loader").start()
         outcomes = {}
         with closing(
             engine.run(batch.extract_one, found.sources, workers=workers, stop=stop)

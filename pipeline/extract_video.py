@@ -11,8 +11,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 
 from pipeline import engine
 from pipeline.config import ExtractSettings, RunSettings, settings_digest
@@ -27,7 +25,7 @@ from pipeline.errors import (
 )
 from pipeline.ffmpeg import Ffmpeg, extraction_command
 from pipeline.notices import describe
-from pipeline.probe import list_packets, probe
+from pipeline.probe import probe
 from pipeline.records import (
     MISSING_PTS,
     Counts,
@@ -75,8 +73,7 @@ class VideoExtractor:
             VideoError: this video cannot be done.
             DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can the others.
         """
-        info = probe(source.path)
-        packets = list_packets(source.path, self.stop.is_set)
+        info, packets = probe(source.path, self.stop.is_set)
         _refuse_too_many(source, len(packets.pts), self.settings.digits)
         identity = identify(source, self.stop)
         time_base = Fraction(info.time_base)
@@ -216,6 +213,9 @@ class VideoExtractor:
             return None, None
         first = int(decoded.kept[0])
         name = image_name(folder.name, first, self.settings.digits, self.settings.format)
+        from PIL.JpegImagePlugin import JpegImageFile
+        from PIL.PngImagePlugin import PngImageFile
+
         # Not Image.open, which takes very large pictures for an attack.
         read = JpegImageFile if self.settings.format == "jpg" else PngImageFile
         with read(folder / name) as image:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,17 +22,13 @@ OLDEST = "4.4"
 _LIBAVFILTER_4_4 = (7, 110)
 _LIBAVFILTER_5_1 = (8, 44)  # -fps_mode
 _LIBAVFILTER_7_0 = (10, 1)  # -/filter_complex
-NEEDED_FILTERS = (
-    "metadata",
-    "scale",
-    "scdet",
-    "select",
-    "setparams",
-    "setpts",
-    "settb",
-    "split",
-)
-NEEDED_ENCODERS = ("mjpeg", "png")
+NEEDED = {
+    "filters": frozenset(
+        ("metadata", "scale", "scdet", "select", "setparams", "setpts", "settb", "split")
+    ),
+    "encoders": frozenset(("mjpeg", "png")),
+}
+"""What prep uses of ffmpeg, by the option that lists it."""
 
 _START_TIMEOUT_SECONDS = 30
 KEPT_MARK = "prep"
@@ -60,13 +57,6 @@ class Ffmpeg:
             return "-/filter_complex"
         return "-filter_complex_script"
 
-    def list_abilities(self, what: str) -> set[str]:
-        """Return the names that ``ffmpeg -WHAT`` lists (filters, encoders, hwaccels)."""
-        lines = _output([self.path, "-hide_banner", f"-{what}"]).splitlines()
-        if what == "hwaccels":
-            return {line.strip() for line in lines[1:] if line.strip()}
-        return {words[1] for line in lines if len(words := line.split()) >= 2}
-
 
 def find_ffmpeg(run: RunSettings) -> Ffmpeg:
     """Return the ffmpeg to use: the setting, else ``PREP_FFMPEG``, else the bundled one.
@@ -77,7 +67,9 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
     """
     path = run.ffmpeg or os.environ.get("PREP_FFMPEG") or _bundled()
     path = os.path.abspath(shutil.which(path) or path)  # it will run in another folder
-    banner = _output([path, "-version"])
+    with ThreadPoolExecutor() as pool:  # at once: each takes as long as ffmpeg takes to start
+        listed = {what: pool.submit(list_abilities, path, what) for what in NEEDED}
+        banner = _output([path, "-version"])
     version = re.search(r"^ffmpeg version (\S+)", banner, re.MULTILINE)
     library = re.search(r"^libavfilter\s+(\d+)\.\s*(\d+)", banner, re.MULTILINE)
     if not version or not library:
@@ -88,15 +80,15 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
             f"{printable(path)}: ffmpeg {found.version} is too old; {OLDEST} or newer is needed. "
             "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
         )
-    for what, needed in (("filters", NEEDED_FILTERS), ("encoders", NEEDED_ENCODERS)):
-        lacking = sorted(set(needed) - found.list_abilities(what))
+    for what, needed in NEEDED.items():
+        lacking = sorted(needed - listed[what].result())
         if lacking:
             raise FfmpegUnusableError(
                 f"{printable(path)}: this build of ffmpeg lacks the {what} {', '.join(lacking)}. "
                 "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
             )
     if run.hwaccel and run.hwaccel != "auto":
-        offered = found.list_abilities("hwaccels")
+        offered = list_abilities(path, "hwaccels")
         if run.hwaccel not in offered:
             raise FfmpegUnusableError(
                 f"--hwaccel {printable(run.hwaccel)}: this ffmpeg does not offer it "
@@ -204,6 +196,14 @@ def _bundled() -> str:
             "No ffmpeg found: the bundled one is missing on this platform. Install ffmpeg and "
             "name it with --ffmpeg or PREP_FFMPEG."
         ) from error
+
+
+def list_abilities(path: str, what: str) -> set[str]:
+    """Return the names that ``ffmpeg -WHAT`` lists (filters, encoders, hwaccels)."""
+    lines = _output([path, "-hide_banner", f"-{what}"]).splitlines()
+    if what == "hwaccels":
+        return {line.strip() for line in lines[1:] if line.strip()}
+    return {words[1] for line in lines if len(words := line.split()) >= 2}
 
 
 def _output(command: list[str]) -> str:

@@ -34,66 +34,68 @@ open whatever files and addresses they name."""
 OPEN_TIMEOUT_SECONDS = 60.0
 
 
-def probe(path: Path) -> VideoInfo:
-    """Return what the headers say of the video stream that ffmpeg calls ``0:V:0``.
+def probe(path: Path, stop: Callable[[], bool] = lambda: False) -> tuple[VideoInfo, PacketIndex]:
+    """Return what the headers say of the video stream that ffmpeg calls ``0:V:0``, and its packets.
 
     Raises:
         NotAVideoError: nothing in the file can be read as a video.
         NoVideoStreamError: it holds no video stream, or only cover art.
+        InterruptedRunError: ``stop`` said so.
     """
     with _open(path) as container:
-        streams = tuple(
-            StreamInfo(
-                index=stream.index,
-                type=str(stream.type),
-                codec=_codec_name(stream),
-                is_cover_art=_is_cover_art(stream),
-            )
-            for stream in container.streams
-        )
         stream = _moving_pictures(container, path)
-        context = stream.codec_context
-        duration = stream.duration
-        seconds = (
-            float(duration * stream.time_base)
-            if duration is not None and stream.time_base is not None
-            else container.duration / av.time_base
-            if container.duration is not None
+        return _describe(container, stream), _list_packets(container, stream, stop)
+
+
+def _describe(container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
+    context = stream.codec_context
+    duration = stream.duration
+    seconds = (
+        float(duration * stream.time_base)
+        if duration is not None and stream.time_base is not None
+        else container.duration / av.time_base
+        if container.duration is not None
+        else None
+    )
+    return VideoInfo(
+        container=container.format.name,
+        stream_index=stream.index,
+        streams=tuple(
+            StreamInfo(
+                index=other.index,
+                type=str(other.type),
+                codec=_codec_name(other),
+                is_cover_art=_is_cover_art(other),
+            )
+            for other in container.streams
+        ),
+        codec=_codec_name(stream),
+        profile=stream.profile,
+        pixel_format=context.pix_fmt,
+        coded_width=context.width,
+        coded_height=context.height,
+        average_rate=_fraction_text(stream.average_rate),
+        time_base=str(Fraction(stream.time_base or Fraction(1, 1000))),
+        start_time_seconds=(
+            float(stream.start_time * stream.time_base)
+            if stream.start_time is not None and stream.time_base is not None
             else None
-        )
-        return VideoInfo(
-            container=container.format.name,
-            stream_index=stream.index,
-            streams=streams,
-            codec=_codec_name(stream),
-            profile=stream.profile,
-            pixel_format=context.pix_fmt,
-            coded_width=context.width,
-            coded_height=context.height,
-            average_rate=_fraction_text(stream.average_rate),
-            time_base=str(Fraction(stream.time_base or Fraction(1, 1000))),
-            start_time_seconds=(
-                float(stream.start_time * stream.time_base)
-                if stream.start_time is not None and stream.time_base is not None
-                else None
-            ),
-            duration_seconds=seconds,
-            frames_in_header=stream.frames or None,
-            color_range=_color_name(ColorRange, context.color_range),
-            color_primaries=_color_name(ColorPrimaries, context.color_primaries),
-            color_transfer=_color_name(ColorTrc, context.color_trc),
-        )
+        ),
+        duration_seconds=seconds,
+        frames_in_header=stream.frames or None,
+        color_range=_color_name(ColorRange, context.color_range),
+        color_primaries=_color_name(ColorPrimaries, context.color_primaries),
+        color_transfer=_color_name(ColorTrc, context.color_trc),
+    )
 
 
-def list_packets(path: Path, stop: Callable[[], bool] = lambda: False) -> PacketIndex:
+def _list_packets(
+    container: av.container.InputContainer, stream: av.VideoStream, stop: Callable[[], bool]
+) -> PacketIndex:
     """Return the packets of the video stream, in file order; memory is 9 bytes a packet.
 
     A file that breaks off or turns to nonsense yields the packets before that place, and
     ``complete`` is False.
-
-    Raises:
-        InterruptedRunError: ``stop`` said so.
-        NotAVideoError, NoVideoStreamError: as `probe`.
     """
     pts: list[np.ndarray] = []
     discarded: list[np.ndarray] = []
@@ -107,22 +109,20 @@ def list_packets(path: Path, stop: Callable[[], bool] = lambda: False) -> Packet
         chunk_pts.clear()
         chunk_discarded.clear()
 
-    with _open(path) as container:
-        stream = _moving_pictures(container, path)
-        try:
-            for packet in container.demux(stream):
-                if packet.size == 0:  # PyAV's own mark of the end
-                    continue
-                timestamp = packet.pts if packet.pts is not None else packet.dts
-                chunk_pts.append(MISSING_PTS if timestamp is None else timestamp)
-                chunk_discarded.append(packet.is_discard)
-                if len(chunk_pts) >= 4096:
-                    flush()
-                if stop():
-                    raise InterruptedRunError("interrupted")
-        except (av.FFmpegError, IndexError):
-            # IndexError: PyAV does not know streams that appear in the middle of a damaged file.
-            complete = False
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0:  # PyAV's own mark of the end
+                continue
+            timestamp = packet.pts if packet.pts is not None else packet.dts
+            chunk_pts.append(MISSING_PTS if timestamp is None else timestamp)
+            chunk_discarded.append(packet.is_discard)
+            if len(chunk_pts) >= 4096:
+                flush()
+            if stop():
+                raise InterruptedRunError("interrupted")
+    except (av.FFmpegError, IndexError):
+        # IndexError: PyAV does not know streams that appear in the middle of a damaged file.
+        complete = False
     flush()
     return PacketIndex(np.concatenate(pts), np.concatenate(discarded), complete)
 

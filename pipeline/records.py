@@ -7,14 +7,15 @@ Claims and measurements never share a name: ``frames_in_header`` is what a file 
 import dataclasses
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ExitCode
 
-MISSING_PTS = np.iinfo(np.int64).min
+if TYPE_CHECKING:  # the command line needs these records, but no arrays
+    import numpy as np
+    import numpy.typing as npt
+
+MISSING_PTS = -(2**63)
 """Stands in an int64 array for a frame that has no timestamp (FFmpeg's AV_NOPTS_VALUE)."""
 
 FINDING_KINDS = frozenset({"damage", "files-missing", "nothing-selected"})
@@ -117,8 +118,8 @@ class PacketIndex:
     ``complete``: False where the demuxer stopped with an error before the end.
     """
 
-    pts: npt.NDArray[np.int64]
-    is_discarded: npt.NDArray[np.bool_]
+    pts: "npt.NDArray[np.int64]"
+    is_discarded: "npt.NDArray[np.bool_]"
     complete: bool
 
 
@@ -132,18 +133,18 @@ class FrameTable:
     (0 to 100, FFmpeg's scdet).
     """
 
-    pts: npt.NDArray[np.int64]
-    time_seconds: npt.NDArray[np.float64]
-    fate: npt.NDArray[np.int8]
-    duplicate_of: npt.NDArray[np.int32]
-    scene_score: npt.NDArray[np.float32]
+    pts: "npt.NDArray[np.int64]"
+    time_seconds: "npt.NDArray[np.float64]"
+    fate: "npt.NDArray[np.int8]"
+    duplicate_of: "npt.NDArray[np.int32]"
+    scene_score: "npt.NDArray[np.float32]"
 
     def __len__(self) -> int:
         return len(self.pts)
 
     def count(self, fate: Fate) -> int:
         """Return the number of frames with this fate."""
-        return int(np.count_nonzero(self.fate == fate))
+        return int((self.fate == fate).sum())
 
 
 @dataclass(frozen=True)

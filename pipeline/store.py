@@ -12,6 +12,7 @@
 
 import contextlib
 import ctypes
+import importlib
 import json
 import os
 import re
@@ -25,8 +26,6 @@ from pathlib import Path
 import filelock
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.errors import DatasetError, InterruptedRunError, printable
 from pipeline.records import MISSING_PTS, Fate, FrameTable, VideoRecord
@@ -161,6 +160,15 @@ class Dataset:
         _flush_folder(self.path)
 
 
+def load_libraries() -> None:
+    """Load what writing frames and reading image sizes needs.
+
+    That takes a fifth of a second, which is free while ffmpeg is at work.
+    """
+    for name in ("numpy.ma", "pyarrow.parquet", "PIL.JpegImagePlugin", "PIL.PngImagePlugin"):
+        importlib.import_module(name)
+
+
 def image_name(video_id: str, index: int, digits: int, image_format: str) -> str:
     """Return the file name of a frame."""
     return f"{video_id}-frame_{index:0{digits}d}.{image_format}"
@@ -207,13 +215,15 @@ def find_broken_image(
 
 def write_frames(path: Path, frames: FrameTable) -> None:
     """Write a frame table; the same table always gives the same bytes."""
-    fates = pa.DictionaryArray.from_arrays(pa.array(frames.fate), pa.array(_FATE_NAMES))
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     table = pa.table(
         {
             "index": pa.array(np.arange(len(frames), dtype=np.int32)),
             "pts": pa.array(frames.pts, mask=frames.pts == MISSING_PTS),
             "time_seconds": pa.array(frames.time_seconds, mask=np.isnan(frames.time_seconds)),
-            "fate": fates.cast(pa.string()),
+            "fate": pa.array(np.array(_FATE_NAMES)[frames.fate]),
             "duplicate_of": pa.array(frames.duplicate_of, mask=frames.duplicate_of < 0),
             "scene_score": pa.array(frames.scene_score),
         }
@@ -228,6 +238,9 @@ def read_frames(path: Path) -> FrameTable:
     Raises:
         DatasetError: the file is missing or is no such table.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         with path.open("rb") as file:
             table = pq.read_table(file)

@@ -55,9 +55,9 @@ def bench_extract(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
     clips = folder / "clips"
     clips.mkdir()
     for number in range(50):
-        make_clip(ffmpeg, clips / f"clip{number:02}.mp4", "1280x720", 1, seed=number)
+        make_clip(ffmpeg, clips / f"clip{number:02}.mp4", "1280x720", 2, seed=number)
     loop = recipe(ffmpeg, sorted(clips.iterdir()))
-    compare("50 clips of 720p, 1 s, against a shell loop", loop, [clips], None, folder, pairs)
+    compare("50 clips of 720p, 2 s, against a shell loop", loop, [clips], None, folder, pairs)
     print("\n| length of a 720p video | peak memory of prep itself |\n|---|---|", flush=True)
     minute = make_clip(ffmpeg, folder / "minute.mp4", "1280x720", 60)
     for minutes in (1, 10):
