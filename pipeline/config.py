@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pipeline.errors import UsageError, printable
+from pipeline.records import BREAK_KINDS
 
 
 def option(
@@ -24,8 +25,8 @@ def option(
     help_text: str,
     *,
     metavar: str | None = None,
-    minimum: int | None = None,
-    maximum: int | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
     """Return a dataclass field that carries its help text and range for flag and file alike."""
@@ -88,6 +89,83 @@ class ExtractSettings:
 
 
 @dataclass(frozen=True)
+class DedupeSettings:
+    """Which frames are left out because an earlier one shows the same."""
+
+    dedupe: str = option(
+        "still",
+        "Leave out frames in which no block changed (still), frames that look alike as a whole "
+        "too (similar: may lose small movements), or none (off).",
+        choices=("off", "still", "similar"),
+    )
+    hi: float = option(
+        12.0,
+        "Still: a block of 8x8 pixels that changed by more grey levels a pixel keeps the frame.",
+        metavar="LEVELS",
+        minimum=0,
+        maximum=255,
+    )
+    lo: float = option(
+        5.0,
+        "Still: blocks that changed by more than this keep the frame where they are many.",
+        metavar="LEVELS",
+        minimum=0,
+        maximum=255,
+    )
+    frac: float = option(
+        0.33,
+        "Still: how many are many, as a share of all blocks.",
+        metavar="SHARE",
+        minimum=0,
+        maximum=1,
+    )
+    distance: int = option(
+        4,
+        "Similar: bits by which the perceptual hashes (64 bits) of alike frames differ at most.",
+        metavar="BITS",
+        minimum=0,
+        maximum=32,
+    )
+    max_gap: int | None = option(
+        None, "Leave out at most this many frames in a row.", metavar="N", minimum=1, maximum=10**6
+    )
+
+
+@dataclass(frozen=True)
+class BreakSettings:
+    """Where a tracker must not interpolate, and which of these places end a run."""
+
+    step_factor: float = option(
+        1.5,
+        "A step of the clock larger than this times the usual one is a break (timeline).",
+        metavar="FACTOR",
+        minimum=1,
+        maximum=1000,
+    )
+    cut_score: float = option(
+        10.0,
+        "A scene score above this, of 100, is taken for a cut.",
+        metavar="SCORE",
+        minimum=0,
+        maximum=100,
+    )
+    ends_run: str = option(
+        "missing,timeline,cut,damage,size",
+        "Kinds of break that end a run, separated by commas; also possible: still.",
+        metavar="KINDS",
+    )
+
+    def __post_init__(self) -> None:
+        for kind in self.run_enders:
+            _refuse_unknown(kind, BREAK_KINDS, "breaks: ends_run: kind")
+
+    @property
+    def run_enders(self) -> frozenset[str]:
+        """The kinds of break that end a run."""
+        return frozenset(part.strip() for part in self.ends_run.split(",") if part.strip())
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """How the work is done. None of these changes an image."""
 
@@ -127,6 +205,8 @@ class CvatSettings:
 
 SECTIONS: dict[str, type] = {
     "extract": ExtractSettings,
+    "dedupe": DedupeSettings,
+    "breaks": BreakSettings,
     "run": RunSettings,
     "cvat": CvatSettings,
 }
@@ -200,9 +280,20 @@ def build_settings(cls: type[S], values: Mapping[str, Any], section: str) -> S:
     return cls(**checked)
 
 
-def settings_digest(settings: ExtractSettings) -> str:
-    """Return a digest of the settings: the second half of the resume key."""
-    canonical = json.dumps(dataclasses.asdict(settings), sort_keys=True)
+def effective_settings(extract: ExtractSettings, dedupe: DedupeSettings) -> dict[str, Any]:
+    """Return the settings that the images of a video depend on, by name."""
+    still = ("hi", "lo", "frac", "max_gap")
+    matters = {"off": (), "still": still, "similar": (*still, "distance")}[dedupe.dedupe]
+    return dataclasses.asdict(extract) | {
+        name: value
+        for name, value in dataclasses.asdict(dedupe).items()
+        if name in {"dedupe", *matters}
+    }
+
+
+def settings_digest(settings: Mapping[str, Any]) -> str:
+    """Return a digest of effective settings: the second half of the resume key."""
+    canonical = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
@@ -273,6 +364,8 @@ def _check(name: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any
     if str in accepted and isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)  # 'fps: 2' and 'start: 120' in YAML are numbers
     wanted = next(kind for kind in accepted if kind is not type(None))
+    if wanted is float and type(value) is int:
+        value = float(value)
     if type(value) is not wanted:
         raise UsageError(f"{name}: expected {wanted.__name__}, got '{printable(value)}'.")
     low, high = metadata["min"], metadata["max"]

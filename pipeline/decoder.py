@@ -42,11 +42,13 @@ class Decoded:
 
     ``pts``: int64, shape (frames,), time-base units, ``MISSING_PTS`` for none.
     ``scene_score``: float32, shape (frames,), 0 to 100.
-    ``kept``: int32, shape (images,), the indices of the frames that were written, ascending.
+    ``selected``: int32, shape (selected,), the indices of the frames asked for, ascending.
+    ``kept``: int32, shape (images,), the indices of those that were written, ascending.
     """
 
     pts: npt.NDArray[np.int64]
     scene_score: npt.NDArray[np.float32]
+    selected: npt.NDArray[np.int32]
     kept: npt.NDArray[np.int32]
     transcript: Transcript
 
@@ -99,6 +101,7 @@ def decode(
     return Decoded(
         pts=np.frombuffer(transcript.pts, dtype=np.int64),
         scene_score=np.frombuffer(transcript.scene_score, dtype=np.float32),
+        selected=np.frombuffer(transcript.selected, dtype=np.int32),
         kept=np.frombuffer(transcript.kept, dtype=np.int32),
         transcript=transcript,
     )

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import engine
-from pipeline.config import ExtractSettings, RunSettings
+from pipeline.config import (
+    BreakSettings,
+    DedupeSettings,
+    ExtractSettings,
+    RunSettings,
+    effective_settings,
+)
 from pipeline.decoder import disk_full
 from pipeline.errors import (
     DiskFullError,
@@ -53,6 +59,8 @@ def extract(
     settings: ExtractSettings | None = None,
     run: RunSettings | None = None,
     *,
+    dedupe: DedupeSettings | None = None,
+    breaks: BreakSettings | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> ExtractResult:
@@ -66,6 +74,8 @@ def extract(
         dataset: the folder to write into; made if absent.
         settings: what the images are; the defaults if absent.
         run: how the work is done; the defaults if absent.
+        dedupe: which frames are left out as duplicates; the defaults if absent.
+        breaks: where a tracker must not interpolate; the defaults if absent.
         overwrite: extract again what is there already.
         progress: told how the work goes on.
 
@@ -80,6 +90,7 @@ def extract(
         run or RunSettings(),
         progress or Progress(),
     )
+    dedupe, breaks = dedupe or DedupeSettings(), breaks or BreakSettings()
     ffmpeg = find_ffmpeg(run)
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))
@@ -87,7 +98,7 @@ def extract(
     with store.writing():
         known = match_records(found.sources, store.read_records())
         if not overwrite:
-            refuse_other_settings(settings, known)
+            refuse_other_settings(effective_settings(settings, dedupe), known)
         new = [source for source in found.sources if source.path not in known]
         ids = {path: record.id for path, record in known.items()}
         taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
@@ -98,7 +109,9 @@ def extract(
         # With few videos a worker may be the last one at work, and should have all cores then.
         is_many = workers > 1 and len(found.sources) >= _MANY * workers
         threads = max(1, cores // workers) if is_many else None
-        extractor = VideoExtractor(store, settings, run, ffmpeg, memory, stop, threads)
+        extractor = VideoExtractor(
+            store, settings, dedupe, breaks, run, ffmpeg, memory, stop, threads
+        )
         batch = _Batch(extractor, {} if overwrite else known, ids, progress)
         progress.batch_started(len(found.sources), sum(_size(s.path) for s in found.sources))
         threading.Thread(target=load_libraries, daemon=True, name="prep-loader").start()

@@ -6,14 +6,23 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline import engine
-from pipeline.config import ExtractSettings, RunSettings, settings_digest
+from pipeline.breaks import find_breaks
+from pipeline.config import (
+    BreakSettings,
+    DedupeSettings,
+    ExtractSettings,
+    RunSettings,
+    effective_settings,
+    settings_digest,
+)
 from pipeline.decoder import Decoded, Watch, decode, disk_full
 from pipeline.errors import (
     DamagedVideoError,
@@ -23,7 +32,13 @@ from pipeline.errors import (
     TooManyFramesError,
     printable,
 )
-from pipeline.ffmpeg import Ffmpeg, extraction_command
+from pipeline.ffmpeg import (
+    THUMBNAIL_SIDE,
+    Ffmpeg,
+    Pass,
+    compares_exactly,
+    extraction_command,
+)
 from pipeline.notices import describe
 from pipeline.probe import probe
 from pipeline.records import (
@@ -33,13 +48,33 @@ from pipeline.records import (
     FrameTable,
     Notice,
     PacketIndex,
+    Reason,
     VideoInfo,
     VideoRecord,
 )
 from pipeline.resume import identify, stat_identity
 from pipeline.sampling import choose_frames, exact_condition, plan_condition
 from pipeline.sources import Source
-from pipeline.store import Dataset, find_broken_image, image_name, list_image_indices
+from pipeline.store import Dataset, checksum_images, image_name, list_image_indices
+
+_THUMBNAILS = "thumbnails.gray"
+_NO_FRAMES = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """What was decoded, and the choice among it; all int32 frame indices, ascending.
+
+    ``selected``: asked for by range and sampling. ``kept``: to be images. ``alike``: left out
+    because they look like the frames ``alike_to`` (same shape). The rest of the selected ones
+    is left out as still.
+    """
+
+    decoded: Decoded
+    selected: npt.NDArray[np.int32]
+    kept: npt.NDArray[np.int32]
+    alike: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
+    alike_to: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
 
 
 @dataclass(frozen=True)
@@ -48,6 +83,8 @@ class VideoExtractor:
 
     store: Dataset
     settings: ExtractSettings
+    dedupe: DedupeSettings
+    breaks: BreakSettings
     run: RunSettings
     ffmpeg: Ffmpeg
     memory: engine.MemoryBudget
@@ -76,35 +113,36 @@ class VideoExtractor:
         info, packets = probe(source.path, self.stop.is_set)
         _refuse_too_many(source, len(packets.pts), self.settings.digits)
         identity = identify(source, self.stop)
-        time_base = Fraction(info.time_base)
         with (
             self.memory.reserve(_memory_needed(info)),
             self.store.work_folder(video_id) as folder,
         ):
             on_start(len(packets.pts))
-            decoded = self._decode_selected(source, info, packets, folder, on_frames)
+            chosen = self._choose(source, info, packets, folder, on_frames)
+            decoded = chosen.decoded
             if stat_identity(source.path) != (identity.size_bytes, identity.mtime_ns):
                 raise SourceChangedError(
                     f"{printable(source.path)}: the file changed while it was read. Run again when "
                     "nothing writes to it any more."
                 )
-            on_disk = self._check_images(source, folder, decoded)
-            frames = _frame_table(decoded, time_base)
+            checksums = self._checksum_images(source, folder, decoded)
+            frames = _frame_table(chosen, checksums, Fraction(info.time_base))
             warnings = describe(info, packets, decoded, frames)
             self.refuse_damage(source, warnings)
             width, height = self._image_size(folder, decoded)
+            settings = effective_settings(self.settings, self.dedupe)
             record = VideoRecord(
                 id=video_id,
                 source=identity,
-                settings_digest=settings_digest(self.settings),
-                settings=dataclasses.asdict(self.settings),
+                settings_digest=settings_digest(settings),
+                settings=settings,
                 ffmpeg_version=self.ffmpeg.version,
                 probe=info,
                 rotation_degrees=decoded.transcript.rotation_degrees,
                 image_width=width,
                 image_height=height,
-                counts=_count(info, packets, frames, on_disk),
-                breaks=(),
+                counts=_count(info, packets, frames, len(checksums)),
+                breaks=find_breaks(frames, warnings, self.breaks),
                 warnings=warnings,
             )
             self.store.commit(folder, record, frames)
@@ -123,53 +161,104 @@ class VideoExtractor:
                 "With --on-damage keep, what decodes is kept."
             )
 
-    def _decode_selected(
+    def _choose(
         self,
         source: Source,
         info: VideoInfo,
         packets: PacketIndex,
         folder: Path,
         on_frames: Callable[[int], None],
-    ) -> Decoded:
-        """Decode once; or twice, where the first time shows what could not be known before.
+    ) -> "_Chosen":
+        """Decode once; or again, where what is known only afterwards makes another choice.
 
-        That is a rate planned on timestamps that proved wrong, or a change of the colour matrix.
+        That is a rate planned on timestamps that proved wrong, a change of the colour matrix, and
+        whatever cannot be decided in ffmpeg: frames that look alike, and a comparison for which
+        the frames had to be converted.
         """
         time_base = Fraction(info.time_base)
         shown = packets.pts[~packets.is_discarded]
-        condition = plan_condition(self.settings, time_base, shown)
-        decoded = self._decode(source, info, folder, condition, None, on_frames)
-        matrix, again = decoded.transcript.changed_matrix, False
+        alike = self.dedupe.dedupe == "similar"
+        still = self.dedupe.dedupe != "off"
+        survey = alike or (still and not compares_exactly(self.settings, info))
+        work = Pass(
+            condition=plan_condition(self.settings, time_base, shown),
+            drops_still=still,
+            writes_images=not survey,
+        )
+        decoded = self._decode(source, info, folder, work, on_frames)
+        exact = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
         if self.settings.fps is not None:
             wanted = choose_frames(self.settings, time_base, decoded.pts)
-            if not np.array_equal(wanted, decoded.kept):
-                condition, again = exact_condition(wanted), True
-        if matrix is None and not again:
-            return decoded
-        shutil.rmtree(folder)
-        folder.mkdir()
-        return self._decode(source, info, folder, condition, matrix, lambda frames: None)
+            if not np.array_equal(wanted, decoded.selected):
+                exact = dataclasses.replace(exact, condition=exact_condition(wanted))
+        if exact != work:
+            decoded = self._decode(source, info, folder, exact, lambda frames: None)
+        selected = (
+            np.arange(len(decoded.pts), dtype=np.int32)
+            if exact.selects_all(self.settings)
+            else decoded.selected
+        )
+        chosen = _Chosen(decoded, selected, decoded.kept)
+        if not survey:
+            return chosen
+        if alike:
+            chosen = self._thin(chosen, folder.parents[1])
+        final = Pass(
+            condition=exact_condition(chosen.kept.astype(np.int64)),
+            drops_still=False,
+            writes_images=True,
+            matrix=exact.matrix,
+        )
+        decoded = self._decode(source, info, folder, final, lambda frames: None)
+        if not np.array_equal(decoded.kept, chosen.kept):
+            raise DecoderDiedError(
+                f"{printable(source.path)}: ffmpeg does not decode it the same way twice, so alike "
+                "frames cannot be left out. Use --dedupe still, or off."
+            )
+        return dataclasses.replace(chosen, decoded=decoded)
+
+    def _thin(self, chosen: "_Chosen", scratch: Path) -> "_Chosen":
+        """Leave out also what looks like an earlier frame as a whole."""
+        from pipeline.likeness import thin  # few runs need OpenCV
+
+        side = THUMBNAIL_SIDE
+        thumbnails = np.memmap(scratch / _THUMBNAILS, dtype=np.uint8, mode="r")
+        like = thin(
+            thumbnails.reshape(-1, side, side),
+            np.searchsorted(chosen.selected, chosen.kept),
+            self.dedupe.distance,
+            self.dedupe.max_gap,
+        )
+        is_kept = like == np.arange(len(like))
+        return dataclasses.replace(
+            chosen,
+            kept=chosen.kept[is_kept],
+            alike=chosen.kept[~is_kept],
+            alike_to=chosen.kept[like[~is_kept]],
+        )
 
     def _decode(
         self,
         source: Source,
         info: VideoInfo,
         folder: Path,
-        condition: str,
-        matrix: str | None,
+        work: Pass,
         on_frames: Callable[[int], None],
     ) -> Decoded:
+        shutil.rmtree(folder)  # of an earlier pass
+        folder.mkdir()
         scratch = folder.parents[1]
         command, graph = extraction_command(
             self.ffmpeg,
             self.settings,
+            self.dedupe,
             self.run,
+            work,
             source=_plain_name(source, scratch),
             graph_file="../../graph.txt",
+            thumbnails_file=f"../../{_THUMBNAILS}",
             stem=folder.name,
-            time_base=info.time_base,
-            condition=condition,
-            matrix=matrix,
+            info=info,
             threads=self.threads,
         )
         (scratch / "graph.txt").write_text(graph, encoding="utf-8")
@@ -189,20 +278,25 @@ class VideoExtractor:
             )
         return decoded
 
-    def _check_images(self, source: Source, folder: Path, decoded: Decoded) -> int:
-        """Return the number of images on disk, after holding them against ffmpeg's report."""
+    def _checksum_images(
+        self, source: Source, folder: Path, decoded: Decoded
+    ) -> npt.NDArray[np.int64]:
+        """Return the checksums of the images, after holding them against ffmpeg's report."""
         digits, image_format = self.settings.digits, self.settings.format
         on_disk = list_image_indices(folder, folder.name, digits, image_format)
         broken = None
         if np.array_equal(on_disk, decoded.kept):
-            broken = find_broken_image(
+            checksums = checksum_images(
                 folder, folder.name, on_disk, digits, image_format, self.stop.is_set
             )
-            if broken is None:
-                return len(on_disk)
+            if not (checksums < 0).any():
+                return checksums
+            broken = image_name(
+                folder.name, int(on_disk[np.argmin(checksums)]), digits, image_format
+            )
         if shutil.disk_usage(folder).free < 16 * 2**20:
             raise disk_full()
-        what = f"{broken.name} is cut off" if broken else f"{len(on_disk)} are on disk"
+        what = f"{broken} is cut off" if broken else f"{len(on_disk)} are on disk"
         raise DecoderDiedError(
             f"{printable(source.path)}: ffmpeg reported {len(decoded.kept)} images, but {what}. "
             "Nothing of it was kept; check the disk and run again."
@@ -251,17 +345,37 @@ def _memory_needed(info: VideoInfo) -> int:
     return 100_000_000 + frame_bytes * (2 * threads + 24)
 
 
-def _frame_table(decoded: Decoded, time_base: Fraction) -> FrameTable:
-    missing = decoded.pts == MISSING_PTS
-    seconds = decoded.pts.astype(np.float64) * time_base.numerator / time_base.denominator
-    fate = np.full(len(decoded.pts), Fate.SAMPLED_OUT, dtype=np.int8)
-    fate[decoded.kept] = Fate.KEPT
+def _frame_table(
+    chosen: "_Chosen", checksums: npt.NDArray[np.int64], time_base: Fraction
+) -> FrameTable:
+    pts = chosen.decoded.pts
+    seconds = pts.astype(np.float64) * time_base.numerator / time_base.denominator
+    shape = len(pts)
+    fate = np.full(shape, Fate.SAMPLED_OUT, dtype=np.int8)
+    reason = np.full(shape, Reason.NONE, dtype=np.int8)
+    duplicate_of = np.full(shape, -1, dtype=np.int32)
+    crc32 = np.full(shape, -1, dtype=np.int64)
+    # What ffmpeg left out equals the last frame that it let through: a kept one, or an alike one.
+    passed = np.union1d(chosen.kept, chosen.alike).astype(np.int32)
+    still = np.setdiff1d(chosen.selected, passed)
+    fate[still], reason[still] = Fate.DUPLICATE, Reason.STILL
+    duplicate_of[still] = passed[np.searchsorted(passed, still) - 1]
+    fate[chosen.alike], reason[chosen.alike] = Fate.DUPLICATE, Reason.SIMILAR
+    duplicate_of[chosen.alike] = chosen.alike_to
+    of_alike = still[reason[duplicate_of[still]] == Reason.SIMILAR]
+    duplicate_of[of_alike] = duplicate_of[duplicate_of[of_alike]]
+    fate[chosen.kept], crc32[chosen.kept] = Fate.KEPT, checksums
     return FrameTable(
-        pts=decoded.pts,
-        time_seconds=np.where(missing, np.nan, seconds),
+        pts=pts,
+        time_seconds=np.where(pts == MISSING_PTS, np.nan, seconds),
         fate=fate,
-        duplicate_of=np.full(len(decoded.pts), -1, dtype=np.int32),
-        scene_score=decoded.scene_score,
+        reason=reason,
+        duplicate_of=duplicate_of,
+        scene_score=chosen.decoded.scene_score,
+        crc32=crc32,
+        sharpness=np.full(shape, np.nan, dtype=np.float32),
+        brightness=np.full(shape, np.nan, dtype=np.float32),
+        contrast=np.full(shape, np.nan, dtype=np.float32),
     )
 
 

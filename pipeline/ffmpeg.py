@@ -14,25 +14,34 @@ from typing import Any
 import ffmpeg as ffmpeg_python
 import imageio_ffmpeg
 
-from pipeline.config import ExtractSettings, RunSettings
+from pipeline.config import DedupeSettings, ExtractSettings, RunSettings
 from pipeline.errors import FfmpegUnusableError, printable
 from pipeline.probe import DEMUXERS
+from pipeline.records import VideoInfo
 
 OLDEST = "4.4"
 _LIBAVFILTER_4_4 = (7, 110)
 _LIBAVFILTER_5_1 = (8, 44)  # -fps_mode
 _LIBAVFILTER_7_0 = (10, 1)  # -/filter_complex
+_FILTERS = "crop format metadata mpdecimate pad scale scdet select setparams setpts settb split"
 NEEDED = {
-    "filters": frozenset(
-        ("metadata", "scale", "scdet", "select", "setparams", "setpts", "settb", "split")
-    ),
-    "encoders": frozenset(("mjpeg", "png")),
+    "filters": frozenset(_FILTERS.split()),
+    "encoders": frozenset(("mjpeg", "png", "rawvideo")),
 }
 """What prep uses of ffmpeg, by the option that lists it."""
 
 _START_TIMEOUT_SECONDS = 30
-KEPT_MARK = "prep"
-"""The metadata key under which ffmpeg prints the frames that it writes."""
+_COMPARED_FORMATS = frozenset(
+    f"yuv{j}{layout}p" for j in ("", "j") for layout in ("420", "422", "440", "444")
+)
+"""Pixel formats that mpdecimate takes as they are."""
+
+THUMBNAIL_SIDE = 32
+EVERYTHING = "1"
+"""The condition that selects every frame."""
+
+MARK = "prep"
+"""The metadata key under which ffmpeg prints the frames that are ``selected`` and ``kept``."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +107,38 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
     return found
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What one run of ffmpeg over a video does.
+
+    ``condition``: an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames that
+    are selected. ``drops_still``: leave out those of them in which nothing changed.
+    ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
+    ``matrix``: write this colour matrix into all frames first.
+    """
+
+    condition: str
+    drops_still: bool
+    writes_images: bool
+    matrix: str | None = None
+
+    def selects_all(self, settings: ExtractSettings) -> bool:
+        """Whether no frame is left out; the log then does not name the selected ones."""
+        return self.condition == EVERYTHING and not settings.keyframes
+
+
 def extraction_command(
     ffmpeg: Ffmpeg,
     settings: ExtractSettings,
+    dedupe: DedupeSettings,
     run: RunSettings,
+    work: Pass,
     *,
     source: str,
     graph_file: str,
+    thumbnails_file: str,
     stem: str,
-    time_base: str,
-    condition: str,
-    matrix: str | None,
+    info: VideoInfo,
     threads: int | None,
 ) -> tuple[list[str], str]:
     """Return the command line, and the filter graph that it reads from ``graph_file``.
@@ -119,12 +149,15 @@ def extraction_command(
       its size or pixel format: then it keeps what follows at the first size. Without it ffmpeg
       9 and 5 crash on a stream that shrinks.
     - ``settb``: all timestamps in the time base of the probe, which ffmpeg does not always share.
-    - ``matrix``, where it is given, is written into all frames first: the scaler would convert
-      the colours of a stream that changes its matrix, and ffmpeg's own command line does not.
+    - The colour matrix, where it is given, is written into all frames first: the scaler would
+      convert the colours of a stream that changes it, and ffmpeg's own command line does not.
     - One branch scores and prints every frame, with its true timestamp, into the log. The
-      other selects, with ``condition`` (an expression over ``N`` and ``PTS`` of FFmpeg's setpts,
-      true for frames to keep), and numbers: its timestamps *become* the frame index, which
-      image2 puts into the file name. ``1e12`` carries the choice over the change of time base.
+      other selects and numbers: its timestamps *become* the frame index, which image2 puts into
+      the file name. ``1e12`` carries the choice over the change of time base.
+    - ``mpdecimate`` compares each frame with the last one that it let through, in blocks. It
+      takes no notice of the eight columns on the left and of a rest on the right and below, so
+      the picture is framed for it; and it would pass frames of unusual pixel formats on in
+      another one, so these get that of the images before it.
     - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames
       with close timestamps collide, and ffmpeg then gives up, now and then.
     """
@@ -141,29 +174,34 @@ def extraction_command(
     limit = {} if threads is None else {"threads": threads}
     source_options |= limit
     stream = ffmpeg_python.input(f"file:{source}", **source_options)["V:0"]
-    if matrix is not None:
-        stream = stream.filter("setparams", colorspace=matrix)
-    stream = stream.filter("scale").filter("settb", time_base)
+    if work.matrix is not None:
+        stream = stream.filter("setparams", colorspace=work.matrix)
+    stream = stream.filter("scale").filter("settb", info.time_base)
     branches = stream.filter_multi_output("split")
     scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
-    chosen = branches[1].filter("setpts", f"1e12*({condition})")
+    chosen = branches[1].filter("setpts", f"1e12*({work.condition})")
     key = "*key" if settings.keyframes else ""
     chosen = (
         _number(chosen, "if(gt(PTS,0),N,-1)")
         .filter("select", f"gte(pts,0){key}")
-        .filter("metadata", mode="add", key=KEPT_MARK, value="kept")
-        .filter("metadata", mode="print", key=KEPT_MARK)
-        .filter("metadata", mode="delete", key=KEPT_MARK)
+        .filter("metadata", mode="add", key=MARK, value="selected")
     )
-    if settings.max_size is not None:
-        factor = f"min(1,{settings.max_size}/max(iw,ih))"
-        chosen = chosen.filter("scale", f"max(1,round(iw*{factor}))", f"max(1,round(ih*{factor}))")
-    codec = (
-        {"c:v": "mjpeg", "q:v": settings.quality} if settings.format == "jpg" else {"c:v": "png"}
+    if not work.selects_all(settings):
+        chosen = chosen.filter("metadata", mode="print", key=MARK)
+    if work.drops_still:
+        chosen = _drop_still(chosen, settings, dedupe, info)
+    chosen = (
+        chosen.filter("metadata", mode="modify", key=MARK, value="kept")
+        .filter("metadata", mode="print", key=MARK)
+        .filter("metadata", mode="delete", key=MARK)
     )
     timing = {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
-    pattern = f"./{stem.replace('%', '%%')}-frame_%0{settings.digits}d.{settings.format}"
-    images = chosen.output(pattern, format="image2", frame_pts=1, **codec, **timing, **limit)
+    if work.writes_images:
+        images = _images(chosen, settings, stem, {**timing, **limit})
+    else:
+        side = THUMBNAIL_SIDE
+        chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
+        images = chosen.output(thumbnails_file, format="rawvideo", **timing)
     scores = _number(scored, "N").output("-", format="null", **timing)
     command = (
         ffmpeg_python.merge_outputs(images, scores)
@@ -186,6 +224,41 @@ def clean_environment() -> dict[str, str]:
 
 def _number(stream: Any, index: str) -> Any:
     return stream.filter("settb", "1/1000").filter("setpts", index)
+
+
+def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
+    """Whether frames pass the comparison without loss on their way to the images."""
+    return settings.format == "jpg" or info.pixel_format in _COMPARED_FORMATS
+
+
+def _drop_still(
+    stream: Any, settings: ExtractSettings, dedupe: DedupeSettings, info: VideoInfo
+) -> Any:
+    if settings.format == "jpg" and info.pixel_format not in _COMPARED_FORMATS:
+        stream = stream.filter("format", "yuvj420p|yuvj422p|yuvj444p")
+    left, rest = 64, 8  # a multiple of 64 bytes keeps the lines aligned, which is faster
+    return (
+        stream.filter("pad", f"iw+{left + rest}", f"ih+{rest}", left, 0)
+        .filter(
+            "mpdecimate",
+            hi=round(64 * dedupe.hi),  # sums over 8x8 pixels
+            lo=round(64 * dedupe.lo),
+            frac=dedupe.frac,
+            max=dedupe.max_gap or 0,
+        )
+        .filter("crop", f"iw-{left + rest}", f"ih-{rest}", left, 0)
+    )
+
+
+def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str, Any]) -> Any:
+    if settings.max_size is not None:
+        factor = f"min(1,{settings.max_size}/max(iw,ih))"
+        stream = stream.filter("scale", f"max(1,round(iw*{factor}))", f"max(1,round(ih*{factor}))")
+    codec = (
+        {"c:v": "mjpeg", "q:v": settings.quality} if settings.format == "jpg" else {"c:v": "png"}
+    )
+    pattern = f"./{stem.replace('%', '%%')}-frame_%0{settings.digits}d.{settings.format}"
+    return stream.output(pattern, format="image2", frame_pts=1, **codec, **options)
 
 
 def _bundled() -> str:

@@ -34,6 +34,45 @@ class Fate(IntEnum):
     REJECTED = 3
 
 
+class Reason(IntEnum):
+    """Why a frame has its fate. On disk the lower-case name stands, nothing for NONE.
+
+    STILL and SIMILAR are duplicates; all that follow are images that `pipeline.validate` rejected.
+    """
+
+    NONE = 0
+    STILL = 1
+    SIMILAR = 2
+    MISSING = 3
+    EMPTY = 4
+    NOT_AN_IMAGE = 5
+    WRONG_FORMAT = 6
+    TRUNCATED = 7
+    CORRUPT = 8
+    TRAILING_DATA = 9
+    WRONG_SIZE = 10
+    WRONG_CONTENT = 11
+
+
+BREAK_KINDS = ("still", "missing", "timeline", "cut", "damage", "size")
+"""Why the step between two neighbouring kept frames is not the usual one."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """A place where a tracker must not interpolate, between two neighbouring kept frames.
+
+    ``after`` and ``before`` are the frame indices around it, ``frames`` how many lie between
+    them, ``seconds`` the time from one to the other, ``None`` where the clock does not say.
+    """
+
+    kind: str
+    after: int
+    before: int
+    frames: int
+    seconds: float | None
+
+
 @dataclass(frozen=True)
 class Notice:
     """Something that a person may want to know of one video, and where in it.
@@ -129,15 +168,23 @@ class FrameTable:
 
     All arrays have shape (frames_decoded,): ``pts`` int64 in time-base units (``MISSING_PTS``
     where the frame has none), ``time_seconds`` float64 (NaN where it has none), ``fate`` int8
-    (`Fate`), ``duplicate_of`` int32 (a frame index, -1 for none), ``scene_score`` float32
-    (0 to 100, FFmpeg's scdet).
+    (`Fate`), ``reason`` int8 (`Reason`), ``duplicate_of`` int32 (a frame index, -1 for none),
+    ``scene_score`` float32 (0 to 100, FFmpeg's scdet), ``crc32`` int64 (of the image file as it
+    was written, -1 where there was none). The others are measured by `pipeline.validate`, float32,
+    NaN until then: ``sharpness`` (variance of the Laplacian), ``brightness`` (mean grey level, 0
+    to 255), ``contrast`` (standard deviation of the grey levels).
     """
 
     pts: "npt.NDArray[np.int64]"
     time_seconds: "npt.NDArray[np.float64]"
     fate: "npt.NDArray[np.int8]"
+    reason: "npt.NDArray[np.int8]"
     duplicate_of: "npt.NDArray[np.int32]"
     scene_score: "npt.NDArray[np.float32]"
+    crc32: "npt.NDArray[np.int64]"
+    sharpness: "npt.NDArray[np.float32]"
+    brightness: "npt.NDArray[np.float32]"
+    contrast: "npt.NDArray[np.float32]"
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -183,7 +230,7 @@ class VideoRecord:
     image_width: int | None
     image_height: int | None
     counts: Counts
-    breaks: tuple[dict[str, Any], ...]
+    breaks: tuple[Break, ...]
     warnings: tuple[Notice, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -209,7 +256,7 @@ class VideoRecord:
                 "source": SourceIdentity(**data["source"]),
                 "probe": VideoInfo(**probe),
                 "counts": Counts(**data["counts"]),
-                "breaks": tuple(data["breaks"]),
+                "breaks": tuple(Break(**each) for each in data["breaks"]),
                 "warnings": tuple(Notice(**notice) for notice in data["warnings"]),
             }
         )

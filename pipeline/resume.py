@@ -4,16 +4,16 @@ A committed video is left alone where both halves of its key hold: the source's 
 modification time, else a hash of the content) and the digest of the settings.
 """
 
-import dataclasses
 import hashlib
 import os
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from pipeline.config import ExtractSettings, settings_digest
+from pipeline.config import settings_digest
 from pipeline.errors import InterruptedRunError, SourceChangedError, UsageError, printable
 from pipeline.records import Fate, Notice, SourceIdentity, VideoRecord
 from pipeline.sources import Source
@@ -48,7 +48,7 @@ def match_records(
     return known
 
 
-def refuse_other_settings(settings: ExtractSettings, known: Mapping[Path, VideoRecord]) -> None:
+def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Path, VideoRecord]) -> None:
     """Refuse to mix settings in one dataset.
 
     Raises:
@@ -58,9 +58,11 @@ def refuse_other_settings(settings: ExtractSettings, known: Mapping[Path, VideoR
     others = [record for record in known.values() if record.settings_digest != digest]
     if not others:
         return
-    now, then = dataclasses.asdict(settings), others[0].settings
+    then = others[0].settings
     changes = ", ".join(
-        f"{name} {then.get(name)} → {now[name]}" for name in now if then.get(name) != now[name]
+        f"{name} {then.get(name)} → {settings.get(name)}"
+        for name in {**then, **settings}
+        if then.get(name) != settings.get(name)
     )
     raise UsageError(
         f"{len(others)} of the videos are in the dataset already with other settings, the first is "

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import ExtractSettings, parse_position
+from pipeline.ffmpeg import EVERYTHING
 from pipeline.records import MISSING_PTS
-
-EVERYTHING = "1"
 
 
 def plan_condition(

@@ -12,6 +12,7 @@
 
 import contextlib
 import ctypes
+import dataclasses
 import importlib
 import json
 import os
@@ -20,15 +21,17 @@ import shutil
 import sys
 import tempfile
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import DatasetError, InterruptedRunError, printable
-from pipeline.records import MISSING_PTS, Fate, FrameTable, VideoRecord
+from pipeline.records import MISSING_PTS, Fate, FrameTable, Reason, VideoRecord
 
 RECORD_NAME = "video.json"
 FRAMES_NAME = "frames.parquet"
@@ -37,8 +40,11 @@ RESERVED_NAMES = ("cvat.json", "report.html", "report.json")
 
 _PRIVATE = ".prep"
 _NEW, _OLD = "new", "old"
+_NEXT = ".next"
 _PATIENCE_SECONDS = 1.0
 _FATE_NAMES = [fate.name.lower() for fate in Fate]
+_REASON_NAMES = ["", *(reason.name.lower() for reason in Reason if reason)]
+_MEASURES = ("sharpness", "brightness", "contrast")
 
 
 class Dataset:
@@ -141,6 +147,9 @@ class Dataset:
                 if not self.folder(old.name).exists():
                     old.rename(self.folder(old.name))
             shutil.rmtree(leftover, ignore_errors=True)
+        for folder in self.path.iterdir():
+            if any((folder / (name + _NEXT)).exists() for name in (RECORD_NAME, FRAMES_NAME)):
+                _finish_update(folder)
 
     def commit(self, folder: Path, record: VideoRecord, frames: FrameTable) -> None:
         """Write the record beside the images and move the folder into place, as the last step.
@@ -148,8 +157,7 @@ class Dataset:
         A folder that is there already is replaced.
         """
         write_frames(folder / FRAMES_NAME, frames)
-        text = json.dumps(record.to_json(), indent=2, ensure_ascii=True) + "\n"
-        (folder / RECORD_NAME).write_text(text, encoding="utf-8")
+        (folder / RECORD_NAME).write_text(_record_text(record), encoding="utf-8")
         _flush_file_system(folder)
         target = self.folder(record.id)
         if target.exists():
@@ -157,7 +165,38 @@ class Dataset:
             old.mkdir()
             target.rename(old / target.name)
         folder.rename(target)
-        _flush_folder(self.path)
+        _flush(self.path)
+
+    def update(self, record: VideoRecord, frames: FrameTable) -> None:
+        """Replace record and frame table of a committed video, both or none.
+
+        The new record beside the old one is the promise that the change is carried out, by this
+        run or, if it is killed, by the next one that writes.
+        """
+        folder = self.folder(record.id)
+        write_frames(folder / (FRAMES_NAME + _NEXT), frames)
+        _flush(folder / (FRAMES_NAME + _NEXT))
+        promise = folder / (RECORD_NAME + _NEXT)
+        promise.with_suffix(".part").write_text(_record_text(record), encoding="utf-8")
+        _flush(promise.with_suffix(".part"))
+        promise.with_suffix(".part").rename(promise)
+        _finish_update(folder)
+
+
+def _record_text(record: VideoRecord) -> str:
+    return json.dumps(record.to_json(), indent=2, ensure_ascii=True) + "\n"
+
+
+def _finish_update(folder: Path) -> None:
+    """Carry out an update that was promised, and forget one that was not."""
+    record, frames = folder / (RECORD_NAME + _NEXT), folder / (FRAMES_NAME + _NEXT)
+    if not record.exists():
+        frames.unlink(missing_ok=True)
+        return
+    if frames.exists():
+        frames.rename(folder / FRAMES_NAME)
+    record.rename(folder / RECORD_NAME)
+    _flush(folder)
 
 
 def load_libraries() -> None:
@@ -185,32 +224,30 @@ def list_image_indices(
     return np.sort(np.fromiter((int(match[1]) for match in matches if match), dtype=np.int64))
 
 
-def find_broken_image(
+def checksum_images(
     folder: Path,
     video_id: str,
     indices: npt.NDArray[np.int64],
     digits: int,
     image_format: str,
     stop: Callable[[], bool],
-) -> Path | None:
-    """Return the first image that does not end as its format demands, or ``None``.
+) -> npt.NDArray[np.int64]:
+    """Return the CRC-32 of each image file: int64, shape (images,).
 
-    ffmpeg does not always say so when a disk is full; a file that was cut off shows it.
+    An image that does not end as its format demands gets -1: ffmpeg does not always say so when
+    a disk is full, but a file that was cut off shows it.
 
     Raises:
         InterruptedRunError: ``stop`` said so.
     """
     ending = b"\xff\xd9" if image_format == "jpg" else b"IEND\xaeB`\x82"
-    for index in indices:
+    checksums = np.empty(len(indices), dtype=np.int64)
+    for place, index in enumerate(indices):
         if stop():
             raise InterruptedRunError("interrupted")
-        path = folder / image_name(video_id, int(index), digits, image_format)
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(max(0, size - len(ending)))
-            if file.read() != ending:
-                return path
-    return None
+        data = (folder / image_name(video_id, int(index), digits, image_format)).read_bytes()
+        checksums[place] = zlib.crc32(data) if data.endswith(ending) else -1
+    return checksums
 
 
 def write_frames(path: Path, frames: FrameTable) -> None:
@@ -218,16 +255,20 @@ def write_frames(path: Path, frames: FrameTable) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table(
-        {
-            "index": pa.array(np.arange(len(frames), dtype=np.int32)),
-            "pts": pa.array(frames.pts, mask=frames.pts == MISSING_PTS),
-            "time_seconds": pa.array(frames.time_seconds, mask=np.isnan(frames.time_seconds)),
-            "fate": pa.array(np.array(_FATE_NAMES)[frames.fate]),
-            "duplicate_of": pa.array(frames.duplicate_of, mask=frames.duplicate_of < 0),
-            "scene_score": pa.array(frames.scene_score),
-        }
-    )
+    absent = {  # where a column has no value
+        "pts": frames.pts == MISSING_PTS,
+        "reason": frames.reason == Reason.NONE,
+        "duplicate_of": frames.duplicate_of < 0,
+        "crc32": frames.crc32 < 0,
+        **{name: np.isnan(getattr(frames, name)) for name in ("time_seconds", *_MEASURES)},
+    }
+    values = {
+        "index": np.arange(len(frames), dtype=np.int32),
+        **{field.name: getattr(frames, field.name) for field in dataclasses.fields(FrameTable)},
+        "fate": np.array(_FATE_NAMES)[frames.fate],
+        "reason": np.array(_REASON_NAMES)[frames.reason],
+    }
+    table = pa.table({name: pa.array(v, mask=absent.get(name)) for name, v in values.items()})
     with path.open("wb") as file:  # pyarrow itself cannot take names that are not UTF-8
         pq.write_table(table, file, compression="zstd")
 
@@ -244,19 +285,29 @@ def read_frames(path: Path) -> FrameTable:
     try:
         with path.open("rb") as file:
             table = pq.read_table(file)
-        fate = np.array([_FATE_NAMES.index(name) for name in table["fate"].to_pylist()], np.int8)
         return FrameTable(
-            pts=table["pts"].fill_null(int(MISSING_PTS)).to_numpy(),
-            time_seconds=table["time_seconds"].to_numpy(),
-            fate=fate,
+            pts=table["pts"].fill_null(MISSING_PTS).to_numpy(),
+            fate=_codes(table["fate"], _FATE_NAMES),
+            reason=_codes(table["reason"].fill_null(""), _REASON_NAMES),
             duplicate_of=table["duplicate_of"].fill_null(-1).to_numpy(),
-            scene_score=table["scene_score"].to_numpy(),
+            crc32=table["crc32"].fill_null(-1).to_numpy(),
+            **{
+                name: table[name].to_numpy() for name in ("time_seconds", "scene_score", *_MEASURES)
+            },
         )
     except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
         raise DatasetError(
             f"{printable(path)}: cannot be read ({printable(error)}). Extract the video again "
             "with --overwrite."
         ) from error
+
+
+def _codes(column: Any, names: list[str]) -> npt.NDArray[np.int8]:
+    """Return the place of each value of a column of names."""
+    encoded = column.combine_chunks().dictionary_encode()
+    code_of = np.array([names.index(name) for name in encoded.dictionary.to_pylist()], np.int8)
+    codes: npt.NDArray[np.int8] = code_of[encoded.indices.to_numpy()]
+    return codes
 
 
 def _flush_file_system(folder: Path) -> None:
@@ -274,8 +325,8 @@ def _flush_file_system(folder: Path) -> None:
         os.sync()
 
 
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

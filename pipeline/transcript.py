@@ -9,7 +9,7 @@ from array import array
 from dataclasses import dataclass
 
 from pipeline.errors import printable
-from pipeline.ffmpeg import KEPT_MARK
+from pipeline.ffmpeg import MARK
 from pipeline.records import MISSING_PTS, VideoInfo
 
 _COMPLAINTS_KEPT = 200
@@ -20,7 +20,7 @@ _LINE_LENGTH = 400
 _ROW = re.compile(
     r"(?:\[Parsed_metadata_\d+ @ [^\]]+\] \[info\] |(?!\[info\]|\s).*?)"
     r"(?:frame:\d+ +pts:(?P<pts>-?\d+|NOPTS) +pts_time:\S+"
-    rf"|lavfi\.scd\.score=(?P<score>[\d.]+)|(?P<kept>{KEPT_MARK}=kept))$"
+    rf"|lavfi\.scd\.score=(?P<score>[\d.]+)|{MARK}=(?P<mark>selected|kept))$"
 )
 _SIZE = re.compile(
     r"\[graph .*context - (w: \d+ h: \d+ fmt: \w+)(?: csp: (\w+))?.*"
@@ -58,9 +58,10 @@ class SizeChange:
 
 
 class Transcript:
-    """What ffmpeg said, in memory that grows by 16 bytes a frame and is bounded for the rest.
+    """What ffmpeg said, in memory that grows by 20 bytes a frame and is bounded for the rest.
 
-    ``pts``, ``scene_score``: one entry a frame. ``kept``: the indices of the frames written.
+    ``pts``, ``scene_score``: one entry a frame. ``selected``: the indices of the frames
+    asked for; ``kept``: of those among them that were written.
     ``complaints``: the first of ``complaint_count`` lines that tell of damage.
     ``changed_matrix``: the colour matrix of the first frame, where later ones have another.
     """
@@ -68,6 +69,7 @@ class Transcript:
     def __init__(self, info: VideoInfo) -> None:
         self.pts: array[int] = array("q")
         self.scene_score: array[float] = array("f")
+        self.selected: array[int] = array("i")
         self.kept: array[int] = array("i")
         self.complaints: list[Complaint] = []
         self.complaint_count = 0
@@ -112,8 +114,9 @@ class Transcript:
         elif match["score"]:
             self.pts.append(self._pending_pts)
             self.scene_score.append(float(match["score"]))
-        else:
-            self.kept.append(self._pending_pts)  # on that branch the timestamp is the index
+        else:  # on that branch the timestamp is the index
+            indices = self.kept if match["mark"] == "kept" else self.selected
+            indices.append(self._pending_pts)
 
     def _add_description(self, line: str) -> None:
         if match := re.match(r"\[info\]   Stream #0:(\d+)", line):

@@ -1,0 +1,220 @@
+"""What all commands share: options, the one place where errors end, and rendering.
+
+Everything that a person or a machine reads is written by this package; no stage prints.
+"""
+
+import dataclasses
+import functools
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+import click
+
+from pipeline.errors import (
+    ExitCode,
+    InterruptedRunError,
+    PrepError,
+    describe_bug,
+)
+
+DEFAULT_DATASET = "dataset"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command has to say: ``lines`` for people, the rest for machines.
+
+    ``results`` is a list that JSON shows under ``key`` (``videos`` or ``findings``).
+    """
+
+    exit_code: ExitCode
+    lines: tuple[str, ...] = ()
+    results: tuple[dict[str, Any], ...] = ()
+    key: str = "findings"
+    totals: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    errors: tuple[dict[str, str], ...] = ()
+
+    def to_json(self, command: str) -> dict[str, Any]:
+        """Return the one object that ``--json`` prints."""
+        return {
+            "command": command,
+            "status": self.exit_code.name.lower(),
+            "exit_code": int(self.exit_code),
+            self.key: list(self.results),
+            "totals": self.totals,
+            "warnings": list(self.warnings),
+            "errors": list(self.errors),
+        }
+
+
+@dataclass(frozen=True)
+class Console:
+    """How much a person wants to read."""
+
+    quiet: bool
+    verbose: bool
+    as_json: bool
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether bars are drawn: on a terminal, unless silence was asked for."""
+        return not self.quiet and sys.stderr.isatty()
+
+
+def verb(name: str, results: str) -> Callable[[Callable[..., Answer]], click.Command]:
+    """Make a command of a function: common options, and the one place where errors end.
+
+    ``results`` is the key of its list of results in JSON, which is there also when it fails.
+    """
+
+    def decorate(function: Callable[..., Answer]) -> click.Command:
+        @functools.wraps(function)
+        def command(quiet: bool, verbose: bool, as_json: bool, **arguments: Any) -> int:
+            console = Console(quiet, verbose, as_json)
+            answer = _guarded(function, console, arguments)
+            return int(_render(name, dataclasses.replace(answer, key=results), console))
+
+        for decorator in (
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead."),
+            click.option("-v", "--verbose", is_flag=True, help="Say more: name what is skipped."),
+            click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+        ):
+            decorator(command)
+        return click.command(name)(command)
+
+    return decorate
+
+
+def settings_options(cls: type, *names: str) -> Callable[[Any], Any]:
+    """Add flags for fields of a settings class; help, range and default come from the field."""
+    hints = get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+
+    def decorate(function: Any) -> Any:
+        for name in reversed(names or tuple(fields)):
+            function = _flag(name, fields[name], hints[name])(function)
+        return function
+
+    return decorate
+
+
+def _flag(name: str, settings_field: "dataclasses.Field[Any]", hint: Any) -> Callable[[Any], Any]:
+    meta = settings_field.metadata
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    kind = next(k for k in kinds if k is not type(None))
+    default = settings_field.default
+    text = meta["help"]
+    if kind is bool:
+        return click.option(
+            f"--{name.replace('_', '-')}", name, is_flag=True, default=None, help=text
+        )
+    if default is not None:
+        text = f"{text}  [default: {default}]"
+    value_type: Any = kind
+    if meta["choices"]:
+        value_type = click.Choice(meta["choices"])
+    elif kind is int:
+        value_type = click.IntRange(meta["min"], meta["max"])
+    elif kind is float:
+        value_type = click.FloatRange(meta["min"], meta["max"])
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        name,
+        type=value_type,
+        default=None,
+        metavar=meta["metavar"],
+        help=text,
+    )
+
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings file (YAML); 'prep init' writes one.",
+)
+
+
+def _as_path(context: click.Context, parameter: click.Parameter, text: str) -> Path:
+    if not text:
+        raise click.BadParameter("is empty. Was a shell variable not set?", context, parameter)
+    return Path(text)
+
+
+def output_option(help_text: str) -> Callable[[Any], Any]:
+    """Return the option that names the dataset."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(),
+        callback=_as_path,
+        default=DEFAULT_DATASET,
+        metavar="FOLDER",
+        show_default=True,
+        help=help_text,
+    )
+
+
+def _guarded(
+    function: Callable[..., Answer], console: Console, arguments: Mapping[str, Any]
+) -> Answer:
+    """Return the function's answer; whatever it raises becomes an answer as well."""
+    try:
+        return function(console, **arguments)
+    except PrepError as error:
+        return failure(error)
+    except KeyboardInterrupt:
+        return failure(
+            InterruptedRunError(
+                "Interrupted. What is done so far is complete; run the same command again to go on."
+            )
+        )
+    except Exception as error:  # the last line of defence: no traceback reaches a user
+        return failure(PrepError(describe_bug(error)))
+
+
+def failure(error: PrepError) -> Answer:
+    """Return what a command says that failed with this error."""
+    return Answer(error.exit_code, errors=({"kind": error.kind, "message": str(error)},))
+
+
+def _render(command: str, answer: Answer, console: Console) -> ExitCode:
+    """Print an answer; return its exit code, or that of the failure to print it."""
+    color = False if "NO_COLOR" in os.environ else None
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names need not fit the terminal
+    try:
+        if console.as_json:
+            click.echo(json.dumps(answer.to_json(command), indent=2))
+        elif not console.quiet:
+            for line in answer.lines:
+                click.echo(line, color=color)
+        if not console.as_json and (console.quiet or not answer.lines):
+            for error in answer.errors:
+                label = click.style("error:", fg="red")
+                click.echo(f"{label} {error['message']}", err=True, color=color)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python must not complain again when it closes the stream at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # 'prep ... | head' is no failure
+            click.echo(f"error: the result cannot be written: {error.strerror}.", err=True)
+            return max(answer.exit_code, ExitCode.USAGE)
+    return answer.exit_code
+
+
+def flags_of(cls: type, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those flags that are fields of a settings class."""
+    return {f.name: flags[f.name] for f in dataclasses.fields(cls) if f.name in flags}

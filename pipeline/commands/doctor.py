@@ -1,0 +1,44 @@
+"""prep doctor."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.commands.console import (
+    Answer,
+    Console,
+    config_option,
+    flags_of,
+    output_option,
+    settings_options,
+    verb,
+)
+from pipeline.config import CvatSettings, RunSettings, load_config
+from pipeline.errors import ExitCode
+
+
+@verb("doctor", "findings")
+@output_option("Where the dataset would go; its disk is looked at.")
+@config_option
+@settings_options(RunSettings, "ffmpeg", "hwaccel")
+def doctor(console: Console, output: Path, config_file: Path | None, **flags: Any) -> Answer:
+    """Check that everything prep needs is here, and say what to do where it is not."""
+    from pipeline.doctor import diagnose
+
+    config = load_config(config_file)
+    checks = diagnose(
+        config.section(RunSettings, flags_of(RunSettings, flags)),
+        config.section(CvatSettings),
+        output,
+    )
+    marks = {True: click.style("ok  ", fg="green"), False: click.style("FAIL", fg="red")}
+    return Answer(
+        exit_code=max((check.exit_code for check in checks), default=ExitCode.OK),
+        lines=tuple(f"{marks[not c.exit_code]}  {c.name:<8} {c.detail}" for c in checks),
+        results=tuple(
+            {"name": c.name, "ok": c.exit_code == ExitCode.OK, "detail": c.detail} for c in checks
+        ),
+        totals={"checks": len(checks), "failed": sum(c.exit_code != ExitCode.OK for c in checks)},
+        errors=tuple({"kind": c.name, "message": c.detail} for c in checks if c.exit_code),
+    )

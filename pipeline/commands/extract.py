@@ -1,0 +1,160 @@
+"""prep extract."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.commands.console import (
+    Answer,
+    Console,
+    config_option,
+    flags_of,
+    output_option,
+    settings_options,
+    verb,
+)
+from pipeline.config import (
+    BreakSettings,
+    DedupeSettings,
+    ExtractSettings,
+    RunSettings,
+    load_config,
+)
+from pipeline.errors import printable
+from pipeline.records import ExtractResult, VideoOutcome
+
+
+@verb("extract", "videos")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@output_option("Dataset to write into.")
+@config_option
+@settings_options(ExtractSettings)
+@settings_options(DedupeSettings)
+@settings_options(RunSettings, "ffmpeg", "hwaccel", "workers", "on_damage")
+@click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
+def extract(
+    console: Console,
+    inputs: tuple[str, ...],
+    output: Path,
+    config_file: Path | None,
+    overwrite: bool,
+    **flags: Any,
+) -> Answer:
+    """Extract every frame of videos under its own number.
+
+    INPUT is a video, a folder (searched recursively) or a glob pattern. The images are
+    OUTPUT/ID/ID-frame_000000.jpg and so on; the number is the frame's place in the video, also
+    where sampling leaves frames out. A run that was cut off is simply repeated.
+    """
+    from pipeline.extract import extract as extract_stage
+    from pipeline.progress import Bars
+
+    config = load_config(config_file)
+    settings = config.section(ExtractSettings, flags_of(ExtractSettings, flags))
+    run = config.section(RunSettings, flags_of(RunSettings, flags))
+    dedupe = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
+    breaks = config.section(BreakSettings)
+    bars = Bars() if console.shows_progress else None
+    try:
+        result = extract_stage(
+            inputs,
+            output,
+            settings,
+            run,
+            dedupe=dedupe,
+            breaks=breaks,
+            overwrite=overwrite,
+            progress=bars,
+        )
+    finally:
+        if bars is not None:
+            bars.close()
+    return _extract_answer(result, console)
+
+
+def _extract_answer(result: ExtractResult, console: Console) -> Answer:
+    records = [video.record for video in result.videos if video.record is not None]
+    totals = {
+        "videos": len(result.videos),
+        "extracted": result.count("extracted"),
+        "unchanged": result.count("unchanged"),
+        "failed": result.count("failed"),
+        "frames_decoded": sum(record.counts.frames_decoded for record in records),
+        "kept": sum(record.counts.kept for record in records),
+        "duplicates": sum(record.counts.duplicates for record in records),
+        "sampled_out": sum(record.counts.sampled_out for record in records),
+        "rejected": sum(record.counts.rejected for record in records),
+        "skipped": sum(len(paths) for paths in result.skipped.values()),
+    }
+    return Answer(
+        exit_code=result.exit_code,
+        lines=tuple(_extract_lines(result, totals, console)),
+        results=tuple(_video_json(video) for video in result.videos),
+        totals=totals,
+        warnings=tuple(
+            f"{video.id}: {notice.message}" for video in result.videos for notice in video.notices
+        ),
+        errors=tuple(
+            {"kind": str(video.error_kind), "message": str(video.error)}
+            for video in result.videos
+            if video.error is not None
+        ),
+    )
+
+
+def _video_json(video: VideoOutcome) -> dict[str, Any]:
+    record = video.record
+    return {
+        "id": video.id,
+        "source": video.source,
+        "status": video.status,
+        "counts": dataclasses.asdict(record.counts) if record else None,
+        "warnings": [dataclasses.asdict(notice) for notice in video.notices],
+        "error": video.error,
+    }
+
+
+def _extract_lines(
+    result: ExtractResult, totals: Mapping[str, int], console: Console
+) -> Iterable[str]:
+    width = max((len(printable(video.id or "")) for video in result.videos), default=0)
+    for video in result.videos:
+        yield from _video_lines(video, min(width, 40))
+    yield ""
+    done = ", ".join(
+        f"{totals[status]} {status}"
+        for status in ("extracted", "unchanged", "failed")
+        if totals[status]
+    )
+    yield (
+        f"{totals['videos']} videos ({done}): {totals['frames_decoded']:,} frames decoded, "
+        f"{totals['kept']:,} images in {printable(result.dataset)}"
+    )
+    for reason, paths in result.skipped.items():
+        yield click.style(f"skipped, {reason}: {len(paths)}", dim=True)
+        if console.verbose:
+            yield from (f"  {printable(path)}" for path in paths)
+
+
+def _video_lines(video: VideoOutcome, width: int) -> Iterable[str]:
+    name = printable(video.id or video.source)
+    if video.record is None:
+        yield f"{click.style('failed   ', fg='red')}  {name}"
+        yield f"           {video.error}"
+        return
+    record, counts = video.record, video.record.counts
+    findings = any(notice.is_finding for notice in video.notices)
+    status = click.style(f"{video.status:<9}", fg="yellow" if findings else "green")
+    images = "" if counts.kept == counts.frames_decoded else f"{counts.kept:>9,} images"
+    size = f"{record.image_width}×{record.image_height}" if record.image_width else ""
+    seconds = record.probe.duration_seconds
+    length = f"{seconds:9.1f} s" if seconds is not None else ""
+    yield (
+        f"{status}  {name:<{width}} {counts.frames_decoded:>9,} frames{images}  {size:>9}{length}"
+    )
+    for notice in video.notices:
+        style = {"fg": "yellow"} if notice.is_finding else {"dim": True}
+        yield click.style(f"           {notice.kind}: {notice.message}", **style)
