@@ -245,9 +245,10 @@ class VideoExtractor:
         work: Pass,
         on_frames: Callable[[int], None],
     ) -> Decoded:
-        shutil.rmtree(folder)  # of an earlier pass
-        folder.mkdir()
         scratch = folder.parents[1]
+        shutil.rmtree(folder)  # with what an earlier pass has left
+        folder.mkdir()
+        (scratch / _THUMBNAILS).unlink(missing_ok=True)
         command, graph = extraction_command(
             self.ffmpeg,
             self.settings,

@@ -124,7 +124,8 @@ def run_prep(inputs: list[Path], folder: Path) -> Measured:
     """Extract into a fresh dataset."""
     dataset = folder / "dataset"
     shutil.rmtree(dataset, ignore_errors=True)
-    return run([*PREP, "extract", *map(str, inputs), "-o", str(dataset), "-q"], cwd=folder)
+    everything = ["--dedupe", "off", "-q"]  # both sides are to write the same images
+    return run([*PREP, "extract", *map(str, inputs), "-o", str(dataset), *everything], cwd=folder)
 
 
 def run(command: list[str], cwd: Path) -> Measured:

@@ -11,6 +11,10 @@ import media
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import settings
+
+settings.register_profile("prep", deadline=None)  # machines of CI have slow moments
+settings.load_profile("prep")
 
 # The bundled ffmpeg always; another one, an older release for preference, where CI names it.
 FFMPEGS = [media.FFMPEG, *filter(None, [os.environ.get("PREP_TEST_FFMPEG")])]

@@ -12,7 +12,7 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
 
 
-def encode(target: Path, *options: str, size="160x120", rate="25", frames=50, picture="testsrc"):
+def encode(target: Path, *options: str, size="160x120", rate="25", frames=50, picture="testsrc2"):
     """Encode a moving test picture with ffmpeg."""
     source = f"{picture}{':' if '=' in picture else '='}s={size}:r={rate}"
     run(["-f", "lavfi", "-i", source, "-frames:v", str(frames), *(options or X264), str(target)])

@@ -10,7 +10,9 @@ from conftest import indices, record
 from pipeline.config import (
     SECTIONS,
     Config,
+    DedupeSettings,
     ExtractSettings,
+    effective_settings,
     load_config,
     render_default_config,
     settings_digest,
@@ -103,9 +105,18 @@ def test_flag_beats_file_and_file_beats_default():
 
 
 def test_digest_depends_on_the_meaning_alone():
-    assert settings_digest(ExtractSettings(fps="2")) == settings_digest(ExtractSettings(fps="2.0"))
-    digests = {settings_digest(ExtractSettings(quality=q)) for q in range(1, 32)}
-    assert len(digests) == 31
+    def digest(dedupe=None, **extract):
+        dedupe = dedupe or DedupeSettings()
+        return settings_digest(effective_settings(ExtractSettings(**extract), dedupe))
+
+    assert digest(fps="2") == digest(fps="2.0")
+    assert len({digest(quality=q) for q in range(1, 32)}) == 31
+    for method in ("off", "still", "similar"):  # what a method does not use makes no difference
+        used = {"off": set(), "still": {"hi", "max_gap"}, "similar": {"hi", "max_gap", "distance"}}
+        for name, value in (("hi", 9.0), ("max_gap", 3), ("distance", 1)):
+            changed = DedupeSettings(dedupe=method, **{name: value})
+            differs = digest(changed) != digest(DedupeSettings(dedupe=method))
+            assert differs == (name in used[method])
 
 
 def test_file_is_used_by_the_command(steady, prep, tmp_path):

@@ -157,7 +157,9 @@ FOOTAGE = {
     "webcam.avi": lambda d: small(d, "x.avi", "-c:v", "mjpeg", "-pix_fmt", "yuvj422p"),
     "packed_b.avi": lambda d: small(d, "x.avi", "-c:v", "mpeg4", "-bf", "2"),
     "animation.gif": lambda d: small(d, "x.gif", "-c:v", "gif"),
-    "one_pixel.mkv": lambda d: small(d, "x.mkv", "-c:v", "ffv1", "-pix_fmt", "yuv444p", size="1x1"),
+    "one_pixel.mkv": lambda d: small(
+        d, "x.mkv", "-c:v", "ffv1", "-pix_fmt", "yuv444p", size="1x1", picture="testsrc"
+    ),
     "odd_size.mkv": lambda d: small(
         d, "x.mkv", "-c:v", "ffv1", "-pix_fmt", "yuv420p", size="161x121"
     ),
@@ -207,7 +209,7 @@ def test_frames_are_those_of_the_decoder_and_images_those_of_the_recipe(
 ):
     expected = media.truth(footage, ffmpeg)
     assert len(expected) >= 10
-    done = prep("extract", footage, "-o", "ds", "--ffmpeg", ffmpeg, "--json")
+    done = prep("extract", footage, "-o", "ds", "--ffmpeg", ffmpeg, "--dedupe", "off", "--json")
     assert done.code in {0, 1}, done.out
     folder = tmp_path / "ds" / footage.stem
     assert images(folder) == names(footage.stem, range(len(expected)))
@@ -223,6 +225,30 @@ def test_frames_are_those_of_the_decoder_and_images_those_of_the_recipe(
             assert (folder / name).read_bytes() == (tmp_path / "recipe" / name).read_bytes(), name
     else:
         assert footage.stem in RECIPE_FAILS
+
+
+@pytest.mark.parametrize("method", ["still", "similar"])
+@pytest.mark.parametrize("image_format", ["jpg", "png"])
+@pytest.mark.parametrize("footage", FOOTAGE, indirect=True)
+def test_what_dedupe_leaves_is_untouched(footage, image_format, method, prep, tmp_path):
+    common = ("extract", footage, "--format", image_format)
+    assert prep(*common, "-o", "all", "--dedupe", "off").code in {0, 1}
+    assert prep(*common, "-o", "ds", "--dedupe", method, "--max-gap", "7").code in {0, 1}
+    everything, folder = (tmp_path / name / footage.stem for name in ("all", "ds"))
+    rows, counts = frames(folder), record(folder)["counts"]
+    assert rows["pts"] == frames(everything)["pts"]
+    kept = [i for i, fate in enumerate(rows["fate"]) if fate == "kept"]
+    assert indices(folder) == kept
+    assert kept[0] == 0
+    assert np.diff([*kept, len(rows["index"])]).max() <= 8
+    # Where the stream changes, ffmpeg converts PNGs in one step or, with the comparison, in two.
+    if not (image_format == "png" and footage.stem in {"shrinks", "grows", "changes_format"}):
+        for name in images(folder):
+            assert (folder / name).read_bytes() == (everything / name).read_bytes(), name
+    for index, original in enumerate(rows["duplicate_of"]):
+        assert (original is None) == (index in kept)
+        assert original is None or (original in kept and original < index)
+    assert counts["kept"] + counts["duplicates"] == counts["frames_decoded"] == len(rows["pts"])
 
 
 @pytest.mark.parametrize("footage", sorted(FOOTAGE.keys() - CLOCKLESS), indirect=True)

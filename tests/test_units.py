@@ -1,5 +1,6 @@
 """Small parts that no footage reaches with certainty."""
 
+import dataclasses
 import threading
 import time
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline import engine
-from pipeline.records import MISSING_PTS, Fate, FrameTable, StreamInfo, VideoInfo
+from pipeline.records import MISSING_PTS, Fate, FrameTable, Reason, StreamInfo, VideoInfo
 from pipeline.store import read_frames, write_frames
 from pipeline.transcript import Complaint, SizeChange, Transcript
 
@@ -144,18 +145,22 @@ def test_frame_table_survives_the_disk(tmp_path):
         pts=np.array([0, MISSING_PTS, 7]),
         time_seconds=np.array([0.0, np.nan, 0.007]),
         fate=np.array([Fate.KEPT, Fate.DUPLICATE, Fate.SAMPLED_OUT], np.int8),
+        reason=np.array([Reason.NONE, Reason.STILL, Reason.NONE], np.int8),
         duplicate_of=np.array([-1, 0, -1], np.int32),
         scene_score=np.array([0, 1, 2], np.float32),
+        crc32=np.array([2**32 - 1, -1, -1], np.int64),
+        sharpness=np.array([0.5, np.nan, np.nan], np.float32),
+        brightness=np.array([99, np.nan, np.nan], np.float32),
+        contrast=np.array([0, np.nan, np.nan], np.float32),
     )
     write_frames(tmp_path / "a", table)
     write_frames(tmp_path / "b", table)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     back = read_frames(tmp_path / "a")
-    for name in ("pts", "time_seconds", "fate", "duplicate_of", "scene_score"):
-        assert np.array_equal(
-            getattr(back, name), getattr(table, name), equal_nan=name == "time_seconds"
-        )
-        assert getattr(back, name).dtype == getattr(table, name).dtype
+    for field in dataclasses.fields(FrameTable):
+        read, written = getattr(back, field.name), getattr(table, field.name)
+        np.testing.assert_array_equal(read, written)
+        assert read.dtype == written.dtype, field.name
 
 
 def test_engine_yields_all_and_bounds_what_runs_at_once():
