@@ -44,12 +44,14 @@ class Decoded:
     ``scene_score``: float32, shape (frames,), 0 to 100.
     ``selected``: int32, shape (selected,), the indices of the frames asked for, ascending.
     ``kept``: int32, shape (images,), the indices of those that were written, ascending.
+    ``edge``: int32, the indices of those in which the left edge changed, ascending.
     """
 
     pts: npt.NDArray[np.int64]
     scene_score: npt.NDArray[np.float32]
     selected: npt.NDArray[np.int32]
     kept: npt.NDArray[np.int32]
+    edge: npt.NDArray[np.int32]
     transcript: Transcript
 
 
@@ -103,6 +105,7 @@ def decode(
         scene_score=np.frombuffer(transcript.scene_score, dtype=np.float32),
         selected=np.frombuffer(transcript.selected, dtype=np.int32),
         kept=np.frombuffer(transcript.kept, dtype=np.int32),
+        edge=np.frombuffer(transcript.edge, dtype=np.int32),
         transcript=transcript,
     )
 

@@ -171,9 +171,9 @@ class VideoExtractor:
     ) -> "_Chosen":
         """Decode once; or again, where what is known only afterwards makes another choice.
 
-        That is a rate planned on timestamps that proved wrong, a change of the colour matrix, and
-        whatever cannot be decided in ffmpeg: frames that look alike, and a comparison for which
-        the frames had to be converted.
+        That is a rate planned on timestamps that proved wrong, a change of the colour matrix,
+        something that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
+        frames that look alike, and a comparison for which the frames had to be converted.
         """
         time_base = Fraction(info.time_base)
         shown = packets.pts[~packets.is_discarded]
@@ -198,11 +198,12 @@ class VideoExtractor:
             if exact.selects_all(self.settings)
             else decoded.selected
         )
-        chosen = _Chosen(decoded, selected, decoded.kept)
-        if not survey:
-            return chosen
         if alike:
-            chosen = self._thin(chosen, folder.parents[1])
+            chosen = self._thin(_Chosen(decoded, selected, decoded.kept), folder.parents[1])
+        else:
+            chosen = _Chosen(decoded, selected, np.union1d(decoded.kept, decoded.edge))
+            if not survey and len(chosen.kept) == len(decoded.kept):
+                return chosen
         final = Pass(
             condition=exact_condition(chosen.kept.astype(np.int64)),
             drops_still=False,

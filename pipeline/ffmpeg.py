@@ -23,6 +23,10 @@ OLDEST = "4.4"
 _LIBAVFILTER_4_4 = (7, 110)
 _LIBAVFILTER_5_1 = (8, 44)  # -fps_mode
 _LIBAVFILTER_7_0 = (10, 1)  # -/filter_complex
+_EDGE = 16
+"""Columns that mpdecimate takes no notice of on the left: 8 in each plane, so 16 where colour is
+stored at half the width."""
+
 _FILTERS = "crop format metadata mpdecimate pad scale scdet select setparams setpts settb split"
 NEEDED = {
     "filters": frozenset(_FILTERS.split()),
@@ -41,7 +45,8 @@ EVERYTHING = "1"
 """The condition that selects every frame."""
 
 MARK = "prep"
-"""The metadata key under which ffmpeg prints the frames that are ``selected`` and ``kept``."""
+"""The metadata key under which ffmpeg prints the frames that are ``selected``, ``kept``, or changed
+on the left ``edge``."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +160,9 @@ def extraction_command(
       other selects and numbers: its timestamps *become* the frame index, which image2 puts into
       the file name. ``1e12`` carries the choice over the change of time base.
     - ``mpdecimate`` compares each frame with the last one that it let through, in blocks. It
-      takes no notice of the eight columns on the left and of a rest on the right and below, so
-      the picture is framed for it; and it would pass frames of unusual pixel formats on in
-      another one, so these get that of the images before it.
+      takes no notice of the columns on the left, so a strip of these is compared beside it (to
+      frame the whole picture would cost half as much as the comparison). And it would pass frames
+      of unusual pixel formats on in another one, so these get that of the images before it.
     - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames
       with close timestamps collide, and ffmpeg then gives up, now and then.
     """
@@ -188,23 +193,20 @@ def extraction_command(
     )
     if not work.selects_all(settings):
         chosen = chosen.filter("metadata", mode="print", key=MARK)
-    if work.drops_still:
-        chosen = _drop_still(chosen, settings, dedupe, info)
-    chosen = (
-        chosen.filter("metadata", mode="modify", key=MARK, value="kept")
-        .filter("metadata", mode="print", key=MARK)
-        .filter("metadata", mode="delete", key=MARK)
-    )
     timing = {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
+    outputs = [_number(scored, "N").output("-", format="null", **timing)]
+    if work.drops_still:
+        chosen, edge = _drop_still(chosen, settings, dedupe, info)
+        outputs.append(_mark(edge, "edge").output("-", format="null", **timing))
+    chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
     if work.writes_images:
         images = _images(chosen, settings, stem, {**timing, **limit})
     else:
         side = THUMBNAIL_SIDE
         chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
         images = chosen.output(thumbnails_file, format="rawvideo", **timing)
-    scores = _number(scored, "N").output("-", format="null", **timing)
     command = (
-        ffmpeg_python.merge_outputs(images, scores)
+        ffmpeg_python.merge_outputs(images, *outputs)
         .global_args("-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info")
         .global_args("-max_error_rate", "1")
         .compile(cmd=ffmpeg.path)
@@ -226,6 +228,12 @@ def _number(stream: Any, index: str) -> Any:
     return stream.filter("settb", "1/1000").filter("setpts", index)
 
 
+def _mark(stream: Any, value: str) -> Any:
+    return stream.filter("metadata", mode="modify", key=MARK, value=value).filter(
+        "metadata", mode="print", key=MARK
+    )
+
+
 def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
     """Whether frames pass the comparison without loss on their way to the images."""
     return settings.format == "jpg" or info.pixel_format in _COMPARED_FORMATS
@@ -233,21 +241,26 @@ def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
 
 def _drop_still(
     stream: Any, settings: ExtractSettings, dedupe: DedupeSettings, info: VideoInfo
-) -> Any:
+) -> tuple[Any, Any]:
+    """Return the frames in which something moved, and those where it moved on the left edge.
+
+    The second stream is for the log only: what mpdecimate leaves out on the left is put into the
+    middle of a narrow picture, and compared there.
+    """
     if settings.format == "jpg" and info.pixel_format not in _COMPARED_FORMATS:
         stream = stream.filter("format", "yuvj420p|yuvj422p|yuvj444p")
-    left, rest = 64, 8  # a multiple of 64 bytes keeps the lines aligned, which is faster
-    return (
-        stream.filter("pad", f"iw+{left + rest}", f"ih+{rest}", left, 0)
-        .filter(
-            "mpdecimate",
-            hi=round(64 * dedupe.hi),  # sums over 8x8 pixels
-            lo=round(64 * dedupe.lo),
-            frac=dedupe.frac,
-            max=dedupe.max_gap or 0,
-        )
-        .filter("crop", f"iw-{left + rest}", f"ih-{rest}", left, 0)
+    branches = stream.filter_multi_output("split")
+    hi, lo = round(64 * dedupe.hi), round(64 * dedupe.lo)  # sums over 8x8 pixels
+    moved = branches[0].filter(
+        "mpdecimate", hi=hi, lo=lo, frac=dedupe.frac, max=dedupe.max_gap or 0
     )
+    edge = (
+        branches[1]
+        .filter("crop", f"min({_EDGE},iw)", "ih", 0, 0)
+        .filter("pad", 2 * _EDGE, "ih+8", _EDGE, 0)
+        .filter("mpdecimate", hi=hi, lo=hi, frac=1)
+    )
+    return moved, edge
 
 
 def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str, Any]) -> Any:

@@ -20,7 +20,7 @@ _LINE_LENGTH = 400
 _ROW = re.compile(
     r"(?:\[Parsed_metadata_\d+ @ [^\]]+\] \[info\] |(?!\[info\]|\s).*?)"
     r"(?:frame:\d+ +pts:(?P<pts>-?\d+|NOPTS) +pts_time:\S+"
-    rf"|lavfi\.scd\.score=(?P<score>[\d.]+)|{MARK}=(?P<mark>selected|kept))$"
+    rf"|lavfi\.scd\.score=(?P<score>[\d.]+)|{MARK}=(?P<mark>selected|kept|edge))$"
 )
 _SIZE = re.compile(
     r"\[graph .*context - (w: \d+ h: \d+ fmt: \w+)(?: csp: (\w+))?.*"
@@ -61,7 +61,8 @@ class Transcript:
     """What ffmpeg said, in memory that grows by 20 bytes a frame and is bounded for the rest.
 
     ``pts``, ``scene_score``: one entry a frame. ``selected``: the indices of the frames
-    asked for; ``kept``: of those among them that were written.
+    asked for; ``kept``: of those among them that were written. ``edge``: of those in which the left
+    edge changed.
     ``complaints``: the first of ``complaint_count`` lines that tell of damage.
     ``changed_matrix``: the colour matrix of the first frame, where later ones have another.
     """
@@ -71,6 +72,8 @@ class Transcript:
         self.scene_score: array[float] = array("f")
         self.selected: array[int] = array("i")
         self.kept: array[int] = array("i")
+        self.edge: array[int] = array("i")
+        self._marked = {"selected": self.selected, "kept": self.kept, "edge": self.edge}
         self.complaints: list[Complaint] = []
         self.complaint_count = 0
         self.size_changes: list[SizeChange] = []
@@ -115,8 +118,7 @@ class Transcript:
             self.pts.append(self._pending_pts)
             self.scene_score.append(float(match["score"]))
         else:  # on that branch the timestamp is the index
-            indices = self.kept if match["mark"] == "kept" else self.selected
-            indices.append(self._pending_pts)
+            self._marked[match["mark"]].append(self._pending_pts)
 
     def _add_description(self, line: str) -> None:
         if match := re.match(r"\[info\]   Stream #0:(\d+)", line):
