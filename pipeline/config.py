@@ -166,6 +166,39 @@ class BreakSettings:
 
 
 @dataclass(frozen=True)
+class ValidateSettings:
+    """Which images are marked for how they look; a mark never rejects one."""
+
+    blur: float = option(
+        8.0,
+        "Blurred: an image whose sharpness (variance of the Laplacian) is below this.",
+        metavar="VARIANCE",
+        minimum=0,
+    )
+    dark: float = option(
+        16.0,
+        "Dark: an image whose mean grey level, of 255, is below this.",
+        metavar="LEVEL",
+        minimum=0,
+        maximum=255,
+    )
+    bright: float = option(
+        240.0,
+        "Bright: an image whose mean grey level is above this.",
+        metavar="LEVEL",
+        minimum=0,
+        maximum=255,
+    )
+    flat: float = option(
+        4.0,
+        "Flat: an image whose grey levels have a standard deviation below this.",
+        metavar="LEVELS",
+        minimum=0,
+        maximum=255,
+    )
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """How the work is done. None of these changes an image."""
 
@@ -179,7 +212,7 @@ class RunSettings:
     )
     workers: int | None = option(
         None,
-        "Videos at once (default: one a core, as far as memory allows).",
+        "Videos, or images, at once (default: one a core, as far as memory allows).",
         metavar="N",
         minimum=1,
         maximum=1024,
@@ -207,6 +240,7 @@ SECTIONS: dict[str, type] = {
     "extract": ExtractSettings,
     "dedupe": DedupeSettings,
     "breaks": BreakSettings,
+    "validate": ValidateSettings,
     "run": RunSettings,
     "cvat": CvatSettings,
 }

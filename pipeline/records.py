@@ -52,6 +52,7 @@ class Reason(IntEnum):
     TRAILING_DATA = 9
     WRONG_SIZE = 10
     WRONG_CONTENT = 11
+    UNREADABLE = 12
 
 
 BREAK_KINDS = ("still", "missing", "timeline", "cut", "damage", "size")
@@ -246,7 +247,9 @@ class VideoRecord:
         """
         if not all(isinstance(data["settings"][key], kind) for key, kind in _NEEDED.items()):
             raise TypeError("settings")
-        if not all(isinstance(data["counts"][key], int) for key in ("frames_decoded", "kept")):
+        if not all(
+            isinstance(data["counts"][key], int) for key in ("frames_decoded", "kept", "rejected")
+        ):
             raise TypeError("counts")
         probe = dict(data["probe"])
         probe["streams"] = tuple(StreamInfo(**stream) for stream in probe["streams"])

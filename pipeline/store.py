@@ -57,33 +57,49 @@ class Dataset:
         """Return the folder of a video."""
         return self.path / video_id
 
+    def video_ids(self) -> list[str]:
+        """Return the ids of all committed videos, sorted."""
+        return [f.name for f in self._folders() if os.path.isfile(f / RECORD_NAME)]
+
+    def foreign_folders(self) -> list[str]:
+        """Return the names of the folders that are no videos of this dataset, sorted."""
+        videos = set(self.video_ids())
+        return [f.name for f in self._folders() if f.is_dir() and f.name not in videos]
+
+    def _folders(self) -> list[Path]:
+        if not self.path.is_dir():
+            return []
+        return sorted(entry for entry in self.path.iterdir() if not entry.name.startswith("."))
+
     def read_records(self) -> dict[str, VideoRecord]:
         """Return the records of all committed videos, by id.
 
         Raises:
             DatasetError: a record cannot be read.
         """
-        if not self.path.is_dir():
-            return {}
-        records = {}
-        for folder in sorted(self.path.iterdir()):
-            file = folder / RECORD_NAME
-            if folder.name.startswith(".") or not file.is_file():
-                continue
-            try:
-                record = VideoRecord.from_json(json.loads(file.read_text(encoding="utf-8")))
-            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-                raise DatasetError(
-                    f"{printable(file)}: this record cannot be read ({type(error).__name__}). "
-                    "Move the folder away; its video is then extracted anew."
-                ) from error
-            if record.id != folder.name:
-                raise DatasetError(
-                    f"{printable(folder)}: this folder was renamed; its images are named after "
-                    f"'{printable(record.id)}'. Give it that name again."
-                )
-            records[folder.name] = record
-        return records
+        return {video_id: self.read_record(video_id) for video_id in self.video_ids()}
+
+    def read_record(self, video_id: str) -> VideoRecord:
+        """Return the record of a committed video.
+
+        Raises:
+            DatasetError: the record cannot be read.
+        """
+        folder = self.folder(video_id)
+        file = folder / RECORD_NAME
+        try:
+            record = VideoRecord.from_json(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DatasetError(
+                f"{printable(file)}: this record cannot be read ({type(error).__name__}). "
+                "Move the folder away; its video is then extracted anew."
+            ) from error
+        if record.id != folder.name:
+            raise DatasetError(
+                f"{printable(folder)}: this folder was renamed; its images are named after "
+                f"'{printable(record.id)}'. Give it that name again."
+            )
+        return record
 
     def read_frames(self, video_id: str) -> FrameTable:
         """Return the frame table of a committed video."""
@@ -192,6 +208,7 @@ def _finish_update(folder: Path) -> None:
     record, frames = folder / (RECORD_NAME + _NEXT), folder / (FRAMES_NAME + _NEXT)
     if not record.exists():
         frames.unlink(missing_ok=True)
+        record.with_suffix(".part").unlink(missing_ok=True)
         return
     if frames.exists():
         frames.rename(folder / FRAMES_NAME)
@@ -213,13 +230,18 @@ def image_name(video_id: str, index: int, digits: int, image_format: str) -> str
     return f"{video_id}-frame_{index:0{digits}d}.{image_format}"
 
 
+def image_pattern(video_id: str, digits: int, image_format: str) -> re.Pattern[str]:
+    """Return what the whole file name of an image matches; group 1 is the frame index."""
+    return re.compile(
+        re.escape(f"{video_id}-frame_") + rf"([0-9]{{{digits}}})" + re.escape(f".{image_format}")
+    )
+
+
 def list_image_indices(
     folder: Path, video_id: str, digits: int, image_format: str
 ) -> npt.NDArray[np.int64]:
     """Return the frame indices of the images in a folder, ascending: int64, shape (images,)."""
-    pattern = re.compile(
-        re.escape(f"{video_id}-frame_") + rf"(\d{{{digits}}})" + re.escape(f".{image_format}")
-    )
+    pattern = image_pattern(video_id, digits, image_format)
     matches = (pattern.fullmatch(entry.name) for entry in os.scandir(folder))
     return np.sort(np.fromiter((int(match[1]) for match in matches if match), dtype=np.int64))
 

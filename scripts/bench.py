@@ -1,6 +1,7 @@
 """Measure prep side by side with what people use today.
 
     python scripts/bench.py extract [--pairs N]
+    python scripts/bench.py validate [--pairs N]
 
 Everything runs in alternation, A B, B A, …, with the same ffmpeg, so that a machine whose speed
 drifts slows both; the ratio is taken pair by pair and its median printed. The clips are made
@@ -8,6 +9,7 @@ first. Times are of whole processes, Python's start included.
 """
 
 import argparse
+import importlib.util
 import os
 import shutil
 import statistics
@@ -36,12 +38,13 @@ class Measured:
 def main() -> None:
     """Parse the command line and run a benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["extract"])
+    parser.add_argument("what", choices=["extract", "validate"])
     parser.add_argument("--pairs", type=int, default=5, help="pairs a comparison (default 5)")
     arguments = parser.parse_args()
     ffmpeg = find_ffmpeg(RunSettings())
     with tempfile.TemporaryDirectory(prefix="prep-bench-") as folder:
-        bench_extract(ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
+        benchmark = {"extract": bench_extract, "validate": bench_validate}[arguments.what]
+        benchmark(ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
 
 
 def bench_extract(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
@@ -143,6 +146,48 @@ def run(command: list[str], cwd: Path) -> Measured:
     if process.returncode != 0:
         sys.exit(f"{command[:4]} ended with {process.returncode}")
     return Measured(time.perf_counter() - begun, peak_kb / 1024)
+
+
+CLEANVISION = """
+import sys
+from cleanvision import Imagelab
+if __name__ == "__main__":  # it starts processes
+    Imagelab(data_path=sys.argv[1]).find_issues()
+"""
+IMAGEHASH = """
+import sys, pathlib, imagehash
+from PIL import Image
+for path in pathlib.Path(sys.argv[1]).glob("*.jpg"):
+    imagehash.phash(Image.open(path))
+"""
+
+
+def bench_validate(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
+    """Print the table of `prep validate` beside other tools that read every image.
+
+    They look for other things: cleanvision for quality and duplicates, imagehash makes one hash.
+    """
+    clip = make_clip(ffmpeg, folder / "clip.mp4", "1920x1080", 30)
+    dataset = folder / "dataset"
+    run([*PREP, "extract", str(clip), "-o", str(dataset), "--dedupe", "off", "-q"], cwd=folder)
+    images = dataset / "clip"
+    count = len(list(images.glob("*.jpg")))
+    tools = {"prep validate": [*PREP, "validate", str(dataset), "-q"]}
+    for name, script in (("cleanvision", CLEANVISION), ("imagehash", IMAGEHASH)):
+        if importlib.util.find_spec(name):
+            (folder / f"with_{name}.py").write_text(script)
+            label = {"cleanvision": "cleanvision", "imagehash": "one pHash of imagehash"}[name]
+            tools[label] = [sys.executable, str(folder / f"with_{name}.py"), str(images)]
+    rows: dict[str, list[Measured]] = {name: [] for name in tools}
+    for turn in range(pairs):
+        for name in list(tools)[:: -1 if turn % 2 else 1]:
+            rows[name].append(run(tools[name], cwd=folder))
+    print(f"{count} JPEGs of 1920×1080, {os.cpu_count()} cores, medians of {pairs}\n")
+    print("| tool | seconds | images a second | peak memory |\n|---|---|---|---|")
+    for name, measured in rows.items():
+        seconds = statistics.median(each.seconds for each in measured)
+        peak_mb = max(each.peak_mb for each in measured)
+        print(f"| {name} | {seconds:.1f} | {count / seconds:.0f} | {peak_mb:.0f} MB |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,155 @@
+"""prep validate."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.console import (
+    DEFAULT_DATASET,
+    Answer,
+    Console,
+    config_option,
+    flags_of,
+    settings_options,
+    verb,
+)
+from pipeline.config import BreakSettings, RunSettings, ValidateSettings, load_config
+from pipeline.errors import printable
+
+if TYPE_CHECKING:  # the stage loads OpenCV
+    from pipeline.validate import ValidatedVideo, ValidateResult
+
+_FINDINGS_SHOWN = 20
+
+
+@verb("validate", "videos")
+@click.argument("dataset", default=DEFAULT_DATASET, type=click.Path(path_type=Path))
+@config_option
+@settings_options(ValidateSettings)
+@settings_options(RunSettings, "workers")
+def validate(console: Console, dataset: Path, config_file: Path | None, **flags: Any) -> Answer:
+    """Check every image of a dataset against its record.
+
+    An image that is damaged, swapped, misnumbered or gone is named and its frame marked as
+    rejected; no file is touched. What is right gets its sharpness, brightness and contrast.
+    """
+    from pipeline.progress import Bar
+    from pipeline.validate import validate as validate_stage
+
+    config = load_config(config_file)
+    settings = config.section(ValidateSettings, flags_of(ValidateSettings, flags))
+    run = config.section(RunSettings, flags_of(RunSettings, flags))
+    breaks = config.section(BreakSettings)
+    bar = Bar("checked") if console.shows_progress else None
+    try:
+        result = validate_stage(dataset, settings, run, breaks=breaks, progress=bar)
+    finally:
+        if bar is not None:
+            bar.close()
+    return _answer(result, console)
+
+
+def _answer(result: "ValidateResult", console: Console) -> Answer:
+    videos = result.videos
+    records = [video.record for video in videos if video.record is not None]
+    totals = {
+        "videos": len(videos),
+        "failed": len(videos) - len(records),
+        "images": sum(video.images for video in videos),
+        "kept": sum(record.counts.kept for record in records),
+        "rejected": sum(record.counts.rejected for record in records),
+        "recovered": sum(video.recovered for video in videos),
+        "findings": sum(len(video.findings) for video in videos),
+        "foreign_folders": len(result.foreign_folders),
+        **{
+            mark: sum(video.marks.get(mark, 0) for video in videos)
+            for mark in ("blurred", "dark", "bright", "flat")
+        },
+    }
+    foreign = tuple(
+        f"{printable(name)}: this folder is no video of the dataset, it has no record. Move it "
+        "away."
+        for name in result.foreign_folders
+    )
+    return Answer(
+        exit_code=result.exit_code,
+        lines=tuple(_lines(result, totals, foreign, console)),
+        results=tuple(_video_json(video) for video in videos),
+        totals=totals,
+        warnings=foreign,
+        errors=tuple(
+            {"kind": str(video.error_kind), "message": video.error}
+            for video in videos
+            if video.error is not None
+        ),
+    )
+
+
+def _video_json(video: "ValidatedVideo") -> dict[str, Any]:
+    return {
+        "id": video.id,
+        "status": "failed" if video.record is None else "validated",
+        "images": video.images,
+        "recovered": video.recovered,
+        "counts": dataclasses.asdict(video.record.counts) if video.record else None,
+        "marks": video.marks,
+        "findings": [
+            {
+                "kind": finding.kind,
+                "frame": finding.frame,
+                "file": finding.file,
+                "message": finding.message,
+            }
+            for finding in video.findings
+        ],
+        "error": video.error,
+    }
+
+
+def _lines(
+    result: "ValidateResult",
+    totals: Mapping[str, int],
+    foreign: Iterable[str],
+    console: Console,
+) -> Iterable[str]:
+    width = min(max(len(printable(video.id)) for video in result.videos), 40)
+    yield click.style(f"{'video':<{width}}  {'images':>9}  {'rejected':>9}  marks", dim=True)
+    for video in result.videos:
+        yield _video_line(video, width)
+    yield ""
+    yield from _finding_lines(result, console)
+    yield from (click.style(f"foreign: {text}", fg="yellow") for text in foreign)
+    yield (
+        f"{totals['images']:,} images of {totals['videos']} videos checked: "
+        f"{totals['kept']:,} are right, {totals['rejected']:,} are rejected"
+        + (f", {totals['recovered']:,} are right again" if totals["recovered"] else "")
+        + (f"; {totals['failed']} videos failed" if totals["failed"] else "")
+    )
+
+
+def _video_line(video: "ValidatedVideo", width: int) -> str:
+    name = f"{printable(video.id):<{width}}"
+    if video.record is None:
+        return f"{name}  {click.style('failed', fg='red')}: {video.error}"
+    count = video.record.counts.rejected
+    rejected = click.style(f"{count:>9,}", fg="red" if count else None)
+    marks = ", ".join(f"{marked:,} {mark}" for mark, marked in video.marks.items() if marked)
+    return f"{name}  {video.images:>9,}  {rejected}  {marks}".rstrip()
+
+
+def _finding_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
+    from pipeline.validate_video import FINDING_KINDS
+
+    findings = [finding for video in result.videos for finding in video.findings]
+    findings.sort(key=lambda finding: FINDING_KINDS.index(finding.kind))
+    shown = findings if console.verbose else findings[:_FINDINGS_SHOWN]
+    for finding in shown:
+        kind = click.style(f"{finding.kind}:", fg="yellow")
+        yield f"{kind} {finding.message}"
+    if len(shown) < len(findings):
+        yield f"and {len(findings) - len(shown):,} more findings; -v names all."
+    if findings:
+        yield ""

@@ -1,0 +1,245 @@
+"""Validate: hold the images of a dataset against their records, and measure how they look."""
+
+import dataclasses
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import engine
+from pipeline.config import BreakSettings, RunSettings, ValidateSettings
+from pipeline.decoder import disk_full
+from pipeline.errors import (
+    DatasetError,
+    ExitCode,
+    InputError,
+    InterruptedRunError,
+    PrepError,
+    VideoError,
+    describe_bug,
+    printable,
+)
+from pipeline.images import Judgement
+from pipeline.records import Fate, FrameTable, VideoRecord
+from pipeline.store import Dataset
+from pipeline.validate_video import Finding, VideoCheck
+
+_CHUNK_IMAGES = 16
+
+
+@dataclass(frozen=True)
+class ValidatedVideo:
+    """What was found out about one video; a damaged one has ``error`` instead of ``record``.
+
+    ``images`` counts the frames that should have an image, ``recovered`` those of them that an
+    earlier run rejected and that are right now. ``marks`` counts the images a quality mark.
+    """
+
+    id: str
+    record: VideoRecord | None = None
+    images: int = 0
+    recovered: int = 0
+    marks: dict[str, int] = dataclasses.field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    error: str | None = None
+    error_kind: str | None = None
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """The outcome of a whole run; ``foreign_folders`` are no videos of the dataset."""
+
+    dataset: str
+    videos: tuple[ValidatedVideo, ...]
+    foreign_folders: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that this outcome deserves."""
+        if any(video.error is not None for video in self.videos):
+            return ExitCode.SOME_FAILED
+        if self.foreign_folders or any(video.findings for video in self.videos):
+            return ExitCode.FINDINGS
+        return ExitCode.OK
+
+
+def validate(
+    dataset: str | os.PathLike[str],
+    settings: ValidateSettings | None = None,
+    run: RunSettings | None = None,
+    *,
+    breaks: BreakSettings | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ValidateResult:
+    """Check every image of a dataset and write into its records what came of it.
+
+    A frame whose image fails gets the fate ``rejected`` with the reason; the file stays where it
+    is. A rejected frame whose image is right again is ``kept`` again. Counts and breaks follow.
+    What is right gets its measures. Hidden files are not looked at. A second run changes nothing.
+
+    Args:
+        dataset: the folder.
+        settings: from where on an image is blurred, dark, bright or flat.
+        run: ``workers`` is the number of images at once; one a core if absent.
+        breaks: where a tracker must not interpolate; the defaults if absent.
+        progress: told how many of how many images are done.
+
+    Raises:
+        UsageError: there is no such dataset, or another run is writing into it.
+        DiskFullError: no room left for the records. The videos done so far are complete.
+        InterruptedRunError, KeyboardInterrupt: stopped. The videos done so far are complete.
+    """
+    run = run or RunSettings()
+    store = Dataset(Path(os.path.abspath(dataset)))
+    if not store.video_ids():
+        raise InputError(
+            f"{printable(store.path)}: there are no videos of prep in it. Name the folder that "
+            "'prep extract' wrote into."
+        )
+    stop = threading.Event()
+    with store.writing():
+        batch = _Batch(
+            store,
+            settings or ValidateSettings(),
+            breaks or BreakSettings(),
+            progress or (lambda done, total: None),
+            stop,
+        )
+        workers = run.workers or engine.count_cores()
+        with closing(
+            engine.run(batch.judge, batch.chunks(), workers=workers, stop=stop)
+        ) as results:
+            for chunk, judgements in results:
+                batch.take(chunk, judgements)
+    return ValidateResult(
+        dataset=os.fspath(store.path),
+        videos=tuple(batch.outcomes[video_id] for video_id in sorted(batch.outcomes)),
+        foreign_folders=tuple(store.foreign_folders()),
+    )
+
+
+def quality_marks(
+    frames: FrameTable, settings: ValidateSettings
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return for each mark which kept frames have it: bool, shape (frames,).
+
+    A black picture is dark, and flat and blurred as well.
+    """
+    kept = frames.fate == Fate.KEPT
+    return {
+        "blurred": kept & (frames.sharpness < settings.blur),
+        "dark": kept & (frames.brightness < settings.dark),
+        "bright": kept & (frames.brightness > settings.bright),
+        "flat": kept & (frames.contrast < settings.flat),
+    }
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A few images of one video, by frame index."""
+
+    video: VideoCheck
+    indices: npt.NDArray[np.int64]
+
+
+class _Batch:
+    """Goes through the videos, a few open at a time; a damaged one is a value."""
+
+    def __init__(
+        self,
+        store: Dataset,
+        settings: ValidateSettings,
+        breaks: BreakSettings,
+        progress: Callable[[int, int], None],
+        stop: threading.Event,
+    ) -> None:
+        self.store, self.settings, self.breaks = store, settings, breaks
+        self.progress, self.stop = progress, stop
+        self.outcomes: dict[str, ValidatedVideo] = {}
+        self._done = self._total = 0
+
+    def chunks(self) -> Iterator[_Chunk]:
+        """Yield all images; a video is opened when its turn comes."""
+        records = {}
+        for video_id in self.store.video_ids():
+            try:
+                records[video_id] = self.store.read_record(video_id)
+            except DatasetError as error:
+                self._fail(video_id, error)
+        self._total = sum(r.counts.kept + r.counts.rejected for r in records.values())
+        for video_id, record in records.items():
+            folder = self.store.folder(video_id)
+            try:
+                video = VideoCheck(record, self.store.read_frames(video_id), folder)
+            except Exception as error:  # one damaged video must not cost the others
+                self._fail(video_id, error)
+                continue
+            if not video.waiting:
+                self._finish(video)
+            for start in range(0, len(video.indices), _CHUNK_IMAGES):
+                yield _Chunk(video, video.indices[start : start + _CHUNK_IMAGES])
+
+    def judge(self, chunk: _Chunk) -> list[Judgement] | Exception:
+        """Return the judgement of each image; called in many threads."""
+        judgements = []
+        for index in chunk.indices:
+            if self.stop.is_set():
+                raise InterruptedRunError("interrupted")
+            try:
+                judgements.append(chunk.video.judge(int(index)))
+            except Exception as error:
+                return error
+        return judgements
+
+    def take(self, chunk: _Chunk, judgements: list[Judgement] | Exception) -> None:
+        """Note the judgements; with the last of a video, it is finished."""
+        video = chunk.video
+        self._done += len(chunk.indices)
+        self.progress(self._done, self._total)
+        if isinstance(judgements, Exception):
+            self._fail(video.record.id, judgements)
+            return
+        for index, judgement in zip(chunk.indices, judgements, strict=True):
+            video.take(int(index), judgement)
+        if not video.waiting:
+            self._finish(video)
+
+    def _finish(self, video: VideoCheck) -> None:
+        """Write down what was found out, where it is news."""
+        video_id = video.record.id
+        try:
+            record = video.conclude(self.breaks)
+            findings = tuple(video.findings())
+            if video.is_changed:
+                self.store.update(record, video.now)
+        except Exception as error:
+            self._fail(video_id, error)
+            return
+        marks = quality_marks(video.now, self.settings)
+        recovered = (video.frames.fate == Fate.REJECTED) & (video.now.fate == Fate.KEPT)
+        self.outcomes[video_id] = ValidatedVideo(
+            id=video_id,
+            record=record,
+            images=len(video.indices),
+            recovered=int(recovered.sum()),
+            marks={name: int(flags.sum()) for name, flags in marks.items()},
+            findings=findings,
+        )
+
+    def _fail(self, video_id: str, error: Exception) -> None:
+        where = printable(self.store.folder(video_id))
+        text, kind = f"{where}: {describe_bug(error)}", PrepError.kind
+        if isinstance(error, PrepError):
+            text, kind = str(error), error.kind
+        elif isinstance(error, OSError):
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise disk_full() from error
+            text = f"{where}: {error.strerror}. Check the folder and its rights."
+            kind = VideoError.kind
+        self.outcomes[video_id] = ValidatedVideo(video_id, error=text, error_kind=kind)

@@ -1,0 +1,216 @@
+"""One video while its images are validated: from its records to what became of them."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.breaks import find_breaks
+from pipeline.config import BreakSettings
+from pipeline.errors import DatasetError, printable
+from pipeline.images import Judgement, checksum, judge
+from pipeline.records import Counts, Fate, FrameTable, Reason, VideoRecord
+from pipeline.store import FRAMES_NAME, RECORD_NAME, image_name, image_pattern
+
+_MEASURES = ("sharpness", "brightness", "contrast")
+_CHANGING_COLUMNS = ("fate", "reason", *_MEASURES)
+
+_PUT_BACK = "Put the right file back, or extract the video again with --overwrite."
+_MESSAGES = {
+    "missing": f"is gone: deleted, moved or renamed. {_PUT_BACK}",
+    "empty": f"is empty, as a full disk or a broken copy leaves it. {_PUT_BACK}",
+    "not_an_image": f"{{detail}}: something else was put in its place. {_PUT_BACK}",
+    "wrong_format": f"{{detail}}: it was converted or renamed. {_PUT_BACK}",
+    "truncated": f"is cut off, as by a full disk or a broken copy. {_PUT_BACK}",
+    "corrupt": f"is damaged ({{detail}}): a fault of a disk or of a copy. {_PUT_BACK}",
+    "wrong_content": f"{{detail}}. {_PUT_BACK}",
+    "wrong_size": f"{{detail}}: it was scaled, or comes from elsewhere. {_PUT_BACK}",
+    "trailing_data": f"has {{detail}} behind its end: something was appended to it. {_PUT_BACK}",
+    "unreadable": "{detail}. Give yourself the right to read it, or check the disk.",
+    "misnamed": "is the image of frame {frame} under a wrong name. Rename it to {detail}.",
+    "foreign": "{detail}. Move it out of the folder.",
+}
+FINDING_KINDS = tuple(_MESSAGES)
+"""Kinds of finding, the worst first: the names of `Reason`, and of files that are no frame's."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with one file of a video, or with one that does not belong there.
+
+    ``frame`` is the index of the frame whose image it is or should be, ``None`` where no frame is
+    known. ``detail`` is what ``message`` fills in.
+    """
+
+    kind: str
+    video: str
+    file: str
+    frame: int | None
+    detail: str
+
+    @property
+    def message(self) -> str:
+        """What is wrong, its likely cause, and the way out."""
+        text = _MESSAGES[self.kind].format(frame=self.frame, detail=printable(self.detail))
+        return f"{printable(self.video)}/{printable(self.file)} {text}"
+
+
+class VideoCheck:
+    """One video while its images are judged: ``frames`` as they were, ``now`` as they are found.
+
+    ``indices`` are the frames that should have an image, int64; ``waiting`` says how many of them
+    are not judged yet.
+    """
+
+    def __init__(self, record: VideoRecord, frames: FrameTable, folder: Path) -> None:
+        if _count(record.counts, frames) != record.counts:
+            raise DatasetError(
+                f"{printable(folder)}: {RECORD_NAME} and {FRAMES_NAME} do not count the same "
+                "frames: one of them comes from elsewhere. Extract the video again with "
+                "--overwrite."
+            )
+        self.record, self.frames, self.folder = record, frames, folder
+        columns = {name: getattr(frames, name).copy() for name in _CHANGING_COLUMNS}
+        self.now = dataclasses.replace(frames, **columns)
+        self.indices = np.flatnonzero(np.isin(frames.fate, (Fate.KEPT, Fate.REJECTED)))
+        self.waiting = len(self.indices)
+        self._faults: dict[int, Judgement] = {}
+        self._digits, self._format = record.settings["digits"], record.settings["format"]
+        self._pattern = image_pattern(record.id, self._digits, self._format)
+
+    def judge(self, index: int) -> Judgement:
+        """Return what is wrong with the image of a frame; may be called in many threads."""
+        size = (self.record.image_width or 0, self.record.image_height or 0)
+        path = self.folder / self._name(index)
+        return judge(path, self._format, size, int(self.frames.crc32[index]))
+
+    def take(self, index: int, judgement: Judgement) -> None:
+        """Note what was found out about the image of a frame."""
+        self.now.reason[index] = judgement.reason
+        self.now.fate[index] = Fate.REJECTED if judgement.reason else Fate.KEPT
+        for name in _MEASURES:
+            measures = judgement.measures
+            getattr(self.now, name)[index] = getattr(measures, name) if measures else np.nan
+        if judgement.reason:
+            self._faults[index] = judgement
+        self.waiting -= 1
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether something else was found than the records say."""
+        return not all(
+            np.array_equal(
+                getattr(self.now, name), getattr(self.frames, name), equal_nan=name in _MEASURES
+            )
+            for name in _CHANGING_COLUMNS
+        )
+
+    def conclude(self, breaks: BreakSettings) -> VideoRecord:
+        """Return the record as it is now. Breaks are those it had, unless a fate has changed."""
+        if np.array_equal(self.now.fate, self.frames.fate):
+            return self.record
+        return dataclasses.replace(
+            self.record,
+            counts=_count(self.record.counts, self.now),
+            breaks=find_breaks(self.now, self.record.warnings, breaks),
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong: images by frame, then the files that are no frame's.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        frames_with = _FramesByContent(self.frames.crc32)
+        for index, fault in sorted(self._faults.items()):
+            detail = fault.detail
+            if fault.reason == Reason.WRONG_CONTENT:
+                others = frames_with(fault.crc32)
+                detail = (
+                    f"holds frame {others[0]}: images were swapped or renumbered"
+                    if len(others)
+                    else "is whole, but not as it was extracted: edited, encoded anew or damaged"
+                )
+            kind = Reason(fault.reason).name.lower()
+            yield Finding(kind, self.record.id, self._name(index), index, detail)
+        for name in sorted(self._strays()):
+            held = [int(index) for index in frames_with(_checksum(self.folder / name))]
+            lost = next((index for index in held if index in self._faults), None)
+            if lost is not None:
+                yield Finding("misnamed", self.record.id, name, lost, self._name(lost))
+            else:
+                frame = held[0] if held else None
+                detail = self._strangeness(name, frame)
+                yield Finding("foreign", self.record.id, name, frame, detail)
+
+    def _name(self, index: int) -> str:
+        return image_name(self.record.id, index, self._digits, self._format)
+
+    def _strays(self) -> Iterator[str]:
+        """Yield the names of the files that are no frame's; hidden ones are passed over."""
+        # Dropped while extracting, a duplicate has no image; marked later, it may have one.
+        has_image = np.isin(self.now.fate, (Fate.KEPT, Fate.REJECTED)) | (self.now.crc32 >= 0)
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                index = self._index(entry.name)
+                is_image = index is not None and index < len(has_image) and has_image[index]
+                is_ours = is_image or entry.name in {RECORD_NAME, FRAMES_NAME}
+                if not is_ours and not entry.name.startswith("."):
+                    yield entry.name
+
+    def _index(self, name: str) -> int | None:
+        match = self._pattern.fullmatch(name)
+        return int(match[1]) if match else None
+
+    def _strangeness(self, name: str, held: int | None) -> str:
+        if os.path.isdir(self.folder / name):
+            return "is a folder, but the images of a video stand beside each other"
+        if held is not None:
+            return f"is a copy of the image of frame {held}"
+        index = self._index(name)
+        if index is None:
+            return f"belongs to no frame: images here have names like {self._name(0)}"
+        if index >= len(self.frames):
+            return f"belongs to no frame: the video has {len(self.frames):,}"
+        return f"stands where no image should be: frame {index} was left out"
+
+
+class _FramesByContent:
+    """Finds the frames that a checksum belongs to."""
+
+    def __init__(self, crc32: npt.NDArray[np.int64]) -> None:
+        self._frames = np.argsort(crc32, kind="stable")
+        self._crc32 = crc32[self._frames]
+
+    def __call__(self, crc32: int | None) -> npt.NDArray[np.int64]:
+        """Return the frame indices, ascending; none for ``None``."""
+        if crc32 is None:
+            return self._frames[:0]
+        first, end = (np.searchsorted(self._crc32, crc32, side) for side in ("left", "right"))
+        return self._frames[first:end]
+
+
+def _checksum(path: Path) -> int | None:
+    """Return the checksum of a file, if it is one and can be read."""
+    try:
+        return checksum(path) if os.path.isfile(path) else None
+    except OSError:
+        return None
+
+
+def _count(counts: Counts, frames: FrameTable) -> Counts:
+    """Return the accounts with what the frame table says."""
+    kept = frames.count(Fate.KEPT)
+    return dataclasses.replace(
+        counts,
+        frames_decoded=len(frames),
+        kept=kept,
+        duplicates=frames.count(Fate.DUPLICATE),
+        sampled_out=frames.count(Fate.SAMPLED_OUT),
+        rejected=frames.count(Fate.REJECTED),
+        files_on_disk=kept,  # frames without a file are rejected
+    )
