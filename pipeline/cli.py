@@ -9,6 +9,7 @@ from pipeline.commands.console import failure
 from pipeline.commands.doctor import doctor
 from pipeline.commands.extract import extract
 from pipeline.commands.init import init
+from pipeline.commands.report import report
 from pipeline.errors import ExitCode, UsageError
 
 
@@ -39,5 +40,5 @@ def cli() -> None:
     """Turn folders of videos into exactly numbered frames, and prove that none got lost."""
 
 
-for command in (extract, doctor, init):
+for command in (extract, report, doctor, init):
     cli.add_command(command)
