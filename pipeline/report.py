@@ -167,12 +167,13 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
             file.writelines(pieces)
         part.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise DatasetError(
             f"{printable(path)}: cannot be written: {error.strerror}. Make room or set the rights "
             "of the dataset, then run 'prep report' again."
         ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def _clock(seconds: float | None) -> str:

@@ -6,9 +6,9 @@ say how much they leave out.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from pipeline.breaks import find_runs
 from pipeline.config import BreakSettings
 from pipeline.errors import printable
 from pipeline.records import Break, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
+from pipeline.report_timeline import Timeline, draw_timeline
 from pipeline.store import Dataset, list_image_indices
 
 _COLUMNS_OF_ALL = 120_000
@@ -24,6 +25,7 @@ _ROWS_OF_ALL = 15_000
 _PICTURES_OF_ALL = 1_500
 
 Indices = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,31 +55,12 @@ class Excerpt:
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """A video in at most ``Extent.columns`` columns of neighbouring frames, all lists as long.
-
-    ``first_frames`` and ``seconds`` say where a column begins. ``fates`` counts its frames by
-    fate. ``scene_score`` is the largest in it, 0 to 100, ``sharpness`` and ``brightness`` the mean
-    of what was measured; ``None`` where there is no value. ``breaks`` names for each kind the
-    columns that hold the frame after a break.
-    """
-
-    first_frames: list[int]
-    seconds: list[float | None]
-    fates: dict[str, list[int]]
-    scene_score: list[float | None]
-    sharpness: list[float | None]
-    brightness: list[float | None]
-    breaks: dict[str, list[int]]
-
-
-@dataclass(frozen=True)
 class Pair:
     """Two frames to look at side by side.
 
     ``kind`` is ``duplicate`` (``right`` was found to show the same as ``left``, both have an
-    image) or ``stretch`` (kept neighbours, the ``frames`` between them were left out as
-    duplicates and have no image).
+    image) or ``stretch`` (kept neighbours, ``frames`` between them were left out as duplicates and
+    have no image).
     """
 
     kind: str
@@ -92,7 +75,8 @@ class VideoReport:
 
     ``counts`` is counted anew from the frame table and the files; ``imbalances`` says where that
     differs from the record. ``reasons`` counts duplicate and rejected frames by their reason.
-    ``sheet`` are frames, with images, spread over the video.
+    ``breaks`` lists those first that end a run. ``sheet`` are frames, with images, spread over the
+    video.
     """
 
     id: str
@@ -105,6 +89,7 @@ class VideoReport:
     counts: Counts
     imbalances: tuple[str, ...]
     reasons: dict[str, int]
+    rejected: Excerpt
     notices: Excerpt
     break_kinds: dict[str, int]
     breaks: Excerpt
@@ -132,7 +117,6 @@ def read_video(
         rejected=frames.count(Fate.REJECTED),
         files_on_disk=int(np.count_nonzero(frames.fate[on_disk] == Fate.KEPT)),
     )
-    runs = find_runs(frames, record.breaks, breaks)
     shown = on_disk[frames.fate[on_disk] == Fate.KEPT]
     return VideoReport(
         id=record.id,
@@ -149,14 +133,24 @@ def read_video(
             for code, count in enumerate(np.bincount(frames.reason))
             if count and code
         },
-        notices=_excerpt([_notice_row(notice) for notice in record.warnings], extent),
-        break_kinds=dict(Counter(each.kind for each in record.breaks)),
-        breaks=Excerpt(
-            len(record.breaks),
-            tuple(_break_row(each, frames) for each in record.breaks[: extent.rows]),
+        rejected=_excerpt(
+            np.flatnonzero(frames.fate == Fate.REJECTED).tolist(),
+            lambda index: {"frame": index, "reason": Reason(frames.reason[index]).name.lower()},
+            extent,
         ),
-        runs=_excerpt([{"first": first, "last": last} for first, last in runs], extent),
-        timeline=_timeline(frames, record.breaks, extent.columns),
+        notices=_excerpt(record.warnings, _notice_row, extent),
+        break_kinds=dict(Counter(each.kind for each in record.breaks)),
+        breaks=_excerpt(
+            sorted(record.breaks, key=lambda each: each.kind not in breaks.run_enders),
+            lambda each: _break_row(each, frames),
+            extent,
+        ),
+        runs=_excerpt(
+            find_runs(frames, record.breaks, breaks),
+            lambda run: {"first": run[0], "last": run[1]},
+            extent,
+        ),
+        timeline=draw_timeline(frames, record.breaks, extent.columns),
         sheet=_spread(shown, extent.pictures * 2 // 3),
         pairs=tuple(_pairs(frames, record.breaks, on_disk, extent.pictures // 6)),
         facts=_facts(record),
@@ -196,8 +190,8 @@ def _duration(record: VideoRecord, frames: FrameTable) -> float | None:
     return record.probe.duration_seconds
 
 
-def _excerpt(rows: Sequence[dict[str, Any]], extent: Extent) -> Excerpt:
-    return Excerpt(len(rows), tuple(rows[: extent.rows]))
+def _excerpt(items: Sequence[T], row_of: Callable[[T], dict[str, Any]], extent: Extent) -> Excerpt:
+    return Excerpt(len(items), tuple(row_of(item) for item in items[: extent.rows]))
 
 
 def _notice_row(notice: Notice) -> dict[str, Any]:
@@ -210,64 +204,27 @@ def _break_row(each: Break, frames: FrameTable) -> dict[str, Any]:
     return dataclasses.asdict(each) | {"time_seconds": None if np.isnan(at) else round(at, 3)}
 
 
-def _timeline(frames: FrameTable, breaks: Sequence[Break], columns: int) -> Timeline:
-    firsts = np.unique(np.linspace(0, len(frames), columns, endpoint=False).astype(np.int64))
-    firsts = firsts[: len(frames)]
-    marks: dict[str, set[int]] = {}
-    places = np.searchsorted(firsts, [each.before for each in breaks], side="right") - 1
-    for each, place in zip(breaks, places, strict=True):
-        marks.setdefault(each.kind, set()).add(int(place))
-    return Timeline(
-        first_frames=firsts.tolist(),
-        seconds=_listed(frames.time_seconds[firsts], 3),
-        fates={
-            fate.name.lower(): np.add.reduceat(frames.fate == fate, firsts, dtype=int).tolist()
-            if len(firsts)
-            else []
-            for fate in Fate
-        },
-        scene_score=_listed(
-            np.maximum.reduceat(frames.scene_score, firsts) if len(firsts) else firsts, 1
-        ),
-        sharpness=_means(frames.sharpness, firsts),
-        brightness=_means(frames.brightness, firsts),
-        breaks={kind: sorted(columns) for kind, columns in marks.items()},
-    )
-
-
-def _means(values: npt.NDArray[np.float32], firsts: Indices) -> list[float | None]:
-    """Return the mean of the known values of each column; an empty list if none is known."""
-    known = ~np.isnan(values)
-    if not known.any():
-        return []
-    counts = np.add.reduceat(known, firsts, dtype=np.int64)
-    sums = np.add.reduceat(np.where(known, values, 0), firsts, dtype=np.float64)
-    return _listed(np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0), 1)
-
-
-def _listed(values: npt.NDArray[Any], digits: int) -> list[float | None]:
-    return [None if np.isnan(value) else round(value, digits) for value in values.tolist()]
-
-
 def _pairs(
     frames: FrameTable, breaks: Sequence[Break], on_disk: Indices, count: int
 ) -> Iterable[Pair]:
     """Yield duplicates that still have their image; without any, the longest stretch left out."""
+    has_image = np.zeros(len(frames), dtype=np.bool_)
+    has_image[on_disk] = True
     marked = on_disk[frames.fate[on_disk] == Fate.DUPLICATE]
-    marked = marked[np.isin(frames.duplicate_of[marked], on_disk)]
+    marked = marked[has_image[frames.duplicate_of[marked]]]
     for index in _spread(marked, count):
         yield Pair("duplicate", int(frames.duplicate_of[index]), index, 0)
     if len(marked) or not count:
         return
+    dropped = np.concatenate([[0], np.cumsum(frames.fate == Fate.DUPLICATE)])
     stretches = [
-        each
+        Pair("stretch", each.after, each.before, int(dropped[each.before] - dropped[each.after]))
         for each in breaks
-        if (frames.fate[each.after + 1 : each.before] == Fate.DUPLICATE).any()
-        and np.isin([each.after, each.before], on_disk).all()
+        if has_image[each.after] and has_image[each.before]
     ]
-    if stretches:
-        longest = max(stretches, key=lambda each: each.frames)
-        yield Pair("stretch", longest.after, longest.before, longest.frames)
+    longest = max(stretches, key=lambda pair: pair.frames, default=None)
+    if longest is not None and longest.frames:
+        yield longest
 
 
 def _facts(record: VideoRecord) -> dict[str, str]:

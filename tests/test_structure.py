@@ -15,7 +15,7 @@ ORDER = """
     sources probe ffmpeg transcript decoder store engine cvat likeness
     sampling notices breaks resume extract_video
     extract doctor
-    report_video report_summary report
+    report_timeline report_video report_summary report
     progress
     commands.console commands.extract commands.doctor commands.init
     commands.report

@@ -191,9 +191,21 @@ function page(video) {
     make("div", { class: "columns" }, breakList(video), runList(video)), source(video))];
 }
 
+function rejectedFrames(video) {
+  const reasons = [...new Set(video.rejected.rows.map((row) => row.reason))];
+  return reasons.map((reason) => {
+    const frames = video.rejected.rows.filter((row) => row.reason === reason).map((row) => row.frame);
+    const more = video.reasons[reason] - Math.min(frames.length, 20);
+    return `${plural(video.reasons[reason], "image")}, ${reason.replaceAll("_", " ")}: frame `
+      + frames.slice(0, 20).join(", ") + (more ? ` and ${whole(more)} more` : "");
+  });
+}
+
 function messages(video) {
+  const problem = (kind) => (text) => make("li", { class: "problem" }, make("b", {}, kind), text);
   const items = [
-    ...video.imbalances.map((text) => make("li", { class: "problem" }, make("b", {}, "accounts"), text)),
+    ...video.imbalances.map(problem("accounts")),
+    ...rejectedFrames(video).map(problem("rejected")),
     ...video.notices.rows.map((notice) => make("li", { class: notice.is_finding ? "problem" : "" },
       make("b", {}, notice.kind), notice.message)),
   ];
@@ -261,12 +273,11 @@ function timeline(video) {
     let path = "";
     let pen = "M";
     values.forEach((value, column) => {
-      if (value === null) { pen = "M"; return; }
+      if (value === null) return; // frames without an image were not measured
       path += `${pen}${column + 0.5} ${y(value)}`;
       pen = "L";
     });
-    if (values.length === 1) path += "h0.5";
-    const shapes = [make("path", { d: path, fill: "none", stroke: color, "stroke-width": 1.5, "stroke-linejoin": "round", "vector-effect": "non-scaling-stroke" })];
+    const shapes = [make("path", { d: path, fill: "none", stroke: color, "stroke-width": 1.5, "stroke-linejoin": "round", "stroke-linecap": "round", "vector-effect": "non-scaling-stroke" })];
     if (limit !== undefined && limit < top) {
       shapes.unshift(make("line", { x1: 0, x2: columns, y1: y(limit), y2: y(limit), stroke: "var(--warning)", "stroke-dasharray": "4 4", "vector-effect": "non-scaling-stroke" }));
     }
@@ -336,17 +347,17 @@ function pairs(video) {
       isDuplicate ? "" : make("figcaption", {}, `${plural(pair.frames, "frame")} between these two left out as duplicates.`)))));
 }
 
-function list(title, excerpt, noun, heads, cells) {
+function list(title, excerpt, noun, order, heads, cells) {
   if (!excerpt.total) return section(title, "none");
-  const note = excerpt.rows.length < excerpt.total
-    ? `the first ${whole(excerpt.rows.length)} of ${plural(excerpt.total, noun)}` : plural(excerpt.total, noun);
+  const left = excerpt.rows.length < excerpt.total ? `, ${whole(excerpt.rows.length)} shown` : "";
+  const note = `${plural(excerpt.total, noun)}${order}${left}`;
   return section(title, note, make("div", { class: "list", tabindex: 0, role: "region", "aria-label": title },
     make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
       make("tbody", {}, ...excerpt.rows.map((row) => make("tr", {}, ...cells(row).map((cell) => make("td", {}, cell))))))));
 }
 
 function breakList(video) {
-  return list("Breaks", video.breaks, "break", ["kind", "after", "before", "between", "at", "gap"], (row) => [
+  return list("Breaks", video.breaks, "break", ", those that end a run first", ["kind", "after", "before", "between", "at", "gap"], (row) => [
     make("span", {}, make("i", { class: `swatch k-${row.kind}` }), row.kind),
     whole(row.after), whole(row.before), whole(row.frames), clock(row.time_seconds),
     row.seconds === null ? "–" : `${row.seconds.toFixed(3)} s`,
@@ -354,7 +365,7 @@ function breakList(video) {
 }
 
 function runList(video) {
-  return list("Runs", video.runs, "run", ["first", "last", "span"], (row) => [
+  return list("Runs", video.runs, "run", "", ["first", "last", "span"], (row) => [
     whole(row.first), whole(row.last), plural(row.last - row.first + 1, "frame"),
   ]);
 }
