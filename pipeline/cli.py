@@ -9,6 +9,7 @@ from pipeline.commands.console import failure
 from pipeline.commands.doctor import doctor
 from pipeline.commands.extract import extract
 from pipeline.commands.init import init
+from pipeline.commands.report import report
 from pipeline.commands.validate import validate
 from pipeline.errors import ExitCode, UsageError
 
@@ -40,5 +41,5 @@ def cli() -> None:
     """Turn folders of videos into exactly numbered frames, and prove that none got lost."""
 
 
-for command in (extract, validate, doctor, init):
+for command in (extract, validate, report, doctor, init):
     cli.add_command(command)

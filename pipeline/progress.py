@@ -1,12 +1,15 @@
 """Progress bars: one for the batch, one for each video at work. On a terminal only."""
 
 import threading
-from typing import Any
+from collections.abc import Collection, Iterable
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from pipeline.errors import printable
 from pipeline.extract import Progress
+
+T = TypeVar("T")
 
 _FORMAT = (
     "{desc} {percentage:3.0f}%|{bar}| {n:,.0f}/{total:,.0f} frames {rate_noinv_fmt} ETA {remaining}"
@@ -101,3 +104,9 @@ def _bar(description: str, total: int, position: int = 0) -> "tqdm[Any]":
         dynamic_ncols=True,
         mininterval=0.2,
     )
+
+
+def watch(videos: Collection[T]) -> Iterable[T]:
+    """Pass on videos, and show how many of them are done."""
+    bar: tqdm[T] = tqdm(videos, leave=False, unit=" videos", dynamic_ncols=True, mininterval=0.2)
+    return bar

@@ -18,9 +18,10 @@ ORDER = """
     validate_video
     extract doctor
     validate
+    report_timeline report_video report_summary report
     progress
     commands.console commands.extract commands.doctor commands.init
-    commands.validate
+    commands.validate commands.report
     cli __main__
 """.split()  # noqa: SIM905
 
@@ -72,6 +73,7 @@ def test_each_outside_library_has_one_owner():
         "cvat_sdk": "cvat",
         "cv2": "likeness images",
         "simplejpeg": "images",
+        "jinja2": "report",
     }
     for module in ORDER:
         tree = ast.parse(path_of(module).read_text())

@@ -1,0 +1,58 @@
+"""prep report."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.commands.console import DEFAULT_DATASET, Answer, Console, config_option, verb
+from pipeline.config import BreakSettings, ValidateSettings, load_config
+from pipeline.errors import ExitCode, printable
+
+if TYPE_CHECKING:
+    from pipeline.report import ReportResult
+
+
+@verb("report", "findings")
+@click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
+@config_option
+def report(console: Console, dataset: Path, config_file: Path | None) -> Answer:
+    """Write report.html, one page that shows a dataset, and report.json with its numbers.
+
+    DATASET is the folder that 'prep extract' wrote into (default: dataset). The page needs no
+    network and can be sent to anyone; its pictures open the images where it lies beside them.
+    """
+    from pipeline.progress import watch
+    from pipeline.report import report as report_stage
+
+    config = load_config(config_file)
+    result = report_stage(
+        dataset,
+        breaks=config.section(BreakSettings),
+        validate=config.section(ValidateSettings),
+        watch=watch if console.shows_progress else iter,
+    )
+    return Answer(
+        exit_code=ExitCode.OK,
+        lines=tuple(_lines(result)),
+        results=tuple(dataclasses.asdict(finding) for finding in result.findings),
+        totals=dataclasses.asdict(result.totals),
+    )
+
+
+def _lines(result: "ReportResult") -> Iterable[str]:
+    totals = result.totals
+    yield (
+        f"{totals.videos:,} videos: {totals.frames_decoded:,} frames decoded = "
+        f"{totals.kept:,} kept + {totals.duplicates:,} duplicates + "
+        f"{totals.sampled_out:,} sampled out + {totals.rejected:,} rejected; "
+        f"{totals.files_on_disk:,} files on disk"
+    )
+    for finding in result.findings:
+        mark = click.style("look at", fg="yellow") if finding.needs_person else "note   "
+        yield f"{mark}  {finding.title}"
+    if not totals.videos_with_findings:
+        yield click.style("Nothing needs a person.", fg="green")
+    yield f"The report is {printable(result.page)}"

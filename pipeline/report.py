@@ -1,0 +1,204 @@
+"""Report: one page that shows a dataset, and the same numbers for machines.
+
+The page needs nothing but itself: style, script, numbers and small pictures are inside. What
+comes from outside is escaped by the template, which alone makes HTML.
+"""
+
+import base64
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+
+from pipeline import __version__
+from pipeline.config import BreakSettings, ValidateSettings
+from pipeline.errors import DatasetError, InputError, printable
+from pipeline.records import BREAK_KINDS, VideoRecord
+from pipeline.report_summary import (
+    Distribution,
+    Finding,
+    Histogram,
+    Totals,
+    find,
+    thresholds_of,
+    total,
+)
+from pipeline.report_video import Extent, VideoReport, read_video
+from pipeline.store import Dataset, image_name
+
+_PICTURE_BYTES_OF_ALL = 3_500_000
+_LARGE_FROM_BYTES = 60_000
+_LARGE, _SMALL = 320, 144
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """What was written where, and what it says."""
+
+    page: Path
+    numbers: Path
+    totals: Totals
+    findings: tuple[Finding, ...]
+    histograms: tuple[Histogram, ...]
+    videos: tuple[VideoReport, ...]
+
+
+def report(
+    dataset: str | os.PathLike[str],
+    *,
+    breaks: BreakSettings | None = None,
+    validate: ValidateSettings | None = None,
+    watch: Callable[[Collection[VideoRecord]], Iterable[VideoRecord]] = iter,
+) -> ReportResult:
+    """Write ``report.html`` and ``report.json`` into a dataset.
+
+    The same dataset gives the same bytes; nothing else in it is touched, and no lock is needed.
+
+    Args:
+        dataset: the folder of the dataset.
+        breaks: which breaks end a run; the defaults if absent.
+        validate: limits to draw into the histograms; the defaults if absent.
+        watch: passes on the videos, and may show how far the work is.
+
+    Raises:
+        InputError: there is no video in the dataset.
+        DatasetError: a record cannot be read, or the report not be written.
+    """
+    store, breaks = Dataset(Path(os.path.abspath(dataset))), breaks or BreakSettings()
+    records = store.read_records()
+    if not records:
+        raise InputError(
+            f"{printable(store.path)}: there is no video in this dataset. Name the folder that "
+            "'prep extract' wrote into."
+        )
+    extent = Extent.for_videos(len(records))
+    distribution = Distribution(thresholds_of(validate or ValidateSettings()))
+    videos, pictures = [], []
+    for record in watch(records.values()):
+        frames = store.read_frames(record.id)
+        distribution.add(frames)
+        video = read_video(store, record, frames, breaks, extent)
+        videos.append(video)
+        pictures.append(_pictures(store, record, video, _PICTURE_BYTES_OF_ALL // len(records)))
+    findings = find(videos, breaks)
+    result = ReportResult(
+        page=store.path / "report.html",
+        numbers=store.path / "report.json",
+        totals=total(videos, findings),
+        findings=findings,
+        histograms=distribution.histograms(),
+        videos=tuple(videos),
+    )
+    numbers = {
+        "prep_version": __version__,
+        "dataset": printable(store.path.name),
+        "totals": dataclasses.asdict(result.totals),
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+        "histograms": [dataclasses.asdict(histogram) for histogram in result.histograms],
+        "break_settings": dataclasses.asdict(breaks),
+        "videos": [dataclasses.asdict(video) for video in videos],
+    }
+    _write(result.numbers, [json.dumps(numbers, separators=(",", ":")), "\n"])
+    _write(result.page, _render(numbers, pictures))
+    return result
+
+
+def _render(numbers: dict[str, Any], pictures: list[dict[str, Any]]) -> Iterable[str]:
+    """Yield the page in pieces."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    environment.filters |= {"clock": _clock, "size": _size}
+    concerns: dict[str, list[str]] = {}
+    for finding in numbers["findings"]:
+        for video_id in finding["videos"] if finding["needs_person"] else ():
+            concerns.setdefault(video_id, []).append(finding["kind"])
+    return environment.get_template("report.html.j2").generate(
+        numbers, pictures=pictures, concerns=concerns, break_kinds=BREAK_KINDS
+    )
+
+
+def _pictures(
+    store: Dataset, record: VideoRecord, video: VideoReport, limit_bytes: int
+) -> dict[str, Any]:
+    """Return small pictures of the frames that a video shows, and where the images are.
+
+    They take at most ``limit_bytes``: where they are too many, every other one goes.
+    """
+    settings = record.settings
+    wanted = dict.fromkeys([*(i for p in video.pairs for i in (p.left, p.right)), *video.sheet])
+    names = {i: image_name(record.id, i, settings["digits"], settings["format"]) for i in wanted}
+    side = _LARGE if limit_bytes >= _LARGE_FROM_BYTES else _SMALL
+    drawn = {i: _thumbnail(store.folder(record.id) / name, side) for i, name in names.items()}
+    while sum(map(len, drawn.values())) > limit_bytes:
+        drawn = dict(list(drawn.items())[::2]) if len(drawn) > 1 else {}
+    folder = quote(os.fsencode(record.id))
+    return {
+        "thumbnails": drawn,
+        "images": {i: f"{folder}/{quote(os.fsencode(name))}" for i, name in names.items()},
+    }
+
+
+def _thumbnail(path: Path, side: int) -> str:
+    """Return a picture as a data URI, its longer side ``side`` pixels; empty if it has none."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    try:
+        with Image.open(path) as image:
+            image.draft("RGB", (side, side))
+            image.thumbnail((side, side))
+            image.convert("RGB").save(buffer, "WEBP", quality=60)
+    except Exception:  # an image that nobody can open is shown as such; it must not cost the page
+        return ""
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _write(path: Path, pieces: Iterable[str]) -> None:
+    """Write beside, then rename: whoever has the page open never meets half of one."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(pieces)
+        part.replace(path)
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(path)}: cannot be written: {error.strerror}. Make room or set the rights "
+            "of the dataset, then run 'prep report' again."
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _clock(seconds: float | None) -> str:
+    """Return a length of time as people write it: 0:04.0, 12:07, 3:04:09."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds, 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{int(rest):02d}"
+    return f"{minutes}:{rest:04.1f}"
+
+
+def _size(size_bytes: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:,.1f} TB"
