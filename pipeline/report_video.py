@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.accounts import balance
 from pipeline.breaks import find_runs
 from pipeline.config import BreakSettings
 from pipeline.errors import printable
 from pipeline.records import Break, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
 from pipeline.report_timeline import Timeline, draw_timeline
-from pipeline.store import Dataset, list_image_indices
+from pipeline.store import Dataset
 
 _COLUMNS_OF_ALL = 120_000
 _ROWS_OF_ALL = 15_000
@@ -104,19 +105,8 @@ def read_video(
     dataset: Dataset, record: VideoRecord, frames: FrameTable, breaks: BreakSettings, extent: Extent
 ) -> VideoReport:
     """Return the numbers of one committed video."""
-    settings = record.settings
-    on_disk = list_image_indices(
-        dataset.folder(record.id), record.id, settings["digits"], settings["format"]
-    )
-    on_disk = on_disk[on_disk < len(frames)]
-    counts = dataclasses.replace(
-        record.counts,
-        kept=frames.count(Fate.KEPT),
-        duplicates=frames.count(Fate.DUPLICATE),
-        sampled_out=frames.count(Fate.SAMPLED_OUT),
-        rejected=frames.count(Fate.REJECTED),
-        files_on_disk=int(np.count_nonzero(frames.fate[on_disk] == Fate.KEPT)),
-    )
+    account = balance(dataset, record, frames)
+    on_disk = account.on_disk
     shown = on_disk[frames.fate[on_disk] == Fate.KEPT]
     return VideoReport(
         id=record.id,
@@ -126,8 +116,8 @@ def read_video(
         seconds=_duration(record, frames),
         width=record.image_width,
         height=record.image_height,
-        counts=counts,
-        imbalances=tuple(_imbalances(record.counts, counts, frames, on_disk)),
+        counts=account.counts,
+        imbalances=tuple(mismatch.message for mismatch in account.mismatches),
         reasons={
             Reason(code).name.lower(): int(count)
             for code, count in enumerate(np.bincount(frames.reason))
@@ -163,24 +153,6 @@ def _spread(values: Indices, count: int) -> tuple[int, ...]:
         return tuple(values.tolist())
     places = np.linspace(0, len(values) - 1, count).round().astype(np.int64)
     return tuple(values[places].tolist())
-
-
-def _imbalances(
-    recorded: Counts, counted: Counts, frames: FrameTable, on_disk: Indices
-) -> Iterable[str]:
-    if recorded.frames_decoded != len(frames):
-        yield (
-            f"video.json says {recorded.frames_decoded:,} frames decoded, frames.parquet has "
-            f"{len(frames):,} rows."
-        )
-    for name in ("kept", "duplicates", "sampled_out", "rejected"):
-        said, found = getattr(recorded, name), getattr(counted, name)
-        if said != found:
-            words = name.replace("_", " ")
-            yield f"video.json says {said:,} {words}, frames.parquet has {found:,}."
-    missing = np.setdiff1d(np.flatnonzero(frames.fate == Fate.KEPT), on_disk)
-    if len(missing):
-        yield f"{len(missing):,} kept images are not on disk, the first is frame {missing[0]}."
 
 
 def _duration(record: VideoRecord, frames: FrameTable) -> float | None:

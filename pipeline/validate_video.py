@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.accounts import may_have_image, recount
 from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings
 from pipeline.errors import DatasetError, printable
 from pipeline.images import Judgement, checksum, judge
-from pipeline.records import Counts, Fate, FrameTable, Reason, VideoRecord
+from pipeline.records import Fate, FrameTable, Reason, VideoRecord
 from pipeline.store import FRAMES_NAME, RECORD_NAME, image_name, image_pattern
 
 _MEASURES = ("sharpness", "brightness", "contrast")
@@ -67,7 +68,7 @@ class VideoCheck:
     """
 
     def __init__(self, record: VideoRecord, frames: FrameTable, folder: Path) -> None:
-        if _count(record.counts, frames) != record.counts:
+        if recount(record.counts, frames) != record.counts:
             raise DatasetError(
                 f"{printable(folder)}: {RECORD_NAME} and {FRAMES_NAME} do not count the same "
                 "frames: one of them comes from elsewhere. Extract the video again with "
@@ -115,7 +116,7 @@ class VideoCheck:
             return self.record
         return dataclasses.replace(
             self.record,
-            counts=_count(self.record.counts, self.now),
+            counts=recount(self.record.counts, self.now),
             breaks=find_breaks(self.now, self.record.warnings, breaks),
         )
 
@@ -152,8 +153,7 @@ class VideoCheck:
 
     def _strays(self) -> Iterator[str]:
         """Yield the names of the files that are no frame's; hidden ones are passed over."""
-        # Dropped while extracting, a duplicate has no image; marked later, it may have one.
-        has_image = np.isin(self.now.fate, (Fate.KEPT, Fate.REJECTED)) | (self.now.crc32 >= 0)
+        has_image = may_have_image(self.now)
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 index = self._index(entry.name)
@@ -200,17 +200,3 @@ def _checksum(path: Path) -> int | None:
         return checksum(path) if os.path.isfile(path) else None
     except OSError:
         return None
-
-
-def _count(counts: Counts, frames: FrameTable) -> Counts:
-    """Return the accounts with what the frame table says."""
-    kept = frames.count(Fate.KEPT)
-    return dataclasses.replace(
-        counts,
-        frames_decoded=len(frames),
-        kept=kept,
-        duplicates=frames.count(Fate.DUPLICATE),
-        sampled_out=frames.count(Fate.SAMPLED_OUT),
-        rejected=frames.count(Fate.REJECTED),
-        files_on_disk=kept,  # frames without a file are rejected
-    )

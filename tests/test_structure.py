@@ -14,14 +14,14 @@ ORDER = """
     errors records plain_yaml config
     sources probe ffmpeg transcript decoder store engine cvat likeness
     images
-    sampling notices breaks resume extract_video
+    sampling notices breaks accounts resume extract_video
     validate_video
     extract doctor
     validate
     report_timeline report_video report_summary report
     progress
     commands.console commands.extract commands.doctor commands.init
-    commands.validate commands.report
+    commands.validate commands.status commands.report
     cli __main__
 """.split()  # noqa: SIM905
 

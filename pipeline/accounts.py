@@ -1,0 +1,242 @@
+"""The accounts: the same frames counted in independent ways, and a name for each difference.
+
+::
+
+    frames_decoded = kept + duplicates + sampled_out + rejected     in the frame table
+    kept           = files_on_disk                                  on the disk
+
+The frame table is the reference: `video.json` and the folder are held against it.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import DatasetError, ExitCode, InputError, printable
+from pipeline.records import Counts, Fate, FrameTable, Notice, Reason, VideoRecord
+from pipeline.store import FRAMES_NAME, RECORD_NAME, Dataset, image_name, image_pattern
+
+_PLACES_NAMED = 5
+_FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")
+_EXPLANATIONS = frozenset(("damage", "packets-differ", "header-differs"))
+_AGAIN = "extract the video again with --overwrite; the frame numbers stay the same"
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """Two counts that differ, or a file or frame that one side does not know.
+
+    ``kind`` is its name: ``records-differ``, ``image-missing``, ``image-added``, ``file-foreign``.
+    ``frames`` and ``files`` say where; one of them may be empty. The message tells the likely cause
+    and the way out.
+    """
+
+    kind: str
+    message: str
+    frames: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    """The accounts of one video.
+
+    ``counts`` is counted anew: the claims and packets of the record, the rows of the frame table,
+    the files in the folder. ``on_disk``: int64, the frames that have an image file, ascending.
+    ``explained`` says why header, packets and frames differ, where they do.
+    """
+
+    id: str
+    counts: Counts
+    on_disk: npt.NDArray[np.int64]
+    explained: tuple[Notice, ...]
+    mismatches: tuple[Mismatch, ...]
+
+
+@dataclass(frozen=True)
+class UnreadableVideo:
+    """A video whose records cannot be read."""
+
+    id: str
+    error: str
+
+
+@dataclass(frozen=True)
+class StatusResult:
+    """The accounts of a dataset; ``foreign_folders`` are no videos of it."""
+
+    dataset: str
+    videos: tuple[Account, ...]
+    unreadable: tuple[UnreadableVideo, ...]
+    foreign_folders: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that this outcome deserves."""
+        if self.unreadable:
+            return ExitCode.SOME_FAILED
+        if self.foreign_folders or any(account.mismatches for account in self.videos):
+            return ExitCode.FINDINGS
+        return ExitCode.OK
+
+
+def status(dataset: str | os.PathLike[str]) -> StatusResult:
+    """Count a dataset anew and hold the counts against each other. Nothing is changed.
+
+    Raises:
+        InputError: there is no video in the dataset.
+    """
+    store = Dataset(Path(os.path.abspath(dataset)))
+    accounts, unreadable = [], []
+    for video_id in store.video_ids():
+        try:
+            accounts.append(
+                balance(store, store.read_record(video_id), store.read_frames(video_id))
+            )
+        except DatasetError as error:
+            unreadable.append(UnreadableVideo(video_id, str(error)))
+    if not accounts and not unreadable:
+        raise InputError(
+            f"{printable(store.path)}: there is no video in this dataset. Name the folder that "
+            "'prep extract' wrote into."
+        )
+    return StatusResult(
+        dataset=os.fspath(store.path),
+        videos=tuple(accounts),
+        unreadable=tuple(unreadable),
+        foreign_folders=tuple(store.foreign_folders()),
+    )
+
+
+def balance(store: Dataset, record: VideoRecord, frames: FrameTable) -> Account:
+    """Return the accounts of one committed video.
+
+    Raises:
+        DatasetError: its folder cannot be read.
+    """
+    try:
+        on_disk, foreign = _look(store.folder(record.id), record)
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(store.folder(record.id))}: cannot be read: {error.strerror}. Check the "
+            "folder and its rights."
+        ) from error
+    known = on_disk[on_disk < len(frames)]
+    counts = dataclasses.replace(
+        recount(record.counts, frames),
+        files_on_disk=int(np.count_nonzero(frames.fate[known] == Fate.KEPT)),
+    )
+    mismatches = (
+        *_differing_records(record.counts, counts),
+        *_missing(frames, known),
+        *_added(record, frames, on_disk),
+        *_foreign(foreign),
+    )
+    explained = tuple(n for n in record.warnings if n.kind in _EXPLANATIONS)
+    return Account(record.id, counts, known, explained, mismatches)
+
+
+def recount(counts: Counts, frames: FrameTable) -> Counts:
+    """Return the accounts with what the frame table says; the claims stay as they are."""
+    kept = frames.count(Fate.KEPT)
+    return dataclasses.replace(
+        counts,
+        frames_decoded=len(frames),
+        kept=kept,
+        duplicates=frames.count(Fate.DUPLICATE),
+        sampled_out=frames.count(Fate.SAMPLED_OUT),
+        rejected=frames.count(Fate.REJECTED),
+        files_on_disk=kept,  # a frame without a file is rejected
+    )
+
+
+def may_have_image(frames: FrameTable) -> npt.NDArray[np.bool_]:
+    """Return which frames may have an image file: bool, shape (frames,).
+
+    A duplicate that was dropped while extracting has none; one that was marked later has, until
+    it is deleted.
+    """
+    marked = (frames.fate == Fate.DUPLICATE) & (frames.crc32 >= 0)
+    return np.asarray(marked | np.isin(frames.fate, (Fate.KEPT, Fate.REJECTED)))
+
+
+def _look(folder: Path, record: VideoRecord) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the numbers in the names of the images, and the names that are no image's."""
+    pattern = image_pattern(record.id, record.settings["digits"], record.settings["format"])
+    numbers, foreign = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            match = pattern.fullmatch(entry.name)
+            if match and entry.is_file():
+                numbers.append(int(match[1]))
+            elif entry.name not in {RECORD_NAME, FRAMES_NAME} and not entry.name.startswith("."):
+                foreign.append(entry.name)
+    return np.sort(np.array(numbers, dtype=np.int64)), sorted(foreign)
+
+
+def _differing_records(recorded: Counts, counted: Counts) -> Iterator[Mismatch]:
+    differing = [
+        f"{getattr(recorded, name):,} {name.replace('_', ' ')} instead of "
+        f"{getattr(counted, name):,}"
+        for name in _FATE_COUNTS
+        if getattr(recorded, name) != getattr(counted, name)
+    ]
+    if differing:
+        yield Mismatch(
+            "records-differ",
+            f"{RECORD_NAME} counts {', '.join(differing)}, which {FRAMES_NAME} has: one of them "
+            f"was changed or comes from elsewhere; {_AGAIN}.",
+        )
+
+
+def _missing(frames: FrameTable, on_disk: npt.NDArray[np.int64]) -> Iterator[Mismatch]:
+    wanted = np.flatnonzero((frames.fate == Fate.KEPT) | (frames.reason == Reason.MISSING))
+    missing = np.setdiff1d(wanted, on_disk)
+    if len(missing):
+        yield Mismatch(
+            "image-missing",
+            f"{_images(missing)} gone from the disk: deleted, moved or renamed by hand; put back "
+            f"what was there, or {_AGAIN}.",
+            frames=tuple(missing.tolist()),
+        )
+
+
+def _added(
+    record: VideoRecord, frames: FrameTable, on_disk: npt.NDArray[np.int64]
+) -> Iterator[Mismatch]:
+    added = np.setdiff1d(on_disk, np.flatnonzero(may_have_image(frames)))
+    if len(added):
+        digits, image_format = record.settings["digits"], record.settings["format"]
+        yield Mismatch(
+            "image-added",
+            f"{_images(added)} on the disk, but left out by the records: copied there by hand, or "
+            "under a wrong number; move away what is not meant.",
+            frames=tuple(added.tolist()),
+            files=tuple(image_name(record.id, int(i), digits, image_format) for i in added),
+        )
+
+
+def _foreign(files: list[str]) -> Iterator[Mismatch]:
+    if files:
+        named = ", ".join(printable(name) for name in files[:_PLACES_NAMED])
+        more = f" and {len(files) - _PLACES_NAMED} more" * (len(files) > _PLACES_NAMED)
+        subject = "a file does" if len(files) == 1 else f"{len(files):,} files do"
+        yield Mismatch(
+            "file-foreign",
+            f"{subject} not belong here ({named}{more}): put there by hand or by another program; "
+            "move away what is no image of prep.",
+            files=tuple(files),
+        )
+
+
+def _images(frames: npt.NDArray[np.int64]) -> str:
+    named = ", ".join(str(index) for index in frames[:_PLACES_NAMED])
+    more = f" and {len(frames) - _PLACES_NAMED} more" * (len(frames) > _PLACES_NAMED)
+    if len(frames) == 1:
+        return f"the image of frame {named} is"
+    return f"{len(frames):,} images (frames {named}{more}) are"
