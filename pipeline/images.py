@@ -152,7 +152,7 @@ def _inspect(
         is_cut_off = end is None and not data.endswith(_ENDINGS[content])
         return Reason.TRUNCATED if is_cut_off else Reason.CORRUPT, str(error), None
     if end < len(data):
-        return Reason.TRAILING_DATA, f"{len(data) - end:,} bytes", None
+        return Reason.TRAILING_DATA, f"{len(data) - end:,}", None
     return Reason.NONE, "", picture
 
 

@@ -77,22 +77,6 @@ class Bars(Progress):
             self._batch.total = max(frames, self._batch.n)
 
 
-class Bar:
-    """One progress bar for work whose length is known, on stderr."""
-
-    def __init__(self, description: str) -> None:
-        self._bar = _bar(description, 0)
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show how many of how many frames are done."""
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._bar.close()
-
-
 def _bar(description: str, total: int, position: int = 0) -> "tqdm[Any]":
     return tqdm(
         desc=description,

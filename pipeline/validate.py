@@ -4,7 +4,7 @@ import dataclasses
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.errors import (
     describe_bug,
     printable,
 )
+from pipeline.extract import Progress
 from pipeline.images import Judgement
 from pipeline.records import Fate, FrameTable, VideoRecord
 from pipeline.store import Dataset
@@ -75,7 +76,7 @@ def validate(
     run: RunSettings | None = None,
     *,
     breaks: BreakSettings | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ValidateResult:
     """Check every image of a dataset and write into its records what came of it.
 
@@ -88,7 +89,7 @@ def validate(
         settings: from where on an image is blurred, dark, bright or flat.
         run: ``workers`` is the number of images at once; one a core if absent.
         breaks: where a tracker must not interpolate; the defaults if absent.
-        progress: told how many of how many images are done.
+        progress: told how the work goes on.
 
     Raises:
         UsageError: there is no such dataset, or another run is writing into it.
@@ -108,7 +109,7 @@ def validate(
             store,
             settings or ValidateSettings(),
             breaks or BreakSettings(),
-            progress or (lambda done, total: None),
+            progress or Progress(),
             stop,
         )
         workers = run.workers or engine.count_cores()
@@ -156,13 +157,12 @@ class _Batch:
         store: Dataset,
         settings: ValidateSettings,
         breaks: BreakSettings,
-        progress: Callable[[int, int], None],
+        progress: Progress,
         stop: threading.Event,
     ) -> None:
         self.store, self.settings, self.breaks = store, settings, breaks
         self.progress, self.stop = progress, stop
         self.outcomes: dict[str, ValidatedVideo] = {}
-        self._done = self._total = 0
 
     def chunks(self) -> Iterator[_Chunk]:
         """Yield all images; a video is opened when its turn comes."""
@@ -172,14 +172,16 @@ class _Batch:
                 records[video_id] = self.store.read_record(video_id)
             except DatasetError as error:
                 self._fail(video_id, error)
-        self._total = sum(r.counts.kept + r.counts.rejected for r in records.values())
+        self.progress.batch_started(len(records), sum(map(_images, records.values())))
         for video_id, record in records.items():
             folder = self.store.folder(video_id)
             try:
                 video = VideoCheck(record, self.store.read_frames(video_id), folder)
             except Exception as error:  # one damaged video must not cost the others
                 self._fail(video_id, error)
+                self.progress.video_done(video_id, _images(record))
                 continue
+            self.progress.video_started(video_id, video.waiting, _images(record))
             if not video.waiting:
                 self._finish(video)
             for start in range(0, len(video.indices), _CHUNK_IMAGES):
@@ -200,10 +202,12 @@ class _Batch:
     def take(self, chunk: _Chunk, judgements: list[Judgement] | Exception) -> None:
         """Note the judgements; with the last of a video, it is finished."""
         video = chunk.video
-        self._done += len(chunk.indices)
-        self.progress(self._done, self._total)
+        if video.record.id in self.outcomes:  # it failed at an earlier chunk
+            return
+        self.progress.frames_done(video.record.id, len(chunk.indices))
         if isinstance(judgements, Exception):
             self._fail(video.record.id, judgements)
+            self.progress.video_done(video.record.id, _images(video.record))
             return
         for index, judgement in zip(chunk.indices, judgements, strict=True):
             video.take(int(index), judgement)
@@ -221,6 +225,8 @@ class _Batch:
         except Exception as error:
             self._fail(video_id, error)
             return
+        finally:
+            self.progress.video_done(video_id, _images(video.record))
         marks = quality_marks(video.now, self.settings)
         recovered = (video.frames.fate == Fate.REJECTED) & (video.now.fate == Fate.KEPT)
         self.outcomes[video_id] = ValidatedVideo(
@@ -243,3 +249,8 @@ class _Batch:
             text = f"{where}: {error.strerror}. Check the folder and its rights."
             kind = VideoError.kind
         self.outcomes[video_id] = ValidatedVideo(video_id, error=text, error_kind=kind)
+
+
+def _images(record: VideoRecord) -> int:
+    """Return how many images a video should have."""
+    return record.counts.kept + record.counts.rejected

@@ -30,7 +30,7 @@ _MESSAGES = {
     "corrupt": f"is damaged ({{detail}}): a fault of a disk or of a copy. {_PUT_BACK}",
     "wrong_content": f"{{detail}}. {_PUT_BACK}",
     "wrong_size": f"{{detail}}: it was scaled, or comes from elsewhere. {_PUT_BACK}",
-    "trailing_data": f"has {{detail}} behind its end: something was appended to it. {_PUT_BACK}",
+    "trailing_data": f"has bytes behind its end ({{detail}}): something was appended. {_PUT_BACK}",
     "unreadable": "{detail}. Give yourself the right to read it, or check the disk.",
     "misnamed": "is the image of frame {frame} under a wrong name. Rename it to {detail}.",
     "foreign": "{detail}. Move it out of the folder.",

@@ -152,7 +152,7 @@ CLEANVISION = """
 import sys
 from cleanvision import Imagelab
 if __name__ == "__main__":  # it starts processes
-    Imagelab(data_path=sys.argv[1]).find_issues()
+    Imagelab(data_path=sys.argv[1]).find_issues(verbose=False)
 """
 IMAGEHASH = """
 import sys, pathlib, imagehash

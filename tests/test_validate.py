@@ -11,7 +11,11 @@ import media
 import numpy as np
 import pytest
 from conftest import command, environment, frames, images, record, snapshot
+from test_cli import on_terminal
 
+from pipeline.config import RunSettings
+from pipeline.errors import DiskFullError
+from pipeline.extract import Progress
 from pipeline.images import Reason, judge, measure
 from pipeline.records import MISSING_PTS, FrameTable
 from pipeline.store import Dataset, read_frames
@@ -94,7 +98,7 @@ FAULTS = {
     "flipped bytes": (lambda a, b: flip(a), [("corrupt", 7, "damaged")]),
     "a byte behind the end": (
         lambda a, b: a.write_bytes(a.read_bytes() + b"x"),
-        [("trailing_data", 7, "1 bytes")],
+        [("trailing_data", 7, "its end (1)")],
     ),
     "an image behind the end": (
         lambda a, b: a.write_bytes(a.read_bytes() + b.read_bytes()),
@@ -411,14 +415,14 @@ def test_stopped_and_run_again_it_ends_the_same(clean, steady, prep, tmp_path):
     one, other = tmp_path / "one", shutil.copytree(tmp_path / "one", tmp_path / "other")
     untouched = snapshot(other / "b")
 
-    def stop(done, total):
-        assert total == 100
-        if done > 80:
-            raise KeyboardInterrupt
+    class Stop(Progress):
+        def frames_done(self, video_id, frames):
+            if video_id == "b":
+                raise KeyboardInterrupt
 
     validate(one)
     with pytest.raises(KeyboardInterrupt):
-        validate(other, progress=stop)
+        validate(other, run=RunSettings(workers=1), progress=Stop())
     assert snapshot(other / "a") == snapshot(one / "a")
     assert snapshot(other / "b") == untouched
     assert validate(other).exit_code == 0
@@ -508,9 +512,48 @@ def test_marks_are_counted_and_no_findings(prep, tmp_path):
 def test_other_stages_read_what_was_written(clean, tmp_path):
     ds = shutil.copytree(clean / "jpg", tmp_path / "ds")
     path_of(ds, 7).write_bytes(b"")
-    seen = []
-    validate(ds, progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (50, 50)
-    assert [total for _, total in seen] == [50] * 4
+    validate(ds)
     assert Dataset(ds).read_records()["steady"].counts.rejected == 1
     assert read_frames(ds / "steady" / "frames.parquet").reason[7] == Reason.EMPTY
+
+
+def test_on_a_terminal_there_is_a_bar_for_all_and_one_a_video(clean, tmp_path):
+    ds = shutil.copytree(clean / "png", tmp_path / "ds")
+    (ds / "bad").mkdir()
+    (ds / "bad" / "video.json").write_bytes((ds / "steady" / "video.json").read_bytes())
+    code, shown = on_terminal(["validate", "ds"], tmp_path)
+    assert code == 3
+    assert "all 0/1 videos" in shown
+    assert "steady" in shown
+    assert "/50 frames" in shown
+    quiet = on_terminal(["validate", "ds", "-q"], tmp_path)[1]
+    assert "this folder was renamed" in quiet
+    assert "frames" not in quiet
+
+
+def test_a_bug_that_one_video_finds_costs_only_that_one(steady, prep, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        shutil.copy(steady, tmp_path / f"{name}.mp4")
+    prep("extract", "a.mp4", "b.mp4", "-o", "ds")
+    before = snapshot(tmp_path / "ds" / "a")
+
+    def judge_or_fail(path, *rest):
+        if path.name == "a-frame_000020.jpg":
+            raise RuntimeError("boom")
+        return judge(path, *rest)
+
+    monkeypatch.setattr("pipeline.validate_video.judge", judge_or_fail)
+    result = validate(tmp_path / "ds")
+    a, b = result.videos
+    assert (result.exit_code, a.error_kind, b.error) == (3, "bug", None)
+    assert "RuntimeError: boom" in a.error
+    assert snapshot(tmp_path / "ds" / "a") == before
+
+
+def test_a_full_disk_ends_the_run(dataset, monkeypatch):
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Dataset, "update", fail)
+    with pytest.raises(DiskFullError, match="make room"):
+        validate(dataset)
