@@ -10,6 +10,7 @@ from pipeline.commands.doctor import doctor
 from pipeline.commands.extract import extract
 from pipeline.commands.init import init
 from pipeline.commands.report import report
+from pipeline.commands.run import run as run_command
 from pipeline.commands.status import status
 from pipeline.commands.validate import validate
 from pipeline.errors import ExitCode, UsageError
@@ -42,5 +43,5 @@ def cli() -> None:
     """Turn folders of videos into exactly numbered frames, and prove that none got lost."""
 
 
-for command in (extract, validate, status, report, doctor, init):
+for command in (run_command, extract, validate, status, report, doctor, init):
     cli.add_command(command)

@@ -27,13 +27,12 @@ class Bars(Progress):
         self._lock = threading.Lock()
         self._batch: tqdm[Any] | None = None
         self._bars: dict[str, tqdm[Any]] = {}
-        self._videos = self._videos_done = 0
-        self._size_bytes = self._known_bytes = 0
-        self._known_frames = 0
 
     def batch_started(self, videos: int, size_bytes: int) -> None:
-        """Show the bar of the batch."""
-        self._videos, self._size_bytes = videos, size_bytes
+        """Show the bar of the batch, in place of that of an earlier one."""
+        self.close()
+        self._videos, self._videos_done = videos, 0
+        self._size_bytes, self._known_bytes, self._known_frames = size_bytes, 0, 0
         self._batch = _bar(f"all 0/{videos} videos", 0)
 
     def video_started(self, video_id: str, frames_expected: int, size_bytes: int) -> None:
@@ -70,6 +69,8 @@ class Bars(Progress):
         with self._lock:
             for bar in [*self._bars.values(), *([self._batch] if self._batch is not None else [])]:
                 bar.close()
+            self._batch = None
+            self._bars.clear()
 
     def _project(self) -> None:
         if self._batch is not None and self._known_bytes:

@@ -18,10 +18,10 @@ ORDER = """
     validate_video
     extract doctor
     validate
-    report_timeline report_video report_summary report
+    report_timeline report_video report_summary report run
     progress
     commands.console commands.extract commands.doctor commands.init
-    commands.validate commands.status commands.report
+    commands.validate commands.status commands.report commands.run
     cli __main__
 """.split()  # noqa: SIM905
 

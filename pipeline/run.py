@@ -1,0 +1,89 @@
+"""Run: all stages over a folder of videos, each of which does only what is not done yet."""
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.accounts import StatusResult, status
+from pipeline.config import Config, DedupeSettings, ValidateSettings
+from pipeline.config import BreakSettings, ExtractSettings, RunSettings
+from pipeline.dedupe import DedupeResult, dedupe
+from pipeline.errors import ExitCode
+from pipeline.extract import Progress, extract
+from pipeline.records import ExtractResult, VideoRecord
+from pipeline.report import ReportResult, report
+from pipeline.store import Dataset
+from pipeline.validate import ValidateResult, validate
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What each stage gave. Later stages are absent where no video could be extracted.
+
+    ``deduped`` is absent as well where frames are left out while extracting and nothing more was
+    asked for.
+    """
+
+    extracted: ExtractResult
+    deduped: DedupeResult | None = None
+    validated: ValidateResult | None = None
+    accounts: StatusResult | None = None
+    reported: ReportResult | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst of the exit codes of the stages."""
+        results = (self.extracted, self.deduped, self.validated, self.accounts)
+        return max(result.exit_code for result in results if result is not None)
+
+
+def run(
+    inputs: Iterable[str | os.PathLike[str]],
+    dataset: str | os.PathLike[str],
+    config: Config | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    watch: Callable[[Collection[VideoRecord]], Iterable[VideoRecord]] = iter,
+) -> RunResult:
+    """Extract, look for duplicates, validate, balance the accounts and write the report.
+
+    What is done already is left as it is, so a run that was cut off is simply repeated.
+
+    Args:
+        inputs: files, folders (recursive) and glob patterns.
+        dataset: the folder to write into; made if absent.
+        config: the settings of all stages; the defaults if absent.
+        overwrite: extract again what is there already.
+        progress: told how each stage goes on.
+        watch: passes on the videos to the report, and may show how far it is.
+
+    Raises:
+        UsageError, DiskFullError, InterruptedRunError: as the stages.
+    """
+    config = config or Config({})
+    breaks, settings = config.section(BreakSettings), config.section(DedupeSettings)
+    how, limits = config.section(RunSettings), config.section(ValidateSettings)
+    extracted = extract(
+        inputs,
+        dataset,
+        config.section(ExtractSettings),
+        how,
+        dedupe=settings,
+        breaks=breaks,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    if not Dataset(Path(os.path.abspath(dataset))).video_ids():
+        return RunResult(extracted)
+    deduped = None
+    if settings.dedupe == "similar":  # copies in other videos are seen only when all are there
+        deduped = dedupe(dataset, settings, how, breaks=breaks, progress=progress)
+    return RunResult(
+        extracted,
+        deduped,
+        validate(dataset, limits, how, breaks=breaks, progress=progress),
+        status(dataset),
+        report(dataset, breaks=breaks, validate=limits, watch=watch),
+    )
