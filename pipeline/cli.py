@@ -6,6 +6,7 @@ import click
 
 from pipeline import __version__
 from pipeline.commands.console import failure
+from pipeline.commands.dedupe import dedupe
 from pipeline.commands.doctor import doctor
 from pipeline.commands.extract import extract
 from pipeline.commands.init import init
@@ -39,5 +40,5 @@ def cli() -> None:
     """Turn folders of videos into exactly numbered frames, and prove that none got lost."""
 
 
-for command in (extract, doctor, init):
+for command in (extract, dedupe, doctor, init):
     cli.add_command(command)

@@ -13,10 +13,13 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 ORDER = """
     errors records plain_yaml config
     sources probe ffmpeg transcript decoder store engine cvat likeness
+    similarity compare
     sampling notices breaks resume extract_video
     extract doctor
+    dedupe_video dedupe_folder dedupe
     progress
     commands.console commands.extract commands.doctor commands.init
+    commands.dedupe
     cli __main__
 """.split()  # noqa: SIM905
 
@@ -67,6 +70,7 @@ def test_each_outside_library_has_one_owner():
         "yaml": "plain_yaml",
         "cvat_sdk": "cvat",
         "cv2": "likeness",
+        "faiss": "similarity",
     }
     for module in ORDER:
         tree = ast.parse(path_of(module).read_text())
