@@ -192,7 +192,7 @@ class _Run:
         changed = sequence.mark(images, marks, sequences)
         deleted, deleted_bytes = sequence.delete() if self._delete else (0, 0)
         unreadable = images.numbers[marks.unreadable].tolist()
-        notices = sequence.find_missing()
+        notices: tuple[Notice, ...] = sequence.find_missing()
         if unreadable:
             text = (
                 f"{len(unreadable)} images cannot be read and were left as they are, the first is "
