@@ -6,6 +6,7 @@ import click
 
 from pipeline import __version__
 from pipeline.commands.console import failure
+from pipeline.commands.dedupe import dedupe
 from pipeline.commands.doctor import doctor
 from pipeline.commands.extract import extract
 from pipeline.commands.init import init
@@ -43,5 +44,5 @@ def cli() -> None:
     """Turn folders of videos into exactly numbered frames, and prove that none got lost."""
 
 
-for command in (run_command, extract, validate, status, report, doctor, init):
+for command in (run_command, extract, dedupe, validate, status, report, doctor, init):
     cli.add_command(command)

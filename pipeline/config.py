@@ -316,9 +316,14 @@ def build_settings(cls: type[S], values: Mapping[str, Any], section: str) -> S:
 
 def effective_settings(extract: ExtractSettings, dedupe: DedupeSettings) -> dict[str, Any]:
     """Return the settings that the images of a video depend on, by name."""
+    return dataclasses.asdict(extract) | effective_dedupe(dedupe)
+
+
+def effective_dedupe(dedupe: DedupeSettings) -> dict[str, Any]:
+    """Return the settings that the choice of duplicates depends on, by name."""
     still = ("hi", "lo", "frac", "max_gap")
     matters = {"off": (), "still": still, "similar": (*still, "distance")}[dedupe.dedupe]
-    return dataclasses.asdict(extract) | {
+    return {
         name: value
         for name, value in dataclasses.asdict(dedupe).items()
         if name in {"dedupe", *matters}

@@ -6,6 +6,7 @@ Knows nothing of videos: ``(function, items) → (item, result)`` as they come.
 import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
@@ -60,6 +61,31 @@ def run(
                     return
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
                     yield pending.pop(future), future.result()
+        except BaseException:
+            stop.set()
+            for future in pending:
+                future.cancel()
+            raise
+
+
+def run_in_order(
+    function: Callable[[T], R], items: Iterable[T], *, workers: int, stop: threading.Event
+) -> Generator[R, None, None]:
+    """Yield the result of each item in the order of the items; an exception of it is raised.
+
+    The work is done in threads, ahead of the caller by two results a worker at most. However the
+    iteration ends, ``stop`` is set first where it ends early, and all threads are awaited.
+    """
+    remaining = iter(items)
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="prep") as pool:
+        pending: deque[Future[R]] = deque()
+        try:
+            while True:
+                for item in islice(remaining, 2 * workers - len(pending)):
+                    pending.append(pool.submit(function, item))
+                if not pending:
+                    return
+                yield pending.popleft().result()
         except BaseException:
             stop.set()
             for future in pending:

@@ -52,7 +52,7 @@ from pipeline.records import (
     VideoInfo,
     VideoRecord,
 )
-from pipeline.resume import identify, stat_identity
+from pipeline.resume import identify, is_same_file, stat_identity
 from pipeline.sampling import choose_frames, exact_condition, plan_condition
 from pipeline.sources import Source
 from pipeline.store import Dataset, checksum_images, image_name, list_image_indices
@@ -148,6 +148,56 @@ class VideoExtractor:
             self.store.commit(folder, record, frames)
         return record
 
+    def extract_again(
+        self,
+        record: VideoRecord,
+        indices: npt.NDArray[np.int64],
+        folder: Path,
+        on_frames: Callable[[int], None],
+    ) -> npt.NDArray[np.int64]:
+        """Write the images of these frames of a committed video into a work folder.
+
+        Args:
+            record: the video; ``settings`` must be those of its images.
+            indices: ascending frame indices.
+            folder: named as the video.
+            on_frames: told how many more frames are decoded.
+
+        Returns:
+            The CRC-32 of each image file: int64, the shape of ``indices``.
+
+        Raises:
+            SourceChangedError: the source is gone or another file now.
+            VideoError: this video cannot be done.
+            DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can others.
+        """
+        source = Source(Path(record.source.path), record.source.name)
+        if not source.path.is_file() or not is_same_file(source.path, record.source):
+            what = (
+                "has changed since" if source.path.is_file() else "is gone from where it was when"
+            )
+            raise SourceChangedError(
+                f"{printable(source.path)}: the file {what} '{printable(record.id)}' was extracted "
+                "from it, so its frames cannot be restored. Put it back there and run again, or "
+                "extract it anew with 'prep extract --overwrite --dedupe off'."
+            )
+        work = Pass(exact_condition(indices), drops_still=False, writes_images=True)
+        with self.memory.reserve(_memory_needed(record.probe)):
+            decoded = self._decode(source, record.probe, folder, work, on_frames)
+            if decoded.transcript.changed_matrix is not None:
+                work = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
+                decoded = self._decode(source, record.probe, folder, work, lambda frames: None)
+        if len(decoded.pts) != record.counts.frames_decoded or not np.array_equal(
+            decoded.kept, indices
+        ):
+            raise DecoderDiedError(
+                f"{printable(source.path)}: {len(decoded.pts)} frames were decoded, but "
+                f"{record.counts.frames_decoded} when it was extracted, so their numbers are not "
+                "certain and nothing was restored. Use the ffmpeg of that time, version "
+                f"{printable(record.ffmpeg_version)}."
+            )
+        return self._checksum_images(source, folder, decoded)
+
     def refuse_damage(self, source: Source, warnings: Iterable[Notice]) -> None:
         """Hold a damaged video against the settings.
 
@@ -220,17 +270,22 @@ class VideoExtractor:
 
     def _thin(self, chosen: "_Chosen", scratch: Path) -> "_Chosen":
         """Leave out also what looks like an earlier frame as a whole."""
-        from pipeline.likeness import thin  # few runs need OpenCV
+        from pipeline.likeness import hash_thumbnails  # few runs need these
+        from pipeline.similarity import HashIndex, thin
 
         side = THUMBNAIL_SIDE
-        thumbnails = np.memmap(scratch / _THUMBNAILS, dtype=np.uint8, mode="r")
+        pixels = np.memmap(scratch / _THUMBNAILS, dtype=np.uint8, mode="r")
+        thumbnails = pixels.reshape(-1, side, side)
+        places = np.arange(len(thumbnails))
         like = thin(
-            thumbnails.reshape(-1, side, side),
+            hash_thumbnails(thumbnails),
+            thumbnails.mean(axis=(1, 2), dtype=np.float32),
             np.searchsorted(chosen.selected, chosen.kept),
-            self.dedupe.distance,
+            places,
+            HashIndex(self.dedupe.distance),
             self.dedupe.max_gap,
         )
-        is_kept = like == np.arange(len(like))
+        is_kept = like == places
         return dataclasses.replace(
             chosen,
             kept=chosen.kept[is_kept],
@@ -373,6 +428,7 @@ def _frame_table(
         fate=fate,
         reason=reason,
         duplicate_of=duplicate_of,
+        duplicate_video=np.full(shape, "", dtype=object),
         scene_score=chosen.decoded.scene_score,
         crc32=crc32,
         sharpness=np.full(shape, np.nan, dtype=np.float32),

@@ -1,4 +1,7 @@
-"""Which frames look alike as a whole: perceptual hashes, and thinning by them.
+"""How two pictures compare: block by block, for what moved, and as a whole, by a perceptual hash.
+
+The blocks are those of FFmpeg's filter mpdecimate (libavfilter/vf_mpdecimate.c), framed as
+`pipeline.ffmpeg` frames the picture for it, so that images are judged as frames are.
 
 The hash is pHash as in Zauner, "Implementation and Benchmarking of Perceptual Image Hash
 Functions" (2010), with the numbers of the imagehash library: the signs of the 8 x 8 lowest
@@ -6,15 +9,110 @@ frequencies of a 32 x 32 picture against their median. It sees a picture as a wh
 that moves changes no bit of it.
 """
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-_BRIGHTNESS_TOLERANCE = 32
-"""Grey levels. The hash knows no brightness: without a bound, black would be like white."""
+from pipeline.config import DedupeSettings
+
+Plane = npt.NDArray[np.uint8]
+
+_SIDE = 32
+_BLOCK, _GRID = 8, 4
+_LEFT, _REST = 64, 8  # the frame around the picture, in pixels of the luma plane
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning)
+"""What Pillow raises on damaged files, and for what is no picture that can be compared."""
 
 
-def hash_thumbnails(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What is compared of an image.
+
+    ``planes``: luma, and for colour two chroma planes of half its size and perhaps alpha; uint8,
+    shape (height, width). ``hash``: perceptual hash of the luma. ``brightness``: its mean, in grey
+    levels.
+    """
+
+    planes: tuple[Plane, ...]
+    hash: int
+    brightness: float
+
+
+def read_picture(path: Path) -> Picture | None:
+    """Return an image as it is compared, or ``None`` where the file cannot be read as one."""
+    try:
+        with Image.open(path) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                return None  # the first of several pictures says nothing of the others
+            image.draft("YCbCr", image.size)  # a JPEG need not go by way of RGB
+            planes = _planes(image)
+    except _UNREADABLE:
+        return None
+    thumbnail = cv2.resize(planes[0], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    (code,) = hash_thumbnails(np.asarray(thumbnail, dtype=np.uint8)[np.newaxis])
+    return Picture(planes, int(code), float(thumbnail.mean()))
+
+
+def _planes(image: Image.Image) -> tuple[Plane, ...]:
+    if image.mode.startswith("I;16"):
+        return ((np.asarray(image) >> 8).astype(np.uint8),)
+    if image.mode in {"I", "F"}:
+        raise ValueError("no grey levels with a known range")
+    if image.mode in {"L", "1"}:
+        return (np.asarray(image.convert("L")),)
+    alpha: tuple[Plane, ...] = ()
+    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = (np.asarray(image.getchannel("A")),)
+    colours = image if image.mode == "YCbCr" else image.convert("RGB").convert("YCbCr")
+    luma, *chroma = cv2.split(np.asarray(colours))
+    half = ((luma.shape[1] + 1) // 2, (luma.shape[0] + 1) // 2)
+    halved = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in chroma)
+    return tuple(np.asarray(plane, dtype=np.uint8) for plane in (luma, *halved, *alpha))
+
+
+def is_still(picture: Picture, kept: Picture, settings: DedupeSettings) -> bool:
+    """Whether no block of a picture changed against the last one that was kept.
+
+    A block over ``settings.hi`` is a change, and so are many over ``settings.lo``.
+    """
+    if [plane.shape for plane in picture.planes] != [plane.shape for plane in kept.planes]:
+        return False
+    return not any(
+        _changed(plane, other, settings, 1 if place in {0, 3} else 2)
+        for place, (plane, other) in enumerate(zip(picture.planes, kept.planes, strict=True))
+    )
+
+
+def _changed(plane: Plane, other: Plane, settings: DedupeSettings, step: int) -> bool:
+    difference = cv2.absdiff(plane, other)
+    left, rest = _LEFT // step, _REST // step
+    height, width = difference.shape[0] + rest, difference.shape[1] + left + rest
+    # Of the frame on the left only what a block reaches from its last place in it can differ.
+    framed = cv2.copyMakeBorder(
+        difference, 0, rest, _GRID, rest, borderType=cv2.BORDER_CONSTANT, value=0
+    )
+    sums = cv2.boxFilter(
+        framed,
+        cv2.CV_32S,
+        (_BLOCK, _BLOCK),
+        anchor=(0, 0),
+        normalize=False,
+        borderType=cv2.BORDER_CONSTANT,
+    )[: -(_BLOCK - 1) : _GRID, : -(_BLOCK - 1) : _GRID]
+    many = int((width // 16) * (height // 16) * settings.frac)
+    pixels = _BLOCK * _BLOCK
+    return bool(
+        sums.max(initial=0) > round(pixels * settings.hi)
+        or np.count_nonzero(sums > round(pixels * settings.lo)) > many
+    )
+
+
+def hash_thumbnails(thumbnails: Plane) -> npt.NDArray[np.uint64]:
     """Return the perceptual hash of each picture: uint64, shape (n,).
 
     Args:
@@ -26,52 +124,3 @@ def hash_thumbnails(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]
         bits = np.packbits(low > np.median(low))
         hashes[place] = bits.view(">u8")[0]
     return hashes
-
-
-def thin(
-    thumbnails: npt.NDArray[np.uint8],
-    positions: npt.NDArray[np.int64],
-    distance_bits: int,
-    max_gap: int | None,
-) -> npt.NDArray[np.int64]:
-    """Return for each picture the place of the earlier one that it is like, or its own to keep it.
-
-    A picture is compared with all that are kept before it, so that a loop is found as well.
-
-    Args:
-        thumbnails: uint8, shape (n, 32, 32), in display order.
-        positions: int64, shape (n,), the place of each picture in its sequence; what lies between
-            them is left out already.
-        distance_bits: how many bits of the hashes may differ.
-        max_gap: how many places in a row may be left out.
-    """
-    hashes = hash_thumbnails(thumbnails)
-    brightness = thumbnails.mean(axis=(1, 2))
-    like = np.arange(len(hashes))
-    kept = np.empty(len(hashes), dtype=np.int64)
-    kept_count = 0
-    for place in range(len(hashes)):
-        others = kept[:kept_count]
-        differing = np.bitwise_count(hashes[others] ^ hashes[place]).astype(np.int64)
-        differing[np.abs(brightness[others] - brightness[place]) > _BRIGHTNESS_TOLERANCE] = 64
-        nearest = int(np.argmin(differing)) if kept_count else -1
-        if (
-            kept_count
-            and differing[nearest] <= distance_bits
-            and not _gap_too_long(positions, place, int(others[-1]), max_gap)
-        ):
-            like[place] = others[nearest]
-        else:
-            kept[kept_count] = place
-            kept_count += 1
-    return like
-
-
-def _gap_too_long(
-    positions: npt.NDArray[np.int64], place: int, last_kept: int, max_gap: int | None
-) -> bool:
-    """Whether leaving this one out makes the gap before the next one too long."""
-    if max_gap is None:
-        return False
-    end = positions[place + 1] if place + 1 < len(positions) else positions[place] + 1
-    return bool(end - positions[last_kept] - 1 > max_gap)

@@ -170,6 +170,7 @@ class FrameTable:
     All arrays have shape (frames_decoded,): ``pts`` int64 in time-base units (``MISSING_PTS``
     where the frame has none), ``time_seconds`` float64 (NaN where it has none), ``fate`` int8
     (`Fate`), ``reason`` int8 (`Reason`), ``duplicate_of`` int32 (a frame index, -1 for none),
+    ``duplicate_video`` object (the id of the video that frame is in, as str, empty for this one),
     ``scene_score`` float32 (0 to 100, FFmpeg's scdet), ``crc32`` int64 (of the image file as it
     was written, -1 where there was none). The others are measured by `pipeline.validate`, float32,
     NaN until then: ``sharpness`` (variance of the Laplacian), ``brightness`` (mean grey level, 0
@@ -181,6 +182,7 @@ class FrameTable:
     fate: "npt.NDArray[np.int8]"
     reason: "npt.NDArray[np.int8]"
     duplicate_of: "npt.NDArray[np.int32]"
+    duplicate_video: "npt.NDArray[np.object_]"
     scene_score: "npt.NDArray[np.float32]"
     crc32: "npt.NDArray[np.int64]"
     sharpness: "npt.NDArray[np.float32]"

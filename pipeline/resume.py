@@ -84,10 +84,15 @@ def check_unchanged(source: Source, record: VideoRecord, store: Dataset) -> tupl
         )
     digits, image_format = record.settings["digits"], record.settings["format"]
     present = list_image_indices(store.folder(record.id), record.id, digits, image_format)
-    if len(present) == record.counts.kept:
+    counts = record.counts
+    if len(present) == counts.kept and not counts.duplicates and not counts.rejected:
         return record.warnings
-    wanted = np.flatnonzero(store.read_frames(record.id).fate == Fate.KEPT)
-    lost, foreign = np.setdiff1d(wanted, present), np.setdiff1d(present, wanted)
+    fate = store.read_frames(record.id).fate
+    # Duplicates and rejected images may be there: they are marked, and stay until deleted.
+    lost = np.setdiff1d(np.flatnonzero(fate == Fate.KEPT), present)
+    foreign = np.setdiff1d(present, np.flatnonzero(fate != Fate.SAMPLED_OUT))
+    if len(lost) + len(foreign) == 0:
+        return record.warnings
     first = int(lost[0] if len(lost) else foreign[0])
     text = (
         f"{len(lost)} images are gone from the dataset and {len(foreign)} were added, the first at "

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.accounts import StatusResult, status
-from pipeline.config import Config, DedupeSettings, ValidateSettings
-from pipeline.config import BreakSettings, ExtractSettings, RunSettings
+from pipeline.config import (
+    BreakSettings,
+    Config,
+    DedupeSettings,
+    ExtractSettings,
+    RunSettings,
+    ValidateSettings,
+)
 from pipeline.dedupe import DedupeResult, dedupe
 from pipeline.errors import ExitCode
 from pipeline.extract import Progress, extract

@@ -183,6 +183,14 @@ class Dataset:
         folder.rename(target)
         _flush(self.path)
 
+    def add_images(self, video_id: str, folder: Path) -> None:
+        """Move the images of a work folder into a committed video; each is there whole or not."""
+        _flush_file_system(folder)
+        target = self.folder(video_id)
+        for image in list(folder.iterdir()):
+            image.rename(target / image.name)
+        _flush(target)
+
     def update(self, record: VideoRecord, frames: FrameTable) -> None:
         """Replace record and frame table of a committed video, both or none.
 
@@ -281,6 +289,7 @@ def write_frames(path: Path, frames: FrameTable) -> None:
         "pts": frames.pts == MISSING_PTS,
         "reason": frames.reason == Reason.NONE,
         "duplicate_of": frames.duplicate_of < 0,
+        "duplicate_video": frames.duplicate_video == "",
         "crc32": frames.crc32 < 0,
         **{name: np.isnan(getattr(frames, name)) for name in ("time_seconds", *_MEASURES)},
     }
@@ -290,7 +299,12 @@ def write_frames(path: Path, frames: FrameTable) -> None:
         "fate": np.array(_FATE_NAMES)[frames.fate],
         "reason": np.array(_REASON_NAMES)[frames.reason],
     }
-    table = pa.table({name: pa.array(v, mask=absent.get(name)) for name, v in values.items()})
+    table = pa.table(
+        {
+            name: pa.array(v, pa.string() if v.dtype == object else None, mask=absent.get(name))
+            for name, v in values.items()
+        }
+    )
     with path.open("wb") as file:  # pyarrow itself cannot take names that are not UTF-8
         pq.write_table(table, file, compression="zstd")
 
@@ -312,6 +326,7 @@ def read_frames(path: Path) -> FrameTable:
             fate=_codes(table["fate"], _FATE_NAMES),
             reason=_codes(table["reason"].fill_null(""), _REASON_NAMES),
             duplicate_of=table["duplicate_of"].fill_null(-1).to_numpy(),
+            duplicate_video=_shared_texts(table["duplicate_video"].fill_null("")),
             crc32=table["crc32"].fill_null(-1).to_numpy(),
             **{
                 name: table[name].to_numpy() for name in ("time_seconds", "scene_score", *_MEASURES)
@@ -330,6 +345,14 @@ def _codes(column: Any, names: list[str]) -> npt.NDArray[np.int8]:
     code_of = np.array([names.index(name) for name in encoded.dictionary.to_pylist()], np.int8)
     codes: npt.NDArray[np.int8] = code_of[encoded.indices.to_numpy()]
     return codes
+
+
+def _shared_texts(column: Any) -> npt.NDArray[np.object_]:
+    """Return a column of texts in which equal ones are one object: eight bytes a row."""
+    encoded = column.combine_chunks().dictionary_encode()
+    texts = np.array([*encoded.dictionary.to_pylist(), ""], dtype=object)
+    shared: npt.NDArray[np.object_] = texts[encoded.indices.to_numpy()]
+    return shared
 
 
 def _flush_file_system(folder: Path) -> None:

@@ -13,15 +13,16 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 ORDER = """
     errors records plain_yaml config
     sources probe ffmpeg transcript decoder store engine cvat likeness
-    images
+    images similarity compare
     sampling notices breaks accounts resume extract_video
     validate_video
     extract doctor
     validate
+    dedupe_video dedupe_folder dedupe
     report_timeline report_video report_summary report run
     progress
     commands.console commands.extract commands.doctor commands.init
-    commands.validate commands.status commands.report commands.run
+    commands.dedupe commands.validate commands.status commands.report commands.run
     cli __main__
 """.split()  # noqa: SIM905
 
@@ -74,6 +75,7 @@ def test_each_outside_library_has_one_owner():
         "cv2": "likeness images",
         "simplejpeg": "images",
         "jinja2": "report",
+        "faiss": "similarity",
     }
     for module in ORDER:
         tree = ast.parse(path_of(module).read_text())

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -62,8 +62,7 @@ def run(
         ),
         totals=_totals(result),
         errors=tuple(
-            {"kind": kind, "message": message}
-            for _, _, kind, message in _failures(result)
+            {"kind": kind, "message": message} for _, _, kind, message in _failures(result)
         ),
     )
 

@@ -1,0 +1,131 @@
+"""prep dedupe."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.console import (
+    DEFAULT_DATASET,
+    Answer,
+    Console,
+    config_option,
+    flags_of,
+    settings_options,
+    verb,
+)
+from pipeline.config import BreakSettings, DedupeSettings, RunSettings, load_config
+from pipeline.errors import printable
+
+if TYPE_CHECKING:  # it loads libraries that --help can do without
+    from pipeline.dedupe import DedupeOutcome, DedupeResult
+
+
+@verb("dedupe", "videos")
+@click.argument("folder", default=DEFAULT_DATASET, metavar="[FOLDER]")
+@config_option
+@settings_options(DedupeSettings)
+@settings_options(RunSettings, "ffmpeg")
+@click.option("--delete", is_flag=True, help="Delete the files of the images that are marked.")
+@click.option(
+    "--restore",
+    is_flag=True,
+    help="Bring back all that was left out or deleted as a duplicate, from the videos.",
+)
+def dedupe(
+    console: Console,
+    folder: str,
+    config_file: Path | None,
+    delete: bool,
+    restore: bool,
+    **flags: Any,
+) -> Answer:
+    """Mark images that show the same as an earlier one.
+
+    FOLDER is a dataset (default 'dataset'), or a folder of images that another tool made: each
+    folder in it is a sequence, in natural order of the names. The marks of an earlier run are
+    replaced; no file is deleted without --delete.
+    """
+    from pipeline.dedupe import dedupe as dedupe_stage
+    from pipeline.progress import Bars
+
+    config = load_config(config_file)
+    settings = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
+    run = config.section(RunSettings, flags_of(RunSettings, flags))
+    breaks = config.section(BreakSettings)
+    bars = Bars() if console.shows_progress else None
+    try:
+        result = dedupe_stage(
+            folder,
+            settings,
+            run,
+            breaks=breaks,
+            delete=delete,
+            restore=restore,
+            progress=bars,
+        )
+    finally:
+        if bars is not None:
+            bars.close()
+    return _answer(result)
+
+
+def _answer(result: "DedupeResult") -> Answer:
+    sums = ("images", "still", "similar", "elsewhere", "deleted", "deleted_bytes", "restored")
+    totals = {
+        "videos": len(result.videos),
+        "failed": result.count("failed"),
+        **{name: sum(getattr(video, name) for video in result.videos) for name in sums},
+    }
+    return Answer(
+        exit_code=result.exit_code,
+        lines=tuple(_lines(result, totals)),
+        results=tuple(_video_json(video) for video in result.videos),
+        totals=totals,
+        warnings=tuple(
+            f"{video.id}: {notice.message}" for video in result.videos for notice in video.notices
+        ),
+        errors=tuple(
+            {"kind": str(video.error_kind), "message": video.error}
+            for video in result.videos
+            if video.error is not None
+        ),
+    )
+
+
+def _video_json(video: "DedupeOutcome") -> dict[str, Any]:
+    data = dataclasses.asdict(video)
+    data["warnings"] = data.pop("notices")
+    del data["error_kind"]
+    return data
+
+
+def _lines(result: "DedupeResult", totals: Mapping[str, int]) -> Iterable[str]:
+    width = min(max((len(printable(video.id)) for video in result.videos), default=0), 40)
+    for video in result.videos:
+        colour = "red" if video.error else "yellow" if video.notices else "green"
+        status = click.style(f"{video.status:<9}", fg=colour)
+        if video.error is not None:
+            yield f"{status}  {printable(video.id)}"
+            yield f"           {video.error}"
+            continue
+        yield f"{status}  {printable(video.id):<{width}} {video.images:>9,} images{_said(video)}"
+        for notice in video.notices:
+            yield click.style(f"           {notice.kind}: {notice.message}", fg="yellow")
+    yield ""
+    freed = f" ({totals['deleted_bytes'] / 1e6:,.1f} MB)" if totals["deleted"] else ""
+    yield (
+        f"{totals['videos']} folders, {totals['images']:,} images: {totals['still']:,} still and "
+        f"{totals['similar']:,} similar ones marked, {totals['deleted']:,} deleted{freed}, "
+        f"{totals['restored']:,} restored in {printable(result.path)}"
+    )
+
+
+def _said(video: "DedupeOutcome") -> str:
+    parts = [f"{getattr(video, name):,} {name}" for name in ("still", "similar", "deleted")]
+    said = "".join(f", {part}" for part in parts if not part.startswith("0 "))
+    if video.elsewhere:
+        said += f", {video.elsewhere:,} of them like images elsewhere"
+    return said + (f", {video.restored:,} restored" if video.restored else "")

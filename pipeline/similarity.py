@@ -1,0 +1,120 @@
+"""Find alike pictures by their perceptual hashes among very many, and thin a sequence by it.
+
+The search is multi-index hashing, as in Norouzi, Punjani and Fleet, "Fast Exact Search in Hamming
+Space with Multi-Index Hashing" (2014), in the library faiss: hashes that differ in few bits are
+equal, or nearly so, in one of a few parts of them. It finds all, and looks at few.
+"""
+
+from array import array
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+_BITS = 64
+_PARTS, _PART_BITS = 3, 21  # measured with a million hashes: faster than 4 of 16 or 5 of 12
+_LARGEST_INDEXED = 8
+"""Bits. Beyond, the parts differ in so many ways that to look at all hashes is faster."""
+
+_BRIGHTNESS_TOLERANCE = 32
+"""Grey levels. The hash knows no brightness: without a bound, black would be like white."""
+
+
+class HashIndex:
+    """The hashes of pictures that are kept, each under a label, in the order of their coming."""
+
+    def __init__(self, distance_bits: int) -> None:
+        self._radius = distance_bits + 1  # faiss finds what is nearer than that
+        self._index: faiss.IndexBinary
+        if distance_bits <= _LARGEST_INDEXED:
+            multi_hash = faiss.IndexBinaryMultiHash(_BITS, _PARTS, _PART_BITS)
+            # With more flips in each of the parts the distance would be larger.
+            multi_hash.nflip = distance_bits // _PARTS
+            self._index = multi_hash
+        else:
+            self._index = faiss.IndexBinaryFlat(_BITS)
+        self._brightness = array("f")
+        self._labels = array("q")
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def nearest(self, code: int, brightness: float) -> int | None:
+        """Return the label of the most alike picture, of several the first; ``None`` for none.
+
+        Args:
+            code: the hash, 64 bits.
+            brightness: mean grey level.
+        """
+        if not self._labels:
+            return None
+        _, distances, places = self._index.range_search(_row(code), self._radius)
+        alike = [
+            (distance, place)
+            for distance, place in zip(distances.tolist(), places.tolist(), strict=True)
+            if abs(self._brightness[place] - brightness) <= _BRIGHTNESS_TOLERANCE
+        ]
+        return self._labels[min(alike)[1]] if alike else None
+
+    def add(self, code: int, brightness: float, label: int) -> None:
+        """Add a picture that is like none that is there: many equal ones would make it slow."""
+        self._index.add(_row(code))
+        self._brightness.append(brightness)
+        self._labels.append(label)
+
+
+def thin(
+    hashes: npt.NDArray[np.uint64],
+    brightness: npt.NDArray[np.float32],
+    positions: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64],
+    index: HashIndex,
+    max_gap: int | None,
+) -> npt.NDArray[np.int64]:
+    """Return for each picture the label of the one that it is like, or its own to keep it.
+
+    A picture is compared with all that are kept before it, so that a loop is found as well; and
+    with all of other sequences that the index holds. Those that are kept and new go into it.
+
+    Args:
+        hashes: shape (n,), in display order.
+        brightness: shape (n,), mean grey levels.
+        positions: shape (n,), the place of each picture in its sequence; what lies between them is
+            left out already.
+        labels: shape (n,), the name of each in the index.
+        index: the pictures to compare with; is added to.
+        max_gap: how many places in a row may be left out.
+    """
+    like = labels.copy()
+    last_kept = -1
+    for place, (code, level) in enumerate(zip(hashes.tolist(), brightness.tolist(), strict=True)):
+        label = index.nearest(code, level)
+        if label is None:
+            index.add(code, level, int(labels[place]))
+        elif not gap_too_long(positions, place, last_kept, max_gap):
+            like[place] = label
+            continue
+        last_kept = place
+    return like
+
+
+def gap_too_long(
+    positions: npt.NDArray[np.int64], place: int, last_kept: int, max_gap: int | None
+) -> bool:
+    """Whether leaving this picture out makes the gap between kept ones too long.
+
+    Args:
+        positions: int64, shape (n,), the place of each picture in its sequence.
+        place: the picture.
+        last_kept: the last kept picture before it, -1 for none.
+        max_gap: how many places in a row may be left out.
+    """
+    if max_gap is None:
+        return False
+    begin = positions[last_kept] if last_kept >= 0 else -1
+    end = positions[place + 1] if place + 1 < len(positions) else positions[place] + 1
+    return bool(end - begin - 1 > max_gap)
+
+
+def _row(code: int) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(code.to_bytes(8, "big"), dtype=np.uint8)[np.newaxis]
