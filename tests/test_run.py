@@ -1,0 +1,85 @@
+"""All stages in one command."""
+
+import shutil
+from pathlib import Path
+
+import media
+import pytest
+from conftest import images, snapshot
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def footage(tmp_path, steady):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(steady, folder / "a.mp4")
+    shutil.copy(steady, folder / "b.mp4")
+    return folder
+
+
+def test_a_run_does_it_all_and_a_second_one_nothing(footage, prep, tmp_path):
+    done = prep("run", footage, "-o", "ds")
+    assert done.code == 0
+    assert "Nothing needs a person." in done.out
+    assert "2 videos: 2 extracted" in done.out
+    assert "100 decoded = 100 kept + 0 duplicates + 0 sampled out + 0 rejected" in done.out
+    assert done.err == ""
+    first = snapshot(tmp_path / "ds")
+    assert {"report.html", "report.json"} <= first.keys()
+    assert "2 videos: 2 unchanged" in prep("run", footage, "-o", "ds").out
+    assert snapshot(tmp_path / "ds") == first
+
+
+def test_what_needs_a_person_is_named_once(footage, prep, tmp_path):
+    (footage / "c.mp4").write_text("no video")
+    prep("run", footage, "-o", "ds")
+    (tmp_path / "ds/a/a-frame_000011.jpg").unlink()
+    done = prep("run", footage, "-o", "ds", "--json")
+    assert done.code == done.json["exit_code"] == 3
+    assert [(c["stage"], c["video"], c["kind"]) for c in done.json["findings"]] == [
+        ("extract", "c", "not-a-video"),
+        ("validate", "a", "missing"),
+    ]
+    assert done.json["totals"] == {
+        "videos": 3,
+        "failed": 1,
+        "findings": 2,
+        "frames_decoded": 100,
+        "kept": 99,
+        "duplicates": 0,
+        "sampled_out": 0,
+        "rejected": 1,
+        "files_on_disk": 99,
+    }
+    text = prep("run", footage, "-o", "ds").out
+    assert "2 things need a person" in text
+    assert "a-frame_000011.jpg is gone" in text
+
+
+def test_without_any_video_no_later_stage_runs(prep, tmp_path):
+    (tmp_path / "c.mp4").write_text("no video")
+    done = prep("run", "c.mp4", "-o", "ds")
+    assert done.code == 3
+    assert "report" not in done.out
+    assert not (tmp_path / "ds" / "report.html").exists()
+
+
+def test_settings_come_from_the_file(footage, prep, tmp_path):
+    """The same footage twice: for detection the second copy goes, and most of the first."""
+    for preset, kept in (("tracking", 50), ("detection", 4)):
+        done = prep("run", footage, "-o", preset, "-c", ROOT / "configs" / f"{preset}.yaml")
+        assert done.code == 0, done.out
+        status = prep("status", preset, "--json").json
+        counts = {video["id"]: video["counts"] for video in status["videos"]}
+        assert counts["a"]["kept"] == kept
+        assert counts["b"]["kept"] == (0 if preset == "detection" else kept)
+    prep("dedupe", "detection", "--delete", "-c", ROOT / "configs/detection.yaml")
+    assert images(tmp_path / "detection" / "b") == []
+
+
+def test_tracking_keeps_an_image_a_second(prep, tmp_path):
+    media.encode(tmp_path / "calm.mp4", frames=100, picture="color=gray")
+    assert prep("run", "calm.mp4", "-o", "ds", "-c", ROOT / "configs/tracking.yaml").code == 0
+    assert [int(name[-10:-4]) for name in images(tmp_path / "ds" / "calm")] == [0, 30, 60, 90]
