@@ -298,7 +298,9 @@ def read_frames(path: Path) -> FrameTable:
 
     try:
         with path.open("rb") as file:
-            table = pq.read_table(file)
+            # In this thread alone: one of pyarrow's own that still holds the file when Python ends
+            # brings the process down.
+            table = pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
         return FrameTable(
             pts=table["pts"].fill_null(MISSING_PTS).to_numpy(),
             fate=_codes(table["fate"], _FATE_NAMES),
