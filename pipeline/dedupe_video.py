@@ -119,6 +119,7 @@ class VideoImages:
             settings = {
                 field.name: self.record.settings[field.name]
                 for field in dataclasses.fields(ExtractSettings)
+                if field.name in self.record.settings
             }
             again = dataclasses.replace(
                 extractor(), settings=build_settings(ExtractSettings, settings, "extract")

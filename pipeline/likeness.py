@@ -24,7 +24,7 @@ Plane = npt.NDArray[np.uint8]
 _SIDE = 32
 _BLOCK, _GRID = 8, 4
 _LEFT, _REST = 64, 8  # the frame around the picture, in pixels of the luma plane
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning)
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises on damaged files, and for what is no picture that can be compared."""
 
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.accounts import balance
 from pipeline.config import settings_digest
 from pipeline.errors import InterruptedRunError, SourceChangedError, UsageError, printable
-from pipeline.records import Fate, Notice, SourceIdentity, VideoRecord
+from pipeline.records import Notice, SourceIdentity, VideoRecord
 from pipeline.sources import Source
 from pipeline.store import Dataset, list_image_indices
 
@@ -84,21 +85,16 @@ def check_unchanged(source: Source, record: VideoRecord, store: Dataset) -> tupl
         )
     digits, image_format = record.settings["digits"], record.settings["format"]
     present = list_image_indices(store.folder(record.id), record.id, digits, image_format)
-    counts = record.counts
-    if len(present) == counts.kept and not counts.duplicates and not counts.rejected:
-        return record.warnings
-    fate = store.read_frames(record.id).fate
-    # Duplicates and rejected images may be there: they are marked, and stay until deleted.
-    lost = np.setdiff1d(np.flatnonzero(fate == Fate.KEPT), present)
-    foreign = np.setdiff1d(present, np.flatnonzero(fate != Fate.SAMPLED_OUT))
-    if len(lost) + len(foreign) == 0:
-        return record.warnings
-    first = int(lost[0] if len(lost) else foreign[0])
-    text = (
-        f"{len(lost)} images are gone from the dataset and {len(foreign)} were added, the first at "
-        f"frame {first}; --overwrite extracts the video again."
+    if np.array_equal(present, np.arange(record.counts.frames_decoded)):
+        return record.warnings  # each frame has its image, so nothing else needs to be read
+    account = balance(store, record, store.read_frames(record.id))
+    return (
+        *record.warnings,
+        *(
+            Notice("files-missing", mismatch.message, next(iter(mismatch.frames), None))
+            for mismatch in account.mismatches
+        ),
     )
-    return (*record.warnings, Notice("files-missing", text, first))
 
 
 def identify(source: Source, stop: threading.Event) -> SourceIdentity:

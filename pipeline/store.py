@@ -12,7 +12,6 @@
 
 import contextlib
 import ctypes
-import dataclasses
 import importlib
 import json
 import os
@@ -24,14 +23,14 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import filelock
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import DatasetError, InterruptedRunError, printable
-from pipeline.records import MISSING_PTS, Fate, FrameTable, Reason, VideoRecord
+from pipeline.frame_file import read_frames, write_frames
+from pipeline.records import FrameTable, VideoRecord
 
 RECORD_NAME = "video.json"
 FRAMES_NAME = "frames.parquet"
@@ -42,9 +41,6 @@ _PRIVATE = ".prep"
 _NEW, _OLD = "new", "old"
 _NEXT = ".next"
 _PATIENCE_SECONDS = 1.0
-_FATE_NAMES = [fate.name.lower() for fate in Fate]
-_REASON_NAMES = ["", *(reason.name.lower() for reason in Reason if reason)]
-_MEASURES = ("sharpness", "brightness", "contrast")
 
 
 class Dataset:
@@ -278,81 +274,6 @@ def checksum_images(
         data = (folder / image_name(video_id, int(index), digits, image_format)).read_bytes()
         checksums[place] = zlib.crc32(data) if data.endswith(ending) else -1
     return checksums
-
-
-def write_frames(path: Path, frames: FrameTable) -> None:
-    """Write a frame table; the same table always gives the same bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    absent = {  # where a column has no value
-        "pts": frames.pts == MISSING_PTS,
-        "reason": frames.reason == Reason.NONE,
-        "duplicate_of": frames.duplicate_of < 0,
-        "duplicate_video": frames.duplicate_video == "",
-        "crc32": frames.crc32 < 0,
-        **{name: np.isnan(getattr(frames, name)) for name in ("time_seconds", *_MEASURES)},
-    }
-    values = {
-        "index": np.arange(len(frames), dtype=np.int32),
-        **{field.name: getattr(frames, field.name) for field in dataclasses.fields(FrameTable)},
-        "fate": np.array(_FATE_NAMES)[frames.fate],
-        "reason": np.array(_REASON_NAMES)[frames.reason],
-    }
-    table = pa.table(
-        {
-            name: pa.array(v, pa.string() if v.dtype == object else None, mask=absent.get(name))
-            for name, v in values.items()
-        }
-    )
-    with path.open("wb") as file:  # pyarrow itself cannot take names that are not UTF-8
-        pq.write_table(table, file, compression="zstd")
-
-
-def read_frames(path: Path) -> FrameTable:
-    """Read a frame table back.
-
-    Raises:
-        DatasetError: the file is missing or is no such table.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with path.open("rb") as file:
-            table = pq.read_table(file)
-        return FrameTable(
-            pts=table["pts"].fill_null(MISSING_PTS).to_numpy(),
-            fate=_codes(table["fate"], _FATE_NAMES),
-            reason=_codes(table["reason"].fill_null(""), _REASON_NAMES),
-            duplicate_of=table["duplicate_of"].fill_null(-1).to_numpy(),
-            duplicate_video=_shared_texts(table["duplicate_video"].fill_null("")),
-            crc32=table["crc32"].fill_null(-1).to_numpy(),
-            **{
-                name: table[name].to_numpy() for name in ("time_seconds", "scene_score", *_MEASURES)
-            },
-        )
-    except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
-        raise DatasetError(
-            f"{printable(path)}: cannot be read ({printable(error)}). Extract the video again "
-            "with --overwrite."
-        ) from error
-
-
-def _codes(column: Any, names: list[str]) -> npt.NDArray[np.int8]:
-    """Return the place of each value of a column of names."""
-    encoded = column.combine_chunks().dictionary_encode()
-    code_of = np.array([names.index(name) for name in encoded.dictionary.to_pylist()], np.int8)
-    codes: npt.NDArray[np.int8] = code_of[encoded.indices.to_numpy()]
-    return codes
-
-
-def _shared_texts(column: Any) -> npt.NDArray[np.object_]:
-    """Return a column of texts in which equal ones are one object: eight bytes a row."""
-    encoded = column.combine_chunks().dictionary_encode()
-    texts = np.array([*encoded.dictionary.to_pylist(), ""], dtype=object)
-    shared: npt.NDArray[np.object_] = texts[encoded.indices.to_numpy()]
-    return shared
 
 
 def _flush_file_system(folder: Path) -> None:

@@ -2,10 +2,11 @@
 
     python scripts/bench.py extract [--pairs N]
     python scripts/bench.py validate [--pairs N]
+    python scripts/bench.py dedupe     needs the extra 'bench' for three of its columns
 
-Everything runs in alternation, A B, B A, …, with the same ffmpeg, so that a machine whose speed
-drifts slows both; the ratio is taken pair by pair and its median printed. The clips are made
-first. Times are of whole processes, Python's start included.
+For extract everything runs in alternation, A B, B A, …, with the same ffmpeg, so that a machine
+whose speed drifts slows both; the ratio is taken pair by pair and its median printed. The clips are
+made first. Times are of whole processes, Python's start included.
 """
 
 import argparse
@@ -17,8 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.config import RunSettings
 from pipeline.ffmpeg import find_ffmpeg
@@ -38,13 +44,13 @@ class Measured:
 def main() -> None:
     """Parse the command line and run a benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["extract", "validate"])
+    parser.add_argument("what", choices=["extract", "validate", "dedupe"])
     parser.add_argument("--pairs", type=int, default=5, help="pairs a comparison (default 5)")
     arguments = parser.parse_args()
     ffmpeg = find_ffmpeg(RunSettings())
     with tempfile.TemporaryDirectory(prefix="prep-bench-") as folder:
-        benchmark = {"extract": bench_extract, "validate": bench_validate}[arguments.what]
-        benchmark(ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
+        benchmark = {"extract": bench_extract, "validate": bench_validate, "dedupe": bench_dedupe}
+        benchmark[arguments.what](ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
 
 
 def bench_extract(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
@@ -73,7 +79,13 @@ def bench_extract(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
 
 
 def compare(
-    name: str, old: list[str], inputs: list[Path], floor: list[str] | None, folder: Path, pairs: int
+    name: str,
+    old: list[str],
+    inputs: list[Path],
+    floor: list[str] | None,
+    folder: Path,
+    pairs: int,
+    dedupe: str = "off",
 ) -> None:
     """Print a row: the recipe, prep and mere decoding, in alternation."""
     rows = []
@@ -82,11 +94,11 @@ def compare(
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         # A B, B A, A B …: whatever comes second has no advantage.
-        before = run_prep(inputs, folder).seconds if turn % 2 else None
+        before = run_prep(inputs, folder, dedupe).seconds if turn % 2 else None
         recipe_seconds = run(old, cwd=out).seconds
         row = (
             recipe_seconds,
-            before or run_prep(inputs, folder).seconds,
+            before or run_prep(inputs, folder, dedupe).seconds,
             run(floor, cwd=out).seconds if floor else float("nan"),
         )
         if turn:  # the first warms up
@@ -123,12 +135,12 @@ def decode_only(ffmpeg: str, clip: Path) -> list[str]:
     return [ffmpeg, *QUIET, "-i", str(clip), "-map", "0:V:0", "-f", "null", "-"]
 
 
-def run_prep(inputs: list[Path], folder: Path) -> Measured:
-    """Extract into a fresh dataset."""
+def run_prep(inputs: list[Path], folder: Path, dedupe: str = "off") -> Measured:
+    """Extract into a fresh dataset; without dedupe both sides write the same images."""
     dataset = folder / "dataset"
     shutil.rmtree(dataset, ignore_errors=True)
-    everything = ["--dedupe", "off", "-q"]  # both sides are to write the same images
-    return run([*PREP, "extract", *map(str, inputs), "-o", str(dataset), *everything], cwd=folder)
+    options = ["-o", str(dataset), "--dedupe", dedupe, "-q"]
+    return run([*PREP, "extract", *map(str, inputs), *options], cwd=folder)
 
 
 def run(command: list[str], cwd: Path) -> Measured:
@@ -188,6 +200,194 @@ def bench_validate(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
         seconds = statistics.median(each.seconds for each in measured)
         peak_mb = max(each.peak_mb for each in measured)
         print(f"| {name} | {seconds:.1f} | {count / seconds:.0f} | {peak_mb:.0f} MB |", flush=True)
+
+
+Pictures = npt.NDArray[np.uint8]
+WIDTH, HEIGHT, FRAMES = 640, 360, 200
+
+
+@dataclass
+class Scene:
+    """Footage of which is known what moved: ``offset`` places a box, ``gain`` brightens all.
+
+    ``moved`` says of each frame whether it shows something else than the one before.
+    """
+
+    name: str
+    noise: float
+    crf: int
+    box: int
+    offsets: npt.NDArray[np.int64]
+    gain: npt.NDArray[np.float64]
+    pan: npt.NDArray[np.int64]
+
+    @property
+    def moved(self) -> npt.NDArray[np.bool_]:
+        """Whether a frame differs from the one before, but for noise."""
+        steps = [
+            np.diff(values, prepend=values[0]) for values in (self.offsets, self.gain, self.pan)
+        ]
+        return np.logical_or.reduce([step != 0 for step in steps])
+
+
+def scenes() -> Iterator[Scene]:
+    """Yield still scenes in which a box moves for half of the time, and scenes of other changes."""
+    nothing, full = np.zeros(FRAMES, dtype=np.int64), np.ones(FRAMES)
+    goes = np.arange(FRAMES) // 25 % 2  # a second of rest, a second of movement
+    for box in (8, 12, 24):
+        for speed in (1, 3):
+            for noise, crf in ((2, 18), (2, 28), (5, 18), (5, 28)):
+                name = f"{box} px at {speed} px a frame, noise {noise}, crf {crf}"
+                yield Scene(name, noise, crf, box, np.cumsum(goes * speed), full, nothing)
+    fade = np.interp(np.arange(FRAMES), [50, 150], [1.0, 0.2])
+    yield Scene("fade to dark in 100 frames", 2, 23, 0, nothing, fade, nothing)
+    flash = full.copy()
+    flash[100] = 1.5
+    yield Scene("flash of one frame", 2, 23, 0, nothing, flash, nothing)
+    pan = np.maximum(np.arange(FRAMES) - 100, 0)
+    yield Scene("pan that starts, 1 px a frame", 2, 23, 0, nothing, full, pan)
+
+
+def film_scene(ffmpeg: str, scene: Scene, target: Path) -> None:
+    """Encode a scene as a camera would see it."""
+    random = np.random.default_rng(1)
+    cells = random.integers(50, 180, (HEIGHT // 20, (WIDTH + FRAMES) // 20))
+    ground = np.kron(cells, np.ones((20, 20)))
+    size = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-r", "25"]
+    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(scene.crf)]
+    command = [ffmpeg, *QUIET, *size, "-i", "pipe:", *encoder, "-pix_fmt", "yuv420p", target]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for offset, gain, pan in zip(scene.offsets, scene.gain, scene.pan, strict=True):
+            picture = ground[:, pan : pan + WIDTH] * gain
+            picture[150 : 150 + scene.box, 40 + offset : 40 + offset + scene.box] += 50
+            picture = picture + random.normal(0, scene.noise, picture.shape)
+            process.stdin.write(picture.clip(0, 255).astype(np.uint8).tobytes())
+
+
+def decode_grey(ffmpeg: str, video: Path) -> Pictures:
+    """Return all frames: uint8, shape (frames, height, width)."""
+    command = [ffmpeg, *QUIET, "-i", video, "-pix_fmt", "gray", "-f", "rawvideo", "-"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    return np.frombuffer(done.stdout, dtype=np.uint8).reshape(-1, HEIGHT, WIDTH)
+
+
+def methods() -> dict[str, Callable[[Pictures], list[int]]]:
+    """Return what prep is held against: from frames to the kept ones, as `keep` chooses them."""
+
+    def mean_difference(frames: Pictures) -> list[int]:
+        small = [cv2.resize(f, (160, 90), interpolation=cv2.INTER_AREA) for f in frames]
+        return keep(small, lambda one, other: float(cv2.absdiff(one, other).mean()) <= 1)
+
+    import cv2
+
+    chosen = {"mean ≤ 1, 160 px": mean_difference}
+    try:
+        import imagehash
+        from PIL import Image
+    except ImportError:
+        print("imagehash is not installed: pip install 'video-prep[bench]' for its columns\n")
+        return chosen
+
+    def hashed(function: str, bits: int) -> Callable[[Pictures], list[int]]:
+        def choose(frames: Pictures) -> list[int]:
+            hashes = [getattr(imagehash, function)(Image.fromarray(frame)) for frame in frames]
+            return keep(hashes, lambda one, other: one - other <= bits)
+
+        return choose
+
+    for function, bits in (("phash", 4), ("phash", 10), ("dhash", 2)):
+        chosen[f"{function} ≤ {bits}"] = hashed(function, bits)
+    return chosen
+
+
+def keep(items: list[Any], is_same: Callable[[Any, Any], bool]) -> list[int]:
+    """Return the places of items that differ from the last one kept."""
+    kept = [0]
+    for place in range(1, len(items)):
+        if not is_same(items[place], items[kept[-1]]):
+            kept.append(place)
+    return kept
+
+
+def kept_by_prep(video: Path, folder: Path) -> list[int]:
+    """Return the frames that `prep extract` keeps with its defaults."""
+    run_prep([video], folder)
+    images = (folder / "dataset" / video.stem).glob("*.jpg")
+    return sorted(int(path.stem.rsplit("_", 1)[1]) for path in images)
+
+
+def bench_dedupe(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
+    """Print what each method keeps, what `still` saves, and what near hashes cost."""
+    bench_recall(ffmpeg, folder)
+    print(f"\nffmpeg {version}, {os.cpu_count()} cores, {pairs} pairs, medians\n")
+    print("| footage | recipe | prep extract | prep ÷ recipe | decoding alone ÷ recipe |")
+    print("|---|---|---|---|---|", flush=True)
+    calm = film_calm(ffmpeg, folder / "calm.mp4")
+    busy = make_clip(ffmpeg, folder / "busy.mp4", "1920x1080", 30)
+    for name, clip in (("1080p, 60 s, mostly still", calm), ("1080p, 30 s, all moves", busy)):
+        floor = decode_only(ffmpeg, clip)
+        compare(name, recipe(ffmpeg, [clip]), [clip], floor, folder, pairs, dedupe="still")
+    bench_hashes(folder)
+
+
+def film_calm(ffmpeg: str, target: Path) -> Path:
+    """Encode a minute of a noisy room in which something small moves every tenth second."""
+    room = "testsrc2=s=1920x1080:r=30,trim=end_frame=1,loop=-1:1,setpts=N/30/TB"
+    graph = (
+        f"{room},noise=alls=6:allf=t[room];color=white:s=24x24:r=30[thing];"
+        "[room][thing]overlay=x='200+floor(t/10)*100+90*min(mod(t,10),1)':y=300"
+    )
+    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
+    command = [ffmpeg, *QUIET, "-filter_complex", graph, "-t", "60", *encoder, str(target)]
+    subprocess.run(command, check=True)
+    return target
+
+
+def bench_recall(ffmpeg: str, folder: Path) -> None:
+    """Print how many moved frames each method keeps, and how many still ones (1 is right)."""
+    others = methods()
+    print(f"{FRAMES} frames of {WIDTH}×{HEIGHT}: moved frames kept / still frames kept\n")
+    print("| scene | moved | " + " | ".join(["prep: still", *others]) + " |")
+    print("|---" * (3 + len(others)) + "|", flush=True)
+    sums = np.zeros((1 + len(others), 2), dtype=np.int64)
+    total = 0
+    for scene in scenes():
+        video = folder / "scene.mp4"
+        film_scene(ffmpeg, scene, video)
+        frames = decode_grey(ffmpeg, video)
+        kept = [kept_by_prep(video, folder), *(choose(frames) for choose in others.values())]
+        counts = np.array([[scene.moved[k].sum(), (~scene.moved[k]).sum()] for k in kept])
+        sums += counts
+        total += int(scene.moved.sum())
+        cells = " | ".join(f"{moved} / {still}" for moved, still in counts)
+        print(f"| {scene.name} | {scene.moved.sum()} | {cells} |", flush=True)
+    cells = " | ".join(f"{moved} / {still}" for moved, still in sums)
+    print(f"| all | {total} | {cells} |\n")
+
+
+def bench_hashes(folder: Path) -> None:
+    """Print what thinning by near hashes costs; half of the hashes are like an earlier one."""
+    code = (
+        "import sys, numpy as np\n"
+        "from pipeline.similarity import HashIndex, thin\n"
+        "n, of = int(sys.argv[1]), sys.argv[2]\n"
+        "random = np.random.default_rng(1)\n"
+        "hashes = random.integers(0, 2**64, n, dtype=np.uint64)\n"
+        "likes = random.integers(0, n // 2, n - n // 2) if of == 'any' else 0\n"
+        "hashes[n // 2:] = hashes[likes] ^ (np.uint64(9) << np.uint64(20))\n"
+        "places, level = np.arange(n), np.full(n, 99, dtype=np.float32)\n"
+        "like = thin(hashes, level, places, places, HashIndex(4), None)\n"
+        "assert (like != places).sum() == n - n // 2, (like != places).sum()\n"
+    )
+    print("| hashes | second half is like | time | peak memory |\n|---|---|---|---|")
+    for count in (10_000, 100_000, 1_000_000):
+        for of in ("any", "one"):
+            measured = run([sys.executable, "-c", code, str(count), of], cwd=folder)
+            print(
+                f"| {count:,} | {of} | {measured.seconds:.1f} s | {measured.peak_mb:.0f} MB |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

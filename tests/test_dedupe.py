@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 from conftest import command, environment, frames, images, indices, record, snapshot
 from PIL import Image
+from test_cli import on_terminal
 
+from pipeline import engine
 from pipeline.config import DedupeSettings
 from pipeline.dedupe import dedupe
 from pipeline.extract import extract
@@ -611,3 +614,32 @@ def test_odd_images_are_read_as_they_are(tmp_path):
     assert read_picture(tmp_path / "pages.tif") is None
     assert not is_still(first, one, DedupeSettings())  # another kind of picture
     assert read_picture(tmp_path / os.fsdecode(b"\xff.png")) is None
+
+
+def test_work_in_order_stays_close_to_its_caller():
+    stop, begun = threading.Event(), []
+
+    def work(number):
+        begun.append(number)
+        time.sleep(0.01 if number % 2 else 0)
+        if number == 20:
+            raise ValueError("twenty")
+        return number
+
+    results = engine.run_in_order(work, range(100), workers=3, stop=stop)
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    time.sleep(0.1)
+    assert len(begun) <= 5 + 2 * 3
+    assert not stop.is_set()
+    with pytest.raises(ValueError, match="twenty"):
+        list(results)
+    assert stop.is_set()
+    assert len(begun) <= 20 + 2 * 3
+
+
+def test_a_terminal_shows_bars(paused, prep, tmp_path):
+    prep("extract", paused, "-o", "ds", "--dedupe", "off")
+    code, shown = on_terminal(["dedupe", "ds"], tmp_path)
+    assert code == 0
+    assert re.search(r"all 0/1 videos +\d+%", shown)
+    assert on_terminal(["dedupe", "ds", "-q"], tmp_path) == (0, "")

@@ -14,6 +14,7 @@ from test_cli import on_terminal
 from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings, ValidateSettings
 from pipeline.errors import InputError
+from pipeline.frame_file import write_frames
 from pipeline.records import (
     Counts,
     Fate,
@@ -26,7 +27,7 @@ from pipeline.records import (
     VideoRecord,
 )
 from pipeline.report import report
-from pipeline.store import Dataset, image_name, write_frames
+from pipeline.store import Dataset, image_name
 
 HOSTILE = '"><script>alert(1)</script>&amp;\u2028.mp4'
 

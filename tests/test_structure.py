@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
     errors records plain_yaml config
-    sources probe ffmpeg transcript decoder store engine cvat likeness
+    sources probe ffmpeg transcript decoder frame_file store engine cvat likeness
     images similarity compare
     sampling notices breaks accounts resume extract_video
     validate_video
@@ -67,7 +67,7 @@ def test_each_outside_library_has_one_owner():
         "ffmpeg": "ffmpeg",
         "imageio_ffmpeg": "ffmpeg",
         "av": "probe",
-        "pyarrow": "store",
+        "pyarrow": "frame_file",
         "filelock": "store",
         "tqdm": "progress",
         "yaml": "plain_yaml",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline import engine
+from pipeline.frame_file import read_frames, write_frames
 from pipeline.records import MISSING_PTS, Fate, FrameTable, Reason, StreamInfo, VideoInfo
-from pipeline.store import read_frames, write_frames
 from pipeline.transcript import Complaint, SizeChange, Transcript
 
 

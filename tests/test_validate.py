@@ -16,9 +16,10 @@ from test_cli import on_terminal
 from pipeline.config import RunSettings
 from pipeline.errors import DiskFullError
 from pipeline.extract import Progress
+from pipeline.frame_file import read_frames
 from pipeline.images import Reason, judge, measure
 from pipeline.records import MISSING_PTS, FrameTable
-from pipeline.store import Dataset, read_frames
+from pipeline.store import Dataset
 from pipeline.validate import ValidateSettings, quality_marks, validate
 
 
@@ -188,14 +189,6 @@ def test_each_fault_is_found_and_nothing_else(fault, dataset):
     after = snapshot(dataset)
     assert validate(dataset) == result
     assert snapshot(dataset) == after
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_named(dataset):
-    path_of(dataset, 7).chmod(0)
-    (finding,) = validate(dataset).videos[0].findings
-    assert (finding.kind, finding.frame) == ("unreadable", 7)
-    assert "Permission denied" in finding.message
 
 
 def test_an_image_that_cannot_be_read_is_named(dataset, monkeypatch):
