@@ -101,7 +101,8 @@ def _usual_step(pts: npt.NDArray[np.int64]) -> float | None:
 
 def _places(frame_count: int, notices: Iterable[Notice], kind: str) -> Flags:
     flags = np.zeros(frame_count, dtype=np.bool_)
-    flags[[n.frame for n in notices if n.kind == kind and n.frame is not None]] = True
+    frames = [n.frame for n in notices if n.kind == kind and n.frame is not None]
+    flags[[frame for frame in frames if frame < frame_count]] = True  # it may be behind the last
     return flags
 
 

@@ -237,7 +237,9 @@ def test_a_jump_within_what_was_dropped_is_told_of_the_kept_ones():
 
 def test_cut_damage_and_size_stand_before_their_frame():
     frames = table([K] * 8, scores=[50, 0, 11, 0, 0, 0, 0, 10])
+    behind_the_last = Notice("damage", "", 8)
     notices = [Notice("damage", "", 4), Notice("size-change", "", 6), Notice("hdr", "", 7)]
+    notices.append(behind_the_last)
     assert kinds(frames, notices) == [
         ("cut", 1, 2, 0),
         ("damage", 3, 4, 0),

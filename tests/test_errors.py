@@ -171,7 +171,7 @@ def test_damage_of_the_sound_is_not_damage_of_the_pictures(prep, tmp_path):
             "-f",
             "lavfi",
             "-i",
-            "testsrc=d=2",
+            "testsrc2=d=2",
             "-f",
             "lavfi",
             "-i",

@@ -147,6 +147,7 @@ def test_frame_table_survives_the_disk(tmp_path):
         fate=np.array([Fate.KEPT, Fate.DUPLICATE, Fate.SAMPLED_OUT], np.int8),
         reason=np.array([Reason.NONE, Reason.STILL, Reason.NONE], np.int8),
         duplicate_of=np.array([-1, 0, -1], np.int32),
+        duplicate_video=np.array(["", "other", ""], dtype=object),
         scene_score=np.array([0, 1, 2], np.float32),
         crc32=np.array([2**32 - 1, -1, -1], np.int64),
         sharpness=np.array([0.5, np.nan, np.nan], np.float32),
