@@ -1,12 +1,9 @@
 """Extract one video: from the file to a committed folder, whole or not at all."""
 
-import dataclasses
-import os
-import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,22 +20,16 @@ from pipeline.config import (
     effective_settings,
     settings_digest,
 )
-from pipeline.decoder import Decoded, Watch, decode, disk_full
+from pipeline.decode_video import Chosen, VideoDecoder
+from pipeline.decoder import Decoded, disk_full
 from pipeline.errors import (
     DamagedVideoError,
     DecoderDiedError,
-    NotAVideoError,
     SourceChangedError,
     TooManyFramesError,
     printable,
 )
-from pipeline.ffmpeg import (
-    THUMBNAIL_SIDE,
-    Ffmpeg,
-    Pass,
-    compares_exactly,
-    extraction_command,
-)
+from pipeline.ffmpeg import Ffmpeg
 from pipeline.notices import describe
 from pipeline.probe import probe
 from pipeline.records import (
@@ -53,28 +44,8 @@ from pipeline.records import (
     VideoRecord,
 )
 from pipeline.resume import identify, is_same_file, stat_identity
-from pipeline.sampling import choose_frames, exact_condition, plan_condition
 from pipeline.sources import Source
 from pipeline.store import Dataset, checksum_images, image_name, list_image_indices
-
-_THUMBNAILS = "thumbnails.gray"
-_NO_FRAMES = np.empty(0, dtype=np.int32)
-
-
-@dataclass(frozen=True, eq=False)
-class _Chosen:
-    """What was decoded, and the choice among it; all int32 frame indices, ascending.
-
-    ``selected``: asked for by range and sampling. ``kept``: to be images. ``alike``: left out
-    because they look like the frames ``alike_to`` (same shape). The rest of the selected ones
-    is left out as still.
-    """
-
-    decoded: Decoded
-    selected: npt.NDArray[np.int32]
-    kept: npt.NDArray[np.int32]
-    alike: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
-    alike_to: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
 
 
 @dataclass(frozen=True)
@@ -118,7 +89,7 @@ class VideoExtractor:
             self.store.work_folder(video_id) as folder,
         ):
             on_start(len(packets.pts))
-            chosen = self._choose(source, info, packets, folder, on_frames)
+            chosen = self._decoder.choose(source, info, packets, folder, on_frames)
             decoded = chosen.decoded
             if stat_identity(source.path) != (identity.size_bytes, identity.mtime_ns):
                 raise SourceChangedError(
@@ -181,12 +152,8 @@ class VideoExtractor:
                 "from it, so its frames cannot be restored. Put it back there and run again, or "
                 "extract it anew with 'prep extract --overwrite --dedupe off'."
             )
-        work = Pass(exact_condition(indices), drops_still=False, writes_images=True)
         with self.memory.reserve(_memory_needed(record.probe)):
-            decoded = self._decode(source, record.probe, folder, work, on_frames)
-            if decoded.transcript.changed_matrix is not None:
-                work = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
-                decoded = self._decode(source, record.probe, folder, work, lambda frames: None)
+            decoded = self._decoder.write(source, record.probe, indices, folder, on_frames)
         if len(decoded.pts) != record.counts.frames_decoded or not np.array_equal(
             decoded.kept, indices
         ):
@@ -211,129 +178,11 @@ class VideoExtractor:
                 "With --on-damage keep, what decodes is kept."
             )
 
-    def _choose(
-        self,
-        source: Source,
-        info: VideoInfo,
-        packets: PacketIndex,
-        folder: Path,
-        on_frames: Callable[[int], None],
-    ) -> "_Chosen":
-        """Decode once; or again, where what is known only afterwards makes another choice.
-
-        That is a rate planned on timestamps that proved wrong, a change of the colour matrix,
-        something that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
-        frames that look alike, and a comparison for which the frames had to be converted.
-        """
-        time_base = Fraction(info.time_base)
-        shown = packets.pts[~packets.is_discarded]
-        alike = self.dedupe.dedupe == "similar"
-        still = self.dedupe.dedupe != "off"
-        survey = alike or (still and not compares_exactly(self.settings, info))
-        work = Pass(
-            condition=plan_condition(self.settings, time_base, shown),
-            drops_still=still,
-            writes_images=not survey,
+    @property
+    def _decoder(self) -> VideoDecoder:
+        return VideoDecoder(
+            self.settings, self.dedupe, self.run, self.ffmpeg, self.stop, self.threads
         )
-        decoded = self._decode(source, info, folder, work, on_frames)
-        exact = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
-        if self.settings.fps is not None:
-            wanted = choose_frames(self.settings, time_base, decoded.pts)
-            if not np.array_equal(wanted, decoded.selected):
-                exact = dataclasses.replace(exact, condition=exact_condition(wanted))
-        if exact != work:
-            decoded = self._decode(source, info, folder, exact, lambda frames: None)
-        selected = (
-            np.arange(len(decoded.pts), dtype=np.int32)
-            if exact.selects_all(self.settings)
-            else decoded.selected
-        )
-        if alike:
-            chosen = self._thin(_Chosen(decoded, selected, decoded.kept), folder.parents[1])
-        else:
-            chosen = _Chosen(decoded, selected, np.union1d(decoded.kept, decoded.edge))
-            if not survey and len(chosen.kept) == len(decoded.kept):
-                return chosen
-        final = Pass(
-            condition=exact_condition(chosen.kept.astype(np.int64)),
-            drops_still=False,
-            writes_images=True,
-            matrix=exact.matrix,
-        )
-        decoded = self._decode(source, info, folder, final, lambda frames: None)
-        if not np.array_equal(decoded.kept, chosen.kept):
-            raise DecoderDiedError(
-                f"{printable(source.path)}: ffmpeg does not decode it the same way twice, so alike "
-                "frames cannot be left out. Use --dedupe still, or off."
-            )
-        return dataclasses.replace(chosen, decoded=decoded)
-
-    def _thin(self, chosen: "_Chosen", scratch: Path) -> "_Chosen":
-        """Leave out also what looks like an earlier frame as a whole."""
-        from pipeline.likeness import hash_thumbnails  # few runs need these
-        from pipeline.similarity import HashIndex, thin
-
-        side = THUMBNAIL_SIDE
-        pixels = np.memmap(scratch / _THUMBNAILS, dtype=np.uint8, mode="r")
-        thumbnails = pixels.reshape(-1, side, side)
-        places = np.arange(len(thumbnails))
-        like = thin(
-            hash_thumbnails(thumbnails),
-            thumbnails.mean(axis=(1, 2), dtype=np.float32),
-            np.searchsorted(chosen.selected, chosen.kept),
-            places,
-            HashIndex(self.dedupe.distance),
-            self.dedupe.max_gap,
-        )
-        is_kept = like == places
-        return dataclasses.replace(
-            chosen,
-            kept=chosen.kept[is_kept],
-            alike=chosen.kept[~is_kept],
-            alike_to=chosen.kept[like[~is_kept]],
-        )
-
-    def _decode(
-        self,
-        source: Source,
-        info: VideoInfo,
-        folder: Path,
-        work: Pass,
-        on_frames: Callable[[int], None],
-    ) -> Decoded:
-        scratch = folder.parents[1]
-        shutil.rmtree(folder)  # with what an earlier pass has left
-        folder.mkdir()
-        (scratch / _THUMBNAILS).unlink(missing_ok=True)
-        command, graph = extraction_command(
-            self.ffmpeg,
-            self.settings,
-            self.dedupe,
-            self.run,
-            work,
-            source=_plain_name(source, scratch),
-            graph_file="../../graph.txt",
-            thumbnails_file=f"../../{_THUMBNAILS}",
-            stem=folder.name,
-            info=info,
-            threads=self.threads,
-        )
-        (scratch / "graph.txt").write_text(graph, encoding="utf-8")
-        watch = Watch(
-            max_frames=10**self.settings.digits,
-            stall_seconds=self.run.stall_seconds,
-            on_frames=on_frames,
-            stop=self.stop.is_set,
-        )
-        decoded = decode(command, folder, source.path, info, watch)
-        if len(decoded.pts) == 0:
-            complaints = decoded.transcript.complaints
-            why = complaints[0].text if complaints else decoded.transcript.last_line
-            raise NotAVideoError(
-                f"{printable(source.path)}: not one frame can be decoded: {why.rstrip('.')}. "
-                "Convert the file with the program that made it, or leave it out."
-            )
-        return decoded
 
     def _checksum_images(
         self, source: Source, folder: Path, decoded: Decoded
@@ -373,18 +222,6 @@ class VideoExtractor:
             return image.size
 
 
-def _plain_name(source: Source, scratch: Path) -> str:
-    """Return a harmless name for a video: ffmpeg writes it into the log that we read."""
-    suffix = source.path.suffix if re.fullmatch(r"\.\w{1,8}", source.path.suffix, re.ASCII) else ""
-    link = scratch / f"input{suffix}"
-    link.unlink(missing_ok=True)
-    try:
-        link.symlink_to(source.path)
-    except OSError:  # this file system has no links
-        return os.fspath(source.path)
-    return f"../../{link.name}"
-
-
 def _refuse_too_many(source: Source, frames: int, digits: int) -> None:
     if frames > 10**digits:
         needed = len(str(frames - 1))
@@ -403,7 +240,7 @@ def _memory_needed(info: VideoInfo) -> int:
 
 
 def _frame_table(
-    chosen: "_Chosen", checksums: npt.NDArray[np.int64], time_base: Fraction
+    chosen: Chosen, checksums: npt.NDArray[np.int64], time_base: Fraction
 ) -> FrameTable:
     pts = chosen.decoded.pts
     seconds = pts.astype(np.float64) * time_base.numerator / time_base.denominator

@@ -1,6 +1,6 @@
 """Set everything up in .venv, then do one thing. Needs Python 3.11 or newer, and nothing else.
 
-    python3 scripts/dev.py demo            extract sample_videos/ into dataset/
+    python3 scripts/dev.py demo            make a dataset of sample_videos/, with its report
     python3 scripts/dev.py test [ARG...]   run the tests; ARGs go to pytest
     python3 scripts/dev.py lint            run the linter and the type checker
 
@@ -34,12 +34,14 @@ def main(arguments):
 
 
 def demo(rest):
-    """Extract the samples; one of them is damaged on purpose, so prep must end with 1."""
-    code = call("prep", "extract", "sample_videos", "--output", "dataset", *rest)
+    """Run all stages on the samples; one is damaged on purpose, so prep must end with 1."""
+    code = call("prep", "run", "sample_videos", "--output", "dataset", *rest)
     if code != 1:
         return f"prep ended with {code}, but 1 is right here: one sample is damaged on purpose."
     print("\nThat was right: exit code 1 asks a person to look at damaged.mp4, which is damaged on")
-    print(f"purpose. The images are in {ROOT / 'dataset'}. Your own: {BIN / 'prep'} --help")
+    print(
+        f"purpose. Open {ROOT / 'dataset' / 'report.html'}. Your own videos: {BIN / 'prep'} --help"
+    )
     return 0
 
 

@@ -14,7 +14,7 @@ ORDER = """
     errors records plain_yaml config
     sources probe ffmpeg transcript decoder frame_file store engine cvat likeness
     images similarity compare
-    sampling notices breaks accounts resume extract_video
+    sampling notices breaks accounts resume decode_video extract_video
     validate_video
     extract doctor
     validate
