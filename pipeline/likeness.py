@@ -1,7 +1,8 @@
 """How two pictures compare: block by block, for what moved, and as a whole, by a perceptual hash.
 
-The blocks are those of FFmpeg's filter mpdecimate (libavfilter/vf_mpdecimate.c), framed as
-`pipeline.ffmpeg` frames the picture for it, so that images are judged as frames are.
+The blocks are those of FFmpeg's filter mpdecimate (libavfilter/vf_mpdecimate.c), so that images
+are judged as frames are. That filter overlooks some columns on the left and a few pixels on the
+right and below; here the picture is framed, so that they count as well.
 
 The hash is pHash as in Zauner, "Implementation and Benchmarking of Perceptual Image Hash
 Functions" (2010), with the numbers of the imagehash library: the signs of the 8 x 8 lowest
