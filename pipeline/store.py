@@ -116,7 +116,7 @@ class Dataset:
         except filelock.Timeout as error:
             raise DatasetError(
                 f"{printable(self.path)}: another prep is writing into this dataset. "
-                "Wait until it ends, or choose another folder with --output."
+                "Wait until it ends, or use another folder."
             ) from error
         except OSError as error:
             raise DatasetError(

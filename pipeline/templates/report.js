@@ -144,6 +144,8 @@ document.addEventListener("keydown", (event) => {
   const moves = dialog.open ? { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 }[event.key] : step;
   if (dialog.open) {
     if (moves) { event.preventDefault(); open(neighbour(opened, moves)); }
+    // The browser's own way moves the focus to the row that was opened first, and ours only later.
+    if (event.key === "Escape") { event.preventDefault(); dialog.close(); focusRow(opened); }
     return;
   }
   const row = event.target.closest("tbody tr");
