@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.accounts import recount
 from pipeline.breaks import find_breaks
 from pipeline.compare import Images, Marks
 from pipeline.config import BreakSettings, ExtractSettings, build_settings
@@ -197,10 +198,7 @@ class VideoImages:
         if all(np.array_equal(getattr(before, name), getattr(frames, name)) for name in columns):
             return False
         counts = dataclasses.replace(
-            self.record.counts,
-            kept=len(kept),
-            duplicates=frames.count(Fate.DUPLICATE),
-            files_on_disk=len(np.intersect1d(kept, present)),
+            recount(self.record.counts, frames), files_on_disk=len(np.intersect1d(kept, present))
         )
         breaks = find_breaks(frames, self.record.warnings, self.breaks)
         self.store.update(dataclasses.replace(self.record, counts=counts, breaks=breaks), frames)

@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import DatasetError, printable
-from pipeline.records import MISSING_PTS, Fate, FrameTable, Reason
+from pipeline.records import MEASURES, MISSING_PTS, Fate, FrameTable, Reason
 
 _FATE_NAMES = [fate.name.lower() for fate in Fate]
 _REASON_NAMES = ["", *(reason.name.lower() for reason in Reason if reason)]
-_MEASURES = ("sharpness", "brightness", "contrast")
 
 
 def write_frames(path: Path, frames: FrameTable) -> None:
@@ -26,7 +25,7 @@ def write_frames(path: Path, frames: FrameTable) -> None:
         "duplicate_of": frames.duplicate_of < 0,
         "duplicate_video": frames.duplicate_video == "",
         "crc32": frames.crc32 < 0,
-        **{name: np.isnan(getattr(frames, name)) for name in ("time_seconds", *_MEASURES)},
+        **{name: np.isnan(getattr(frames, name)) for name in ("time_seconds", *MEASURES)},
     }
     values = {
         "index": np.arange(len(frames), dtype=np.int32),
@@ -65,9 +64,7 @@ def read_frames(path: Path) -> FrameTable:
             duplicate_of=table["duplicate_of"].fill_null(-1).to_numpy(),
             duplicate_video=_shared_texts(table["duplicate_video"].fill_null("")),
             crc32=table["crc32"].fill_null(-1).to_numpy(),
-            **{
-                name: table[name].to_numpy() for name in ("time_seconds", "scene_score", *_MEASURES)
-            },
+            **{name: table[name].to_numpy() for name in ("time_seconds", "scene_score", *MEASURES)},
         )
     except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
         raise DatasetError(

@@ -55,6 +55,9 @@ class Reason(IntEnum):
     UNREADABLE = 12
 
 
+MEASURES = ("sharpness", "brightness", "contrast")
+"""The columns of a frame table that `pipeline.validate` measures."""
+
 BREAK_KINDS = ("still", "missing", "timeline", "cut", "damage", "size")
 """Why the step between two neighbouring kept frames is not the usual one."""
 

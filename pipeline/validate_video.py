@@ -14,11 +14,10 @@ from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings
 from pipeline.errors import DatasetError, printable
 from pipeline.images import Judgement, checksum, judge
-from pipeline.records import Fate, FrameTable, Reason, VideoRecord
+from pipeline.records import MEASURES, Fate, FrameTable, Reason, VideoRecord
 from pipeline.store import FRAMES_NAME, RECORD_NAME, image_name, image_pattern
 
-_MEASURES = ("sharpness", "brightness", "contrast")
-_CHANGING_COLUMNS = ("fate", "reason", *_MEASURES)
+_CHANGING_COLUMNS = ("fate", "reason", *MEASURES)
 
 _PUT_BACK = "Put the right file back, or extract the video again with --overwrite."
 _MESSAGES = {
@@ -93,7 +92,7 @@ class VideoCheck:
         """Note what was found out about the image of a frame."""
         self.now.reason[index] = judgement.reason
         self.now.fate[index] = Fate.REJECTED if judgement.reason else Fate.KEPT
-        for name in _MEASURES:
+        for name in MEASURES:
             measures = judgement.measures
             getattr(self.now, name)[index] = getattr(measures, name) if measures else np.nan
         if judgement.reason:
@@ -105,7 +104,7 @@ class VideoCheck:
         """Whether something else was found than the records say."""
         return not all(
             np.array_equal(
-                getattr(self.now, name), getattr(self.frames, name), equal_nan=name in _MEASURES
+                getattr(self.now, name), getattr(self.frames, name), equal_nan=name in MEASURES
             )
             for name in _CHANGING_COLUMNS
         )

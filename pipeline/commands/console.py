@@ -3,17 +3,18 @@
 Everything that a person or a machine reads is written by this package; no stage prints.
 """
 
+import contextlib
 import dataclasses
 import functools
 import io
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import click
 
@@ -23,6 +24,9 @@ from pipeline.errors import (
     PrepError,
     describe_bug,
 )
+
+if TYPE_CHECKING:  # --help draws no bars
+    from pipeline.progress import Bars
 
 DEFAULT_DATASET = "dataset"
 
@@ -67,6 +71,20 @@ class Console:
     def shows_progress(self) -> bool:
         """Whether bars are drawn: on a terminal, unless silence was asked for."""
         return not self.quiet and sys.stderr.isatty()
+
+    @contextlib.contextmanager
+    def bars(self) -> "Iterator[Bars | None]":
+        """Give the progress bars of a stage, where they are drawn; take them away at its end."""
+        if not self.shows_progress:
+            yield None
+            return
+        from pipeline.progress import Bars
+
+        bars = Bars()
+        try:
+            yield bars
+        finally:
+            bars.close()
 
 
 def verb(name: str, results: str) -> Callable[[Callable[..., Answer]], click.Command]:

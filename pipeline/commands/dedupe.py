@@ -49,14 +49,12 @@ def dedupe(
     replaced; no file is deleted without --delete.
     """
     from pipeline.dedupe import dedupe as dedupe_stage
-    from pipeline.progress import Bars
 
     config = load_config(config_file)
     settings = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
-    bars = Bars() if console.shows_progress else None
-    try:
+    with console.bars() as bars:
         result = dedupe_stage(
             folder,
             settings,
@@ -66,9 +64,6 @@ def dedupe(
             restore=restore,
             progress=bars,
         )
-    finally:
-        if bars is not None:
-            bars.close()
     return _answer(result)
 
 

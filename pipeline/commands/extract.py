@@ -50,15 +50,13 @@ def extract(
     where sampling leaves frames out. A run that was cut off is simply repeated.
     """
     from pipeline.extract import extract as extract_stage
-    from pipeline.progress import Bars
 
     config = load_config(config_file)
     settings = config.section(ExtractSettings, flags_of(ExtractSettings, flags))
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     dedupe = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
     breaks = config.section(BreakSettings)
-    bars = Bars() if console.shows_progress else None
-    try:
+    with console.bars() as bars:
         result = extract_stage(
             inputs,
             output,
@@ -69,9 +67,6 @@ def extract(
             overwrite=overwrite,
             progress=bars,
         )
-    finally:
-        if bars is not None:
-            bars.close()
     return _extract_answer(result, console)
 
 

@@ -35,12 +35,11 @@ def run(
     the settings file; configs/tracking.yaml and configs/detection.yaml are made for these tasks.
     What is done already is left as it is, so a run that was cut off is simply repeated.
     """
-    from pipeline.progress import Bars, watch
+    from pipeline.progress import watch
     from pipeline.run import run as run_stages
 
     config = load_config(config_file)
-    bars = Bars() if console.shows_progress else None
-    try:
+    with console.bars() as bars:
         result = run_stages(
             inputs,
             output,
@@ -49,9 +48,6 @@ def run(
             progress=bars,
             watch=watch if bars is not None else iter,
         )
-    finally:
-        if bars is not None:
-            bars.close()
     concerns = tuple(_concerns(result))
     return Answer(
         exit_code=result.exit_code,

@@ -36,19 +36,14 @@ def validate(console: Console, dataset: Path, config_file: Path | None, **flags:
     An image that is damaged, swapped, misnumbered or gone is named and its frame marked as
     rejected; no file is touched. What is right gets its sharpness, brightness and contrast.
     """
-    from pipeline.progress import Bars
     from pipeline.validate import validate as validate_stage
 
     config = load_config(config_file)
     settings = config.section(ValidateSettings, flags_of(ValidateSettings, flags))
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
-    bars = Bars() if console.shows_progress else None
-    try:
+    with console.bars() as bars:
         result = validate_stage(dataset, settings, run, breaks=breaks, progress=bars)
-    finally:
-        if bars is not None:
-            bars.close()
     return _answer(result, console)
 
 
