@@ -99,15 +99,16 @@ class DedupeSettings:
         choices=("off", "still", "similar"),
     )
     hi: float = option(
-        12.0,
+        8.0,
         "Still: a block of 8x8 pixels that changed by more grey levels a pixel keeps the frame.",
         metavar="LEVELS",
         minimum=0,
         maximum=255,
     )
     lo: float = option(
-        5.0,
-        "Still: blocks that changed by more than this keep the frame where they are many.",
+        8.0,
+        "Still: blocks that changed by more than this keep the frame where they are many. Lower "
+        "than hi, it also keeps slow fades, and all frames of a noisy camera.",
         metavar="LEVELS",
         minimum=0,
         maximum=255,

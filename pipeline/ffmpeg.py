@@ -40,6 +40,8 @@ _COMPARED_FORMATS = frozenset(
 )
 """Pixel formats that mpdecimate takes as they are."""
 
+_FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
+
 THUMBNAIL_SIDE = 32
 EVERYTHING = "1"
 """The condition that selects every frame."""
@@ -247,10 +249,15 @@ def _drop_still(
     The second stream is for the log only: what mpdecimate leaves out on the left is put into the
     middle of a narrow picture, and compared there.
     """
+    is_full_range = info.color_range == "pc" or (info.pixel_format or "").startswith("yuvj")
     if settings.format == "jpg" and info.pixel_format not in _COMPARED_FORMATS:
         stream = stream.filter("format", "yuvj420p|yuvj422p|yuvj444p")
+        is_full_range = True
+    # mpdecimate takes sums over 8x8 pixels, in levels of the video; the settings are in those of
+    # the image, where black is 0 and white 255.
+    unit = 64 if is_full_range else 64 * _LIMITED_LEVELS / _FULL_LEVELS
+    hi, lo = round(unit * dedupe.hi), round(unit * dedupe.lo)
     branches = stream.filter_multi_output("split")
-    hi, lo = round(64 * dedupe.hi), round(64 * dedupe.lo)  # sums over 8x8 pixels
     moved = branches[0].filter(
         "mpdecimate", hi=hi, lo=lo, frac=dedupe.frac, max=dedupe.max_gap or 0
     )
@@ -264,9 +271,13 @@ def _drop_still(
 
 
 def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str, Any]) -> Any:
+    size: tuple[str, ...] = ()
     if settings.max_size is not None:
         factor = f"min(1,{settings.max_size}/max(iw,ih))"
-        stream = stream.filter("scale", f"max(1,round(iw*{factor}))", f"max(1,round(ih*{factor}))")
+        size = (f"max(1,round(iw*{factor}))", f"max(1,round(ih*{factor}))")
+    # Also without a size: ffmpeg would otherwise let the first scaler of the graph convert every
+    # frame to the colours of the encoder, those that are left out too.
+    stream = stream.filter("scale", *size)
     codec = (
         {"c:v": "mjpeg", "q:v": settings.quality} if settings.format == "jpg" else {"c:v": "png"}
     )

@@ -312,7 +312,7 @@ def keep(items: list[Any], is_same: Callable[[Any, Any], bool]) -> list[int]:
 
 def kept_by_prep(video: Path, folder: Path) -> list[int]:
     """Return the frames that `prep extract` keeps with its defaults."""
-    run_prep([video], folder)
+    run_prep([video], folder, dedupe="still")
     images = (folder / "dataset" / video.stem).glob("*.jpg")
     return sorted(int(path.stem.rsplit("_", 1)[1]) for path in images)
 

@@ -172,6 +172,27 @@ def test_no_frame_in_which_something_moved_is_lost(edge, prep, tmp_path):
     assert indices(tmp_path / "graph" / "m") == kept(tmp_path / "ds" / "m") == list(range(0, 40, 2))
 
 
+@pytest.mark.parametrize("levels", [("tv", 16, 219), ("pc", 0, 255)])
+def test_thresholds_are_levels_of_the_image_whatever_those_of_the_video(levels, prep, tmp_path):
+    span, black, count = levels
+    # Between black and white: a box that is brighter by 7.5 of 255 levels, then by 9.
+    greys = [100 / 255, 107.5 / 255, 109 / 255]
+    ground, *boxes = (round(black + count * grey) for grey in (greys[0], *greys))
+    raw = bytearray()
+    for box in boxes:
+        picture = np.full((120, 160), ground, np.uint8)
+        picture[32:96, 32:96] = box
+        raw += picture.tobytes() + bytes([128]) * (2 * 60 * 80)
+    (tmp_path / "v.yuv").write_bytes(raw)
+    layout = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "160x120", "-color_range", span]
+    media.run([*layout, "-i", str(tmp_path / "v.yuv"), *LOSSLESS, "-color_range", span,
+               str(tmp_path / "v.mp4")])  # fmt: skip
+    prep("extract", "v.mp4", "-o", "ds")
+    told = record(tmp_path / "ds" / "v")["probe"]["color_range"]
+    assert told == (span if span == "pc" else None)  # x264 does not name the usual one
+    assert indices(tmp_path / "ds" / "v") == [0, 2]
+
+
 @pytest.mark.parametrize("noise", [0, 1, 2.5, 4])
 @pytest.mark.parametrize("box", [(4, 60), (8, 10), (8, 60), (16, 15)])
 def test_images_are_judged_as_mpdecimate_judges_frames(noise, box, tmp_path):
@@ -189,10 +210,11 @@ def test_images_are_judged_as_mpdecimate_judges_frames(noise, box, tmp_path):
         check=True,
     )
     passed = [round(25 * float(t)) for t in re.findall(r"showinfo.*pts_time:([\d.]+)", done.stderr)]
+    settings = DedupeSettings(hi=12.0, lo=5.0)
     chosen, last = [], None
     for number in range(32):
         one = read_picture(folder / f"{number:03d}.png")
-        if last is None or not is_still(one, last, DedupeSettings()):
+        if last is None or not is_still(one, last, settings):
             chosen.append(number)
             last = one
     assert chosen == passed
@@ -418,7 +440,7 @@ def test_folders_of_another_tool(prep, tmp_path):
     assert new == before
     written = marks(tmp_path / "in" / "a")
     assert written["settings"] == {
-        "dedupe": "still", "hi": 12.0, "lo": 5.0, "frac": 0.33, "max_gap": None,
+        "dedupe": "still", "hi": 8.0, "lo": 8.0, "frac": 0.33, "max_gap": None,
     }  # fmt: skip
     assert list(written["images"]) == [f"{n}.png" for n in range(12)]  # 9 before 10
     none = {"duplicate_of": None, "duplicate_folder": None, "reason": None}
