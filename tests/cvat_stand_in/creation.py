@@ -16,10 +16,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from cvat_stand_in.answers import frame_step
 from cvat_stand_in.faults import CreationError
 from cvat_stand_in.state import Data, Frame, Task
-from PIL import Image
 
 
 @dataclass
