@@ -104,29 +104,62 @@ class Accounts:
             raise Refusal(403, {"detail": "CSRF Failed: CSRF token incorrect."})
 
     def _set_organization(self, request: Request) -> None:
-        slug = request.headers.get("X-Organization", request.query.get("org"))
+        slug, header = request.query.get("org"), request.headers.get("X-Organization")
         number = request.query.get("org_id")
+        if number is not None and (slug is not None or header is not None):
+            told = (
+                'You cannot specify "org_id" query parameter with "org" query parameter or '
+                '"X-Organization" HTTP header at the same time.'
+            )
+            raise Refusal(400, [told])
+        if slug is not None and header is not None and slug != header:
+            told = (
+                'You cannot specify "org" query parameter and "X-Organization" HTTP header with '
+                "different values."
+            )
+            raise Refusal(400, [told])
+        slug = header if slug is None else slug
         if slug is None and number is None:
             return
-        if slug == "" or number == "":
-            request.organization = False
-            return
+        request.organization = False
+        if slug or number:
+            request.organization = self._organization(request.user, slug, number)
+
+    def _organization(self, user: User, slug: str | None, number: str | None) -> Organization:
         for one in self.state.organizations.values():
             if one.slug == slug or str(one.id) == number:
-                break
-        else:
-            raise Refusal(404, {"detail": f"{slug or number} organization does not exist."})
-        if request.user.id not in one.roles and request.user.group != "admin":
-            raise forbidden()
-        request.organization = one
+                if user.id not in one.roles and user.group != "admin":
+                    raise forbidden()
+                return one
+        raise Refusal(404, {"detail": f"{slug or number} organization does not exist."})
 
 
 def may(user: User, one) -> bool:
     """May a user see and change a project or a task, or what belongs to it?"""
-    if user.group == "admin" or user in {one.owner, one.assignee}:
-        return True
+    project = getattr(one, "project", None)
+    return user is one.assignee or owns(user, one) or (project is not None and may(user, project))
+
+
+def owns(user: User, one) -> bool:
+    """May a user delete a project or a task?"""
     role = one.organization and one.organization.roles.get(user.id)
-    return role in {"owner", "maintainer"}
+    project = getattr(one, "project", None)
+    return (
+        user.group == "admin"
+        or user is one.owner
+        or role in {"owner", "maintainer"}
+        or (project is not None and may(user, project))
+    )
+
+
+def may_create(
+    user: User, organization: Organization | None, *, in_own_project: bool = False
+) -> bool:
+    """May a user create projects and tasks, here or in a project that is his?"""
+    if user.group == "admin" or user.group == "worker":
+        return user.group == "admin"
+    role = organization and organization.roles.get(user.id)
+    return organization is None or role != "worker" or in_own_project
 
 
 def _cookies(request: Request) -> dict[str, str]:

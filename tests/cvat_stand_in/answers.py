@@ -4,6 +4,7 @@ from cvat_stand_in.state import (
     Background,
     Bucket,
     Comment,
+    Data,
     Issue,
     Job,
     Label,
@@ -31,8 +32,8 @@ class Answers:
             "last_name": user.last_name,
         }
 
-    def own_user(self, user: User):
-        """``/api/users/self`` tells more than others may know."""
+    def whole_user(self, user: User):
+        """What one sees of oneself, and an admin of everyone."""
         return {
             **self.user(user),
             "email": f"{user.username}@example.com",
@@ -89,7 +90,7 @@ class Answers:
         }
 
     def project(self, project: Project):
-        tasks = [task for task in self.state.tasks.values() if task.project_id == project.id]
+        tasks = [task for task in self.state.tasks.values() if task.project is project]
         return {
             "url": f"{self.host}/api/projects/{project.id}",
             "id": project.id,
@@ -179,7 +180,7 @@ class Answers:
             "stage": job.stage,
             "state": job.state,
             "mode": task.mode,
-            "frame_count": job.stop_frame - job.start_frame + 1,
+            "frame_count": len(job.frames),
             "start_frame": job.start_frame,
             "stop_frame": job.stop_frame,
             "data_chunk_size": task.data.chunk_size,
@@ -202,18 +203,21 @@ class Answers:
         }
 
     def meta(self, task: Task, job: Job | None = None):
-        """``/data/meta`` of a task, or of the frames of one job."""
-        data = task.data
-        first, last = (job.start_frame, job.stop_frame) if job else (0, len(data.frames) - 1)
+        """``/data/meta`` of a task, or of the frames of one job.
+
+        A task without frames has no date of its chunks, which the SDK's model does not take.
+        """
+        data = task.data or Data(0, self.state.folder)
+        frames = job.frames if job else range(len(data.frames))
         step = frame_step(data.frame_filter)
         return {
             "chapters": None,
-            "chunks_updated_date": data.chunks_updated,
+            "chunks_updated_date": data.chunks_updated if data.frames else None,
             "chunk_size": data.chunk_size,
-            "size": last - first + 1,
+            "size": len(frames),
             "image_quality": data.image_quality,
-            "start_frame": data.start_frame + first * step,
-            "stop_frame": data.start_frame + last * step if job else data.stop_frame,
+            "start_frame": data.start_frame + frames.start * step,
+            "stop_frame": data.start_frame + (frames.stop - 1) * step if job else data.stop_frame,
             "frame_filter": data.frame_filter,
             "frames": [
                 {
@@ -223,9 +227,9 @@ class Answers:
                     "related_files": 0,
                     "has_related_context": False,
                 }
-                for frame in data.frames[first : last + 1]
+                for frame in data.frames[frames.start : frames.stop]
             ],
-            "deleted_frames": [n for n in data.deleted_frames if first <= n <= last],
+            "deleted_frames": [number for number in data.deleted_frames if number in frames],
             "included_frames": None,
             "storage": data.storage,
             "cloud_storage_id": data.cloud_storage_id,

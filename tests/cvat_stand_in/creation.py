@@ -6,6 +6,7 @@ and archives of images.
 
 import fnmatch
 import io
+import itertools
 import json
 import mimetypes
 import os
@@ -54,10 +55,12 @@ def create(task: Task, parameters: dict, root: Path) -> Outcome:
     manifests = [name for name in files if name.endswith(".jsonl")]
     files = [name for name in files if not name.endswith(".jsonl")]
     if len(manifests) > 1:
-        raise CreationError("Only one manifest file can be attached to data")
+        raise CreationError.invalid("Only one manifest file can be attached to data")
     manifest = _read_manifest(home / manifests[0]) if manifests else None
     if manifest is not None and data.sorting_method == "random":
-        raise CreationError("It isn't supported to upload manifest file and use random sorting")
+        raise CreationError.invalid(
+            "It isn't supported to upload manifest file and use random sorting"
+        )
 
     if on_server and parameters.get("copy_data") and data.storage == "local":
         for name in files:
@@ -66,14 +69,29 @@ def create(task: Task, parameters: dict, root: Path) -> Outcome:
     images, archived = _media(files, home, data)
     if archived:
         home = data.folder
+        inner = home / "manifest.jsonl"
+        if manifest is None and data.sorting_method == "predefined" and inner.exists():
+            manifest = _read_manifest(inner)
     names = _in_order(images, data, parameters, mapping, manifest, archived=archived)
     step = frame_step(data.frame_filter)
     last = parameters.get("stop_frame")
-    chosen = names[data.start_frame : None if last is None else last + 1 : step]
-    if not chosen:
-        raise CreationError("No media data found")
-    frames = [_frame(name, home, data, manifest) for name in chosen]
+    chosen = slice(data.start_frame, None if last is None else last + 1, step)
+    if not names[chosen]:
+        raise CreationError("ValueError: No media data found")
+    lines = _lines(names, manifest)[chosen]
+    frames = [_frame(*both, home, data) for both in zip(names[chosen], lines, strict=True)]
     return _outcome(task, frames, mapping, step, data)
+
+
+def _lines(names: list[str], manifest: dict | None) -> list[dict]:
+    """Return the line of a manifest for each image; it must list them in their order."""
+    if manifest is None:
+        return [{} for _ in names]
+    listed = itertools.chain(manifest, itertools.repeat(None))
+    for name, other in zip(names, listed, strict=False):
+        if other is None or not name.endswith(other):
+            raise CreationError.invalid("Incorrect file mapping to manifest content")
+    return list(manifest.values())[: len(names)]
 
 
 def _checked_mapping(task: Task, parameters: dict):
@@ -91,7 +109,7 @@ def _checked_mapping(task: Task, parameters: dict):
     }
     for name, given in refusals.items():
         if given:
-            raise CreationError(f"job_file_mapping cannot be used with {name}")
+            raise CreationError.invalid(f"job_file_mapping cannot be used with {name}")
     return mapping
 
 
@@ -113,8 +131,10 @@ def _server_files(data: Data, parameters: dict, root: Path) -> list[str]:
     found = []
     for name in files:
         path = root / name
-        inside = path.rglob("*") if path.is_dir() else [path]
-        found += [str(file.relative_to(root)) for file in inside if not file.is_dir()]
+        inside = (
+            (file for file in path.rglob("*") if _is_image(file.name)) if path.is_dir() else [path]
+        )
+        found += [str(file.relative_to(root)) for file in inside]
     return [
         name
         for name in found
@@ -148,7 +168,8 @@ def _media(files: list[str], home: Path, data: Data) -> tuple[list[str], bool]:
     try:
         with zipfile.ZipFile(home / archives[0]) as archive:
             archive.extractall(data.folder)
-            return [name for name in archive.namelist() if _is_image(name)], True
+            names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+            return [name for name in names if _is_image(name)], True
     except zipfile.BadZipFile as error:
         raise CreationError(f"zipfile.BadZipFile: {error}") from error
 
@@ -164,7 +185,7 @@ def _in_order(images, data: Data, parameters, mapping, manifest, *, archived: bo
         known = set(images)
         for name in names:
             if name not in known:
-                raise CreationError(
+                raise CreationError.invalid(
                     f"Can't find file '{os.path.basename(name)}' in the input files"
                 )
         return names
@@ -211,17 +232,18 @@ def _read_manifest(path: Path) -> dict[str, dict]:
     try:
         lines = [json.loads(line) for line in path.read_text().splitlines() if line]
         if "version" not in lines[0] or lines[1]["type"] != "images":
-            raise CreationError("Invalid manifest was uploaded")
+            raise CreationError.invalid("Invalid manifest was uploaded")
         return {line["name"] + line["extension"]: line for line in lines[2:]}
     except (OSError, ValueError, KeyError, IndexError) as error:
-        raise CreationError("Invalid manifest was uploaded") from error
+        raise CreationError.invalid("Invalid manifest was uploaded") from error
 
 
-def _frame(name: str, home: Path, data: Data, manifest: dict | None) -> Frame:
+def _frame(name: str, line: dict, home: Path, data: Data) -> Frame:
     path = home / name
-    if manifest is not None and "width" in manifest.get(name, {}):
-        return Frame(name, manifest[name]["width"], manifest[name]["height"], path)
-    shown = f"/home/django/data/data/{data.id}/raw/{name}"
+    if "width" in line and "height" in line:  # a manifest is believed
+        return Frame(name, line["width"], line["height"], path)
+    place = "share" if data.storage == "share" else f"data/data/{data.id}/raw"
+    shown = f"/home/django/{place}/{name}"
     try:
         with path.open("rb") as file, Image.open(file) as image:
             return Frame(name, *image.size, path)

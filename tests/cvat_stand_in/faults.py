@@ -111,7 +111,16 @@ class Faults:
 
 
 class CreationError(Exception):
-    """The worker gives up; the text is the message of the failed request."""
+    """The worker gives up; the text, and a line break, is the message of the failed request.
+
+    CVAT tells the exception as Python prints it: its full name, a colon and its text.
+    """
+
+    @classmethod
+    def invalid(cls, text: str) -> "CreationError":
+        """A mistake of the user, in the way of Django REST framework."""
+        detail = f"[ErrorDetail(string={text!r}, code='invalid')]"
+        return cls(f"rest_framework.exceptions.ValidationError: {detail}")
 
 
 class WorkerStopsError(Exception):

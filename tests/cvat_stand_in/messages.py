@@ -23,6 +23,8 @@ class Request:
     user: Any = None  # set once the credentials are checked
     organization: Any = None  # None: no context; False: the personal workspace
     host: str = ""
+    crashes: bool = False  # the server dies in the middle of the work
+    _form: Any = None
 
     def json(self) -> Any:
         """Return the JSON body; an empty one is an empty object."""
@@ -35,6 +37,11 @@ class Request:
 
     def form(self) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
         """Return the fields and the files (name, content) of JSON or of a form."""
+        if self._form is None:
+            self._form = self._parse_form()
+        return self._form
+
+    def _parse_form(self) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
         kind = self.headers.get("Content-Type", "")
         if not kind.startswith("multipart/form-data"):
             return self.json(), []
@@ -104,6 +111,11 @@ class Refusal(Exception):  # noqa: N818  it is an answer, thrown
     def __init__(self, status: int, body: Any = None, headers: dict[str, str] | None = None):
         super().__init__(status, body)
         self.answer = Answer(status, body, headers or {})
+
+
+def server_error() -> Refusal:
+    page = b"<!doctype html><html><body><h1>Server Error (500)</h1></body></html>"
+    return Refusal(500, page, {"Content-Type": "text/html; charset=utf-8"})
 
 
 def not_found(kind: str) -> Refusal:

@@ -12,16 +12,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from cvat_stand_in import views_accounts, views_data, views_jobs, views_tasks  # noqa: F401
 from cvat_stand_in.accounts import Accounts
 from cvat_stand_in.faults import Fault, Faults, Kind
 from cvat_stand_in.messages import Answer, Refusal, Request
+from cvat_stand_in.routing import handle
 from cvat_stand_in.state import Bucket, State, User
 from cvat_stand_in.uploads import ServerDiesError, Uploads
-from cvat_stand_in.views import handle
 from cvat_stand_in.worker import Worker
 
-MIB = 2**20
-PIECE = 64 * 1024
+STEPS = ("Upload-Start", "Upload-Multiple", "Upload-Finish", "Upload-Length", "Upload-Offset")
+LINGER_SECONDS = 5
+PROXY_TEXTS = {
+    413: "Request Entity Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
+}
 
 
 @dataclass
@@ -32,7 +40,7 @@ class Logged:
     method: str
     path: str
     query: dict[str, str]
-    step: str  # Upload-Start, Upload-Multiple, Upload-Finish, Upload-Length or ""
+    step: str  # the header that says which step of an upload it is, or ""
     user_agent: str
     body_size: int = 0  # bytes
     files: list[str] = field(default_factory=list)
@@ -47,9 +55,17 @@ class StandIn:
 
     Args:
         version: the version that it says it has.
-        max_request_size: longer requests are refused with 413, as a reverse proxy does.
-        max_file_size: of a file that is sent by TUS.
+        max_request_size: bytes; longer requests are refused with 413, as a reverse proxy does.
+        max_file_size: bytes of a file that is sent by TUS.
         polls: see ``Worker``.
+
+    Attributes:
+        faults: what is to go wrong.
+        requests: all requests so far, in the order they came.
+        accounts: users, tokens and organizations can be added here.
+        worker: makes the tasks.
+        state: all objects of the server.
+        share: the folder that ``server_files`` are in.
     """
 
     def __init__(
@@ -73,8 +89,8 @@ class StandIn:
         self.uploads = Uploads(self.state, max_file_size, self.worker.enqueue)
         self.admin = self.accounts.add_user("admin", "secret", "admin")
         self.closed = threading.Event()
+        self.connections: set[socket.socket] = set()
         self._log_lock = threading.Lock()
-        self._connections: set[socket.socket] = set()
         self._listen(0)
 
     @property
@@ -96,9 +112,11 @@ class StandIn:
         self._listen(self.port)
 
     def close(self) -> None:
+        """Stop, and forget everything."""
         self.closed.set()
         self._stop_listening()
         self.worker.forget()
+        self.worker.running.set()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> "StandIn":
@@ -106,6 +124,12 @@ class StandIn:
 
     def __exit__(self, *_) -> None:
         self.close()
+
+    def log(self, request: Logged) -> None:
+        """Number a request and note it."""
+        with self._log_lock:
+            request.number = len(self.requests)
+            self.requests.append(request)
 
     def _listen(self, port: int) -> None:
         self._http = _Server(("127.0.0.1", port), _Handler)
@@ -120,15 +144,9 @@ class StandIn:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-
-    def log(self, request: Logged) -> None:
-        """Number a request and note it."""
-        with self._log_lock:
-            request.number = len(self.requests)
-            self.requests.append(request)
 
 
 class _Server(ThreadingHTTPServer):
@@ -137,8 +155,8 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
     stand_in: StandIn
 
-    def handle_error(self, request, client_address) -> None:
-        """Say nothing: clients that go away, and connections cut on purpose, are expected."""
+    def handle_error(self, *_) -> None:
+        """Keep quiet: clients that go away, and connections cut on purpose, are expected."""
 
 
 class _CutError(Exception):
@@ -150,14 +168,15 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "nginx"
     sys_version = ""
     disable_nagle_algorithm = True
+    server: _Server
 
     def setup(self) -> None:
         super().setup()
-        self.stand_in: StandIn = self.server.stand_in
-        self.stand_in._connections.add(self.connection)
+        self.stand_in = self.server.stand_in
+        self.stand_in.connections.add(self.connection)
 
     def finish(self) -> None:
-        self.stand_in._connections.discard(self.connection)
+        self.stand_in.connections.discard(self.connection)
         with contextlib.suppress(OSError):
             super().finish()
 
@@ -166,15 +185,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         url = urlsplit(self.path)
-        steps = ("Upload-Start", "Upload-Multiple", "Upload-Finish", "Upload-Length")
-        logged = Logged(
-            0,
-            self.command,
-            url.path,
-            dict(parse_qsl(url.query, keep_blank_values=True)),
-            next((step for step in steps if step in self.headers), ""),
-            self.headers.get("User-Agent", ""),
-        )
+        query = dict(parse_qsl(url.query, keep_blank_values=True))
+        step = next((step for step in STEPS if step in self.headers), "")
+        agent = self.headers.get("User-Agent", "")
+        logged = Logged(0, self.command, url.path, query, step, agent)
         self.stand_in.log(logged)
         fault = self.stand_in.faults.take(Fault, logged)
         logged.fault = fault and fault.kind
@@ -189,36 +203,44 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, logged: Logged, fault: Fault | None) -> None:
         kind = fault and fault.kind
-        limit = self.stand_in.max_request_size
         length = int(self.headers.get("Content-Length", 0))
         if kind is Kind.CUT_REQUEST:
-            self.rfile.read(min(length // 2, PIECE))
+            self._read(length // 2)
             raise _CutError
+        limit = self.stand_in.max_request_size
         if limit is not None and length > limit:
-            # As nginx does: answer at once, read no further, close.
-            self.close_connection = True
             logged.body_size = length
-            self._send(logged, _proxy_answer(413))
+            self._refuse_at_once(logged, length)
             return
         body = self._read_body(length)
         logged.body_size = len(body)
         if kind is Kind.HANG:
-            self.stand_in.closed.wait()
-            raise _CutError
+            self._wait()
         if kind is Kind.REFUSE:
             self._send(logged, _proxy_answer(fault.status, fault.retry_after))
             return
-        answer = self._work(logged, body, dies=kind is Kind.CRASH)
+        answer = self._work(logged, body, crashes=kind is Kind.CRASH)
         if kind in {Kind.CRASH, Kind.DO_THEN_REFUSE}:
             answer = _proxy_answer(fault.status, fault.retry_after)
-        elif kind is Kind.LATE:
+        if kind is Kind.SILENT:
+            self._wait()
+        if kind is Kind.CUT_ANSWER:
+            raise _CutError
+        if kind is Kind.LATE:
             self.stand_in.closed.wait(fault.seconds)
-        elif kind is Kind.SILENT:
-            self.stand_in.closed.wait()
-            raise _CutError
-        elif kind is Kind.CUT_ANSWER:
-            raise _CutError
         self._send(logged, answer, midway=kind is Kind.CUT_MIDWAY)
+
+    def _wait(self) -> None:
+        self.stand_in.closed.wait()
+        raise _CutError
+
+    def _refuse_at_once(self, logged: Logged, length: int) -> None:
+        """As nginx does: answer, read on for a while so that the client sees it, close."""
+        self.close_connection = True
+        self._send(logged, _proxy_answer(413))
+        self.connection.settimeout(LINGER_SECONDS)
+        while length > 0 and (piece := self.rfile.read(min(length, 2**16))):
+            length -= len(piece)
 
     def _read_body(self, length: int) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -237,19 +259,21 @@ class _Handler(BaseHTTPRequestHandler):
             raise _CutError
         return content
 
-    def _work(self, logged: Logged, body: bytes, *, dies: bool) -> Answer:
-        host = self.headers.get("Host", "")
+    def _work(self, logged: Logged, body: bytes, *, crashes: bool) -> Answer:
+        host = f"http://{self.headers.get('Host', '')}"
         request = Request(
-            self.command, logged.path, logged.query, self.headers, body, host=f"http://{host}"
+            self.command, logged.path, logged.query, self.headers, body, host=host, crashes=crashes
         )
         try:
             if logged.step in {"Upload-Multiple", "Upload-Finish"}:
                 logged.files = [name for name, _ in request.form()[1]]
-            return handle(self.stand_in, request, dies=dies)
+            elif crashes:  # what a transaction began is undone
+                return Answer(502)
+            return handle(self.stand_in, request)
         except Refusal as refusal:
             return refusal.answer
         except ServerDiesError:
-            return _proxy_answer(502)
+            return Answer(502)
 
     def _send(self, logged: Logged, answer: Answer, *, midway: bool = False) -> None:
         content = answer.content()
@@ -264,29 +288,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        if self.command == "HEAD":
-            return
         if midway:
             self.wfile.write(content[: len(content) // 2])
             raise _CutError
-        self.wfile.write(content)
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def _break(self) -> None:
         """Reset the connection, so that the client sees it break and not end."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.wfile.flush()
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
             self.connection.close()
-
-
-_PROXY_TEXTS = {
-    413: "Request Entity Too Large",
-    500: "Internal Server Error",
-    502: "Bad Gateway",
-    503: "Service Temporarily Unavailable",
-    504: "Gateway Time-out",
-}
 
 
 def _proxy_answer(status: int, retry_after: str | None = None) -> Answer:
@@ -294,7 +309,7 @@ def _proxy_answer(status: int, retry_after: str | None = None) -> Answer:
     if status == 429:
         told = f"Request was throttled. Expected available in {retry_after or 60} seconds."
         return Answer(429, {"detail": told}, headers)
-    text = f"{status} {_PROXY_TEXTS.get(status, '')}".strip()
+    text = f"{status} {PROXY_TEXTS.get(status, '')}".strip()
     page = (
         f"<html>\r\n<head><title>{text}</title></head>\r\n<body>\r\n<center><h1>{text}</h1>"
         "</center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"

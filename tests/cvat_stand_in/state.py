@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
 
 def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).strftime(TIME)
 
 
 @dataclass(eq=False)
@@ -107,7 +109,7 @@ class Task:
     name: str
     owner: User
     organization: Organization | None
-    project_id: int | None = None
+    project: Project | None = None
     assignee: User | None = None
     assigned: str | None = None
     bug_tracker: str = ""
@@ -121,6 +123,10 @@ class Task:
     data: Data | None = None
     created: str = field(default_factory=now)
     updated: str = field(default_factory=now)
+
+    @property
+    def project_id(self) -> int | None:
+        return self.project and self.project.id
 
 
 @dataclass(eq=False)
@@ -139,6 +145,14 @@ class Job:
     created: str = field(default_factory=now)
     updated: str = field(default_factory=now)
 
+    @property
+    def frames(self) -> range:
+        return range(self.start_frame, self.stop_frame + 1)
+
+    @property
+    def organization(self) -> Organization | None:
+        return self.task.organization
+
 
 @dataclass(eq=False)
 class Issue:
@@ -152,6 +166,10 @@ class Issue:
     created: str = field(default_factory=now)
     updated: str = field(default_factory=now)
 
+    @property
+    def organization(self) -> Organization | None:
+        return self.job.organization
+
 
 @dataclass(eq=False)
 class Comment:
@@ -161,6 +179,10 @@ class Comment:
     message: str
     created: str = field(default_factory=now)
     updated: str = field(default_factory=now)
+
+    @property
+    def organization(self) -> Organization | None:
+        return self.issue.organization
 
 
 @dataclass(eq=False)
@@ -220,12 +242,15 @@ class State:
         folder.mkdir(parents=True)
         return Data(number, folder)
 
+    def admins(self) -> list[User]:
+        return [user for user in self.users.values() if user.group == "admin"]
+
     def jobs_of(self, task: Task) -> list[Job]:
         return [job for job in self.jobs.values() if job.task is task]
 
     def labels_of(self, task: Task) -> list[Label]:
-        if task.project_id is not None:
-            return [lb for lb in self.labels.values() if lb.project_id == task.project_id]
+        if task.project:
+            return [lb for lb in self.labels.values() if lb.project_id == task.project.id]
         return [lb for lb in self.labels.values() if lb.task_id == task.id]
 
     def delete_task(self, task: Task) -> None:
@@ -237,7 +262,7 @@ class State:
         self._drop(self.tasks, lambda other: other is task)
 
     def delete_project(self, project: Project) -> None:
-        for task in [task for task in self.tasks.values() if task.project_id == project.id]:
+        for task in [task for task in self.tasks.values() if task.project is project]:
             self.delete_task(task)
         self._drop(self.labels, lambda label: label.project_id == project.id)
         self._drop(self.projects, lambda other: other is project)

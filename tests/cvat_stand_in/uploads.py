@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvat_stand_in.messages import Answer, Refusal, Request, forbidden
+from cvat_stand_in.messages import Answer, Refusal, Request, server_error
 from cvat_stand_in.state import Background, Data, State, Task
 
 SORTING = {"lexicographical", "natural", "predefined", "random"}
@@ -45,15 +45,15 @@ class Uploads:
         self.tus: dict[str, Tus] = {}
         self.lock = threading.Lock()
 
-    def post(self, request: Request, task: Task, *, dies: bool) -> Answer:
-        """Handle one step. ``dies``: the server is killed half-way through it."""
+    def post(self, request: Request, task: Task) -> Answer:
+        """Handle one step of an upload."""
         with self.state.lock:
             if task.data is None:
                 task.data = self.state.new_data()
             elif task.data.frames:
                 raise Refusal(400, "Adding more data is not supported")
         if "Upload-Finish" in request.headers:
-            return self._finish(request, task, dies=dies)
+            return self._finish(request, task)
         if "Upload-Start" in request.headers:
             return Answer(202)
         if "Upload-Length" in request.headers:
@@ -61,15 +61,15 @@ class Uploads:
         if "Upload-Multiple" in request.headers:
             fields, files = request.form()
             _checked(fields)
-            self._append(task.data, files, dies=dies)
+            self._append(task.data, files, dies=request.crashes)
             return Answer(200)
-        return self._finish(request, task, dies=dies)
+        return self._finish(request, task)
 
     def _append(self, data: Data, files: list[tuple[str, bytes]], *, dies: bool) -> None:
         names = [name for name, _ in files]
         with self.state.lock:
             if len({*names, *data.client_files}) < len(names) + len(data.client_files):
-                raise Refusal(500, b"<h1>Server Error (500)</h1>", {"Content-Type": "text/html"})
+                raise server_error()
             for number, (name, content) in enumerate(files):
                 if dies and number == len(files) // 2 + 1:
                     raise ServerDiesError
@@ -112,9 +112,9 @@ class Uploads:
         with self.lock:
             part = self.tus.get(number)
             if part is None or part.task is not task:
-                raise Refusal(404, None, self._headers())
+                raise Refusal(404, headers=self._headers())
             if part.user_id != request.user.id:
-                raise Refusal(403, None, self._headers())
+                raise Refusal(403, headers=self._headers())
             if request.method == "HEAD":
                 where = {"Upload-Offset": str(part.offset), "Upload-Length": str(part.size)}
                 return Answer(200, None, {**self._headers(), **where})
@@ -122,14 +122,14 @@ class Uploads:
                 raise Refusal(400, ["Content-Length header is missing"])
             offset = int(request.headers.get("Upload-Offset", 0))
             if offset != part.offset:
-                raise Refusal(409, None, self._headers())
+                raise Refusal(409, headers=self._headers())
             if offset + len(request.body) > part.size:
-                raise Refusal(413, None, self._headers())
+                raise Refusal(413, headers=self._headers())
             with part.path.open("ab") as file:
                 file.write(request.body)
             part.offset += len(request.body)
             if part.offset == part.size:
-                part.path.rename(task.data.folder / part.name)
+                part.path.rename(_free(task.data.folder / part.name))
                 del self.tus[number]
             return Answer(204, None, {**self._headers(), "Upload-Offset": str(part.offset)})
 
@@ -141,21 +141,19 @@ class Uploads:
             "Cache-Control": "no-store",
         }
 
-    def _finish(self, request: Request, task: Task, *, dies: bool) -> Answer:
-        if task.owner is not request.user and request.user.group == "worker":
-            raise forbidden()
+    def _finish(self, request: Request, task: Task) -> Answer:
         fields, files = request.form()
         parameters = _checked(fields)
         data = task.data
         if files:
-            self._append(data, files, dies=dies)
+            self._append(data, files, dies=request.crashes)
+        if request.crashes:
+            raise ServerDiesError
         with self.state.lock:
             work = self.state.background.get(_rq_id(task))
             if work and work.status in {"queued", "started"}:
                 raise Refusal(409, {"rq_id": work.id})
             self._take(data, parameters)
-            if dies:
-                raise ServerDiesError
             work = Background(_rq_id(task), task, request.user)
             self.state.background[work.id] = work
         self.enqueue(work, parameters)
@@ -180,6 +178,15 @@ class Uploads:
             data.storage = "share"
         if bucket is not None:
             data.storage = "cloud_storage"
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or the first of path_1, path_2… that is not taken."""
+    stem, number = path.stem, 0
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{stem}_{number}{path.suffix}")
+    return path
 
 
 def _rq_id(task: Task) -> str:

@@ -1,34 +1,39 @@
 """The queue of background requests and the threads that work on them."""
 
 import threading
-import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cvat_stand_in.creation import Outcome, create
 from cvat_stand_in.faults import CreationError, Faults, WorkerFault, WorkerStopsError
 from cvat_stand_in.messages import Refusal, forbidden
-from cvat_stand_in.state import Background, Job, State, User, now
+from cvat_stand_in.state import TIME, Background, Job, State, User, now
 
-DAY = timedelta(days=1)
+KEPT = {"finished": timedelta(seconds=500), "failed": timedelta(days=1)}
 
 
 class Worker:
-    """Creates tasks in threads of their own.
+    """Creates tasks, each in a thread of its own.
 
     Args:
         state: what it works on.
-        faults: its own faults are among them.
+        faults: its own are among them.
         share: where ``server_files`` lie.
-        polls: how often at least a request is told to be ``queued``, then ``started``, before it
-            is told to be ``finished``; a client that polls too rarely or gives up early is found
-            out without any waiting.
+        polls: how often at least a request is told to be queued, and then started, before it is
+            told to be finished; so a client that asks only once is found out without any waiting.
+
+    Attributes:
+        running: while this event is not set, nothing is begun: requests stay queued.
     """
 
-    def __init__(self, state: State, faults: Faults, share, polls: tuple[int, int] = (0, 1)):
+    def __init__(self, state: State, faults: Faults, share: Path, polls: tuple[int, int]):
         self.state = state
         self.faults = faults
         self.share = share
         self.polls = polls
+        self.running = threading.Event()
+        self.running.set()
         self._generation = 0
 
     def enqueue(self, work: Background, parameters: dict) -> None:
@@ -58,17 +63,22 @@ class Worker:
                 raise forbidden()
             work.polls += 1
             queued, started = self.polls
-            shown = Background(**vars(work))
-            if work.polls <= queued + started:
+            shown = replace(work)
+            if work.polls <= queued:
+                shown.status, shown.started = "queued", None
+            elif work.polls <= queued + started and work.status in KEPT:
+                shown.status = "started"
+            if shown.status not in KEPT:
                 shown.finished = shown.expiry = None
                 shown.message = ""
-                shown.status = "started" if work.polls > queued else "queued"
-                shown.started = shown.started if work.polls > queued else None
             return shown
 
     def _run(self, work: Background, parameters: dict, generation: int) -> None:
+        self.running.wait()
         task = work.task
         with self.state.lock:
+            if generation != self._generation:
+                return
             work.status, work.started = "started", now()
         root = self.share
         if task.data.cloud_storage_id is not None:
@@ -76,11 +86,10 @@ class Worker:
         message = ""
         try:
             outcome = create(task, parameters, root)
-            fault = self.faults.take(WorkerFault, task)
-            if fault:
+            if fault := self.faults.take(WorkerFault, task):
                 fault.spoil(outcome)
         except CreationError as error:
-            message = str(error)
+            message = f"{error}\n"
         except WorkerStopsError:
             return
         with self.state.lock:
@@ -88,11 +97,9 @@ class Worker:
                 return
             if not message:
                 self._commit(work, outcome)
-            work.status = "failed" if message else "finished"
-            work.message = message
+            work.status, work.message = "failed" if message else "finished", message
             work.finished = now()
-            kept = DAY if message else timedelta(seconds=500)
-            work.expiry = (datetime.now(UTC) + kept).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            work.expiry = (datetime.now(UTC) + KEPT[work.status]).strftime(TIME)
 
     def _commit(self, work: Background, outcome: Outcome) -> None:
         task = work.task
@@ -105,16 +112,3 @@ class Worker:
         for start, stop in outcome.borders:
             job = Job(self.state.new_id("job"), task, start, stop)
             self.state.jobs[job.id] = job
-
-
-def wait_until(true, seconds: float = 10.0) -> None:
-    """Wait for something that another thread does.
-
-    Raises:
-        TimeoutError: it did not happen.
-    """
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.01)
