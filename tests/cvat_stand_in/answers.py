@@ -1,5 +1,7 @@
 """What the objects look like in answers: exactly the fields that CVAT 2.54 sends."""
 
+from urllib.parse import quote
+
 from cvat_stand_in.state import (
     Background,
     Bucket,
@@ -264,17 +266,18 @@ class Answers:
         }
 
     def background(self, work: Background):
+        place = f"{self.host}/api/tasks/{work.task.id}/dataset/download?rq_id={quote(work.id)}"
         return {
             "status": work.status,
             "message": work.message,
             "id": work.id,
             "operation": {
-                "type": "create:task",
+                "type": work.operation,
                 "target": "task",
                 "project_id": work.task.project_id,
                 "task_id": work.task.id,
                 "job_id": None,
-                "format": None,
+                "format": work.format,
                 "lightweight": None,
             },
             "progress": 0.0,
@@ -283,7 +286,7 @@ class Answers:
             "finished_date": work.finished,
             "expiry_date": work.expiry,
             "owner": {"id": work.owner.id, "username": work.owner.username},
-            "result_url": None,
+            "result_url": place if work.result and work.status == "finished" else None,
             "result_id": None,
         }
 

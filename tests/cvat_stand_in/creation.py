@@ -57,6 +57,8 @@ def create(task: Task, parameters: dict, root: Path) -> Outcome:
     if len(manifests) > 1:
         raise CreationError.invalid("Only one manifest file can be attached to data")
     manifest = _read_manifest(home / manifests[0]) if manifests else None
+    if manifest is not None and data.storage == "cloud_storage":
+        manifest = _of_bucket(manifest, Path(manifests[0]).parent, files)
     if manifest is not None and data.sorting_method == "random":
         raise CreationError.invalid(
             "It isn't supported to upload manifest file and use random sorting"
@@ -92,6 +94,19 @@ def _lines(names: list[str], manifest: dict | None) -> list[dict]:
         if other is None or not name.endswith(other):
             raise CreationError.invalid("Incorrect file mapping to manifest content")
     return list(manifest.values())[: len(names)]
+
+
+def _of_bucket(manifest: dict, folder: Path, files: list[str]) -> dict:
+    """Return the lines of a bucket's manifest for some of its files, in the manifest's order."""
+    wanted = set(files)
+    lines = {str(folder / name): line for name, line in manifest.items()}
+    lines = {name: line for name, line in lines.items() if name in wanted}
+    if not lines:
+        raise CreationError.invalid(
+            "There is no intersection of the files specifiedin the request with the contents of "
+            "the bucket"
+        )
+    return lines
 
 
 def _checked_mapping(task: Task, parameters: dict):

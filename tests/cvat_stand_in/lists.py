@@ -103,7 +103,8 @@ def page(request, found, render) -> Answer:
         size = len(found) or 1
     elif query.get("page_size", "").isdigit():
         size = int(query["page_size"]) or DEFAULT_PAGE_SIZE
-    number = int(query["page"]) if query.get("page", "1").isdigit() else 0
+    asked = query.get("page", "1")
+    number = int(asked) if asked.isdigit() else 0
     last = max(1, -(-len(found) // size))
     if not 1 <= number <= last:
         raise Refusal(404, {"detail": "Invalid page."})

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 from cvat_stand_in import views_accounts, views_data, views_jobs, views_tasks  # noqa: F401
 from cvat_stand_in.accounts import Accounts
 from cvat_stand_in.faults import Fault, Faults, Kind
-from cvat_stand_in.messages import Answer, Refusal, Request
+from cvat_stand_in.messages import Answer, Refusal, Request, server_error
 from cvat_stand_in.routing import handle
 from cvat_stand_in.state import Bucket, State, User
 from cvat_stand_in.uploads import ServerDiesError, Uploads
@@ -66,6 +66,7 @@ class StandIn:
         worker: makes the tasks.
         state: all objects of the server.
         share: the folder that ``server_files`` are in.
+        bugs: of the stand-in itself; leaving the ``with`` raises the first.
     """
 
     def __init__(
@@ -86,8 +87,9 @@ class StandIn:
         self.state = State(self.folder)
         self.accounts = Accounts(self.state)
         self.worker = Worker(self.state, self.faults, self.share, polls)
-        self.uploads = Uploads(self.state, max_file_size, self.worker.enqueue)
+        self.uploads = Uploads(self.state, max_file_size, self.worker)
         self.admin = self.accounts.add_user("admin", "secret", "admin")
+        self.bugs: list[Exception] = []
         self.closed = threading.Event()
         self.connections: set[socket.socket] = set()
         self._log_lock = threading.Lock()
@@ -122,8 +124,10 @@ class StandIn:
     def __enter__(self) -> "StandIn":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, kind, *_) -> None:
         self.close()
+        if self.bugs and kind is None:
+            raise self.bugs[0]
 
     def log(self, request: Logged) -> None:
         """Number a request and note it."""
@@ -274,6 +278,9 @@ class _Handler(BaseHTTPRequestHandler):
             return refusal.answer
         except ServerDiesError:
             return Answer(502)
+        except Exception as bug:
+            self.stand_in.bugs.append(bug)
+            return server_error().answer
 
     def _send(self, logged: Logged, answer: Answer, *, midway: bool = False) -> None:
         content = answer.content()

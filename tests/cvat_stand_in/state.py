@@ -192,6 +192,9 @@ class Background:
     id: str
     task: Task
     owner: User
+    operation: str = "create:task"
+    format: str | None = None
+    result: bytes | None = None
     status: str = "queued"
     message: str = ""
     created: str = field(default_factory=now)
@@ -230,11 +233,11 @@ class State:
         self.comments: dict[int, Comment] = {}
         self.buckets: dict[int, Bucket] = {}
         self.background: dict[str, Background] = {}
-        self._ids: defaultdict[str, itertools.count] = defaultdict(lambda: itertools.count(1))
+        self.ids: defaultdict[str, itertools.count] = defaultdict(lambda: itertools.count(1))
 
     def new_id(self, kind: str) -> int:
         """Return the next id of a kind of object."""
-        return next(self._ids[kind])
+        return next(self.ids[kind])
 
     def new_data(self) -> Data:
         number = self.new_id("data")

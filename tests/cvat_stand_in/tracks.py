@@ -6,6 +6,7 @@ two jobs are matched by the best pair first, not by the best sum of all pairs; t
 skeletons are kept as they are.
 """
 
+import itertools
 from copy import deepcopy
 
 ENOUGH_ALIKE = 0.5  # mean overlap of two tracks that are one
@@ -22,11 +23,14 @@ def cut(track: dict, start: int, stop: int) -> dict | None:
         shown = interpolated(track, stop + 1)
         scoped = _visible_from_first(shown, start, stop)
         if scoped:
+            first, last = scoped[0], scoped[-1]
             last_keyframe = max(shape["frame"] for shape in track["shapes"])
-            if not scoped[0]["keyframe"]:
-                inside.insert(0, scoped[0])
-            if last_keyframe >= stop and scoped[-1]["points"] != inside[-1]["points"]:
-                inside.append(scoped[-1])
+            if not first["keyframe"]:
+                inside.insert(0, first)
+            moved = last_keyframe >= stop and last["points"] != inside[-1]["points"]
+            ended = last["keyframe"] and last["outside"] and last["frame"] != inside[-1]["frame"]
+            if moved or ended:
+                inside.append(last)
     if not inside:
         return None
     track["shapes"] = [
@@ -39,7 +43,7 @@ def cut(track: dict, start: int, stop: int) -> dict | None:
 def _lies_inside(shapes: list[dict], start: int, stop: int) -> bool:
     if not shapes:
         return False
-    for one, following in zip(shapes, shapes[1:], strict=False):
+    for one, following in itertools.pairwise(shapes):
         if not one["outside"] and max(one["frame"], start) <= min(following["frame"], stop):
             return True
     return not shapes[-1]["outside"] and shapes[-1]["frame"] <= stop

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cvat_stand_in.messages import Answer, Refusal, Request, server_error
 from cvat_stand_in.state import Background, Data, State, Task
+from cvat_stand_in.worker import Worker
 
 SORTING = {"lexicographical", "natural", "predefined", "random"}
 
@@ -38,10 +39,10 @@ class Tus:
 class Uploads:
     """What is being uploaded. Lost when the server restarts."""
 
-    def __init__(self, state: State, max_file_size: int, enqueue):
+    def __init__(self, state: State, max_file_size: int, worker: Worker):
         self.state = state
         self.max_file_size = max_file_size
-        self.enqueue = enqueue
+        self.worker = worker
         self.tus: dict[str, Tus] = {}
         self.lock = threading.Lock()
 
@@ -155,8 +156,7 @@ class Uploads:
                 raise Refusal(409, {"rq_id": work.id})
             self._take(data, parameters)
             work = Background(_rq_id(task), task, request.user)
-            self.state.background[work.id] = work
-        self.enqueue(work, parameters)
+            self.worker.create(work, parameters)
         return Answer(202, {"rq_id": work.id})
 
     def _take(self, data: Data, parameters: dict) -> None:

@@ -4,7 +4,7 @@ from cvat_stand_in import annotations
 from cvat_stand_in.creation import compressed
 from cvat_stand_in.messages import Answer, Refusal
 from cvat_stand_in.routing import Api, route
-from cvat_stand_in.state import Data, Job, Task, now
+from cvat_stand_in.state import Background, Data, Job, Task, now
 
 
 @route("POST", "/api/tasks/<id>/data/?")
@@ -111,6 +111,32 @@ def job_annotations_delete(api: Api, number: str) -> Answer:
     with api.state.lock:
         annotations.clear(api.job(number))
     return Answer(204)
+
+
+@route("POST", "/api/tasks/<id>/dataset/export")
+def export(api: Api, number: str) -> Answer:
+    task, user, form = api.task(number), api.request.user, api.request.query["format"]
+    rq_id = (
+        f"action=export&target=task&target_id={task.id}&user_id={user.id}"
+        f"&format={form.replace(' ', '_').replace('.', '~')}&subresource=dataset"
+    )
+    with api.state.lock:
+        api.stand_in.worker.export(Background(rq_id, task, user, "export:dataset", form))
+    return Answer(202, {"rq_id": rq_id})
+
+
+@route("GET", "/api/tasks/<id>/dataset/download")
+def export_download(api: Api, number: str) -> Answer:
+    task = api.task(number)
+    work = api.state.background.get(api.request.query.get("rq_id", ""))
+    if work is None or not work.result:
+        told = b"Unknown export request id"
+        raise Refusal(400, told, {"Content-Type": "text/html; charset=utf-8"})
+    when = work.created[:19].translate(str.maketrans("-T:", "___"))
+    name = f"task_{task.id}_dataset_{when}_{work.format.lower()}.zip"
+    disposition = f'attachment; filename="{name}"'
+    headers = {"Content-Type": "application/zip", "content-disposition": disposition}
+    return Answer(body=work.result, headers={**headers, "ETag": f'"{len(work.result):x}"'})
 
 
 def _picture(api: Api, task: Task, frames: range) -> Answer:

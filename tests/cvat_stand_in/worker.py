@@ -1,20 +1,25 @@
 """The queue of background requests and the threads that work on them."""
 
+import io
+import json
 import threading
+import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cvat_stand_in import annotations
 from cvat_stand_in.creation import Outcome, create
 from cvat_stand_in.faults import CreationError, Faults, WorkerFault, WorkerStopsError
 from cvat_stand_in.messages import Refusal, forbidden
-from cvat_stand_in.state import TIME, Background, Job, State, User, now
+from cvat_stand_in.state import TIME, Background, Job, State, Task, User, now
 
 KEPT = {"finished": timedelta(seconds=500), "failed": timedelta(days=1)}
 
 
 class Worker:
-    """Creates tasks, each in a thread of its own.
+    """Creates and exports tasks, each in a thread of its own.
 
     Args:
         state: what it works on.
@@ -36,9 +41,13 @@ class Worker:
         self.running.set()
         self._generation = 0
 
-    def enqueue(self, work: Background, parameters: dict) -> None:
-        arguments = (work, parameters, self._generation)
-        threading.Thread(target=self._run, args=arguments, daemon=True).start()
+    def create(self, work: Background, parameters: dict) -> None:
+        """Queue the creation of a task from its data."""
+        self._enqueue(work, lambda: self._create(work.task, parameters))
+
+    def export(self, work: Background) -> None:
+        """Queue the export of a task. Whatever the format, it is the annotations as JSON."""
+        self._enqueue(work, lambda: lambda: self._export(work))
 
     def forget(self) -> None:
         """Lose what is queued and what is being worked on: it neither ends nor is known."""
@@ -73,36 +82,43 @@ class Worker:
                 shown.message = ""
             return shown
 
-    def _run(self, work: Background, parameters: dict, generation: int) -> None:
+    def _enqueue(self, work: Background, act: Callable[[], Callable[[], None]]) -> None:
+        self.state.background[work.id] = work
+        arguments = (work, act, self._generation)
+        threading.Thread(target=self._run, args=arguments, daemon=True).start()
+
+    def _run(self, work: Background, act, generation: int) -> None:
         self.running.wait()
-        task = work.task
         with self.state.lock:
             if generation != self._generation:
                 return
             work.status, work.started = "started", now()
-        root = self.share
-        if task.data.cloud_storage_id is not None:
-            root = self.state.buckets[task.data.cloud_storage_id].folder
         message = ""
         try:
-            outcome = create(task, parameters, root)
-            if fault := self.faults.take(WorkerFault, task):
-                fault.spoil(outcome)
+            commit = act()
         except CreationError as error:
             message = f"{error}\n"
         except WorkerStopsError:
             return
         with self.state.lock:
-            if generation != self._generation or task.id not in self.state.tasks:
+            if generation != self._generation or work.task.id not in self.state.tasks:
                 return
             if not message:
-                self._commit(work, outcome)
+                commit()
             work.status, work.message = "failed" if message else "finished", message
             work.finished = now()
             work.expiry = (datetime.now(UTC) + KEPT[work.status]).strftime(TIME)
 
-    def _commit(self, work: Background, outcome: Outcome) -> None:
-        task = work.task
+    def _create(self, task: Task, parameters: dict) -> Callable[[], None]:
+        root = self.share
+        if task.data.cloud_storage_id is not None:
+            root = self.state.buckets[task.data.cloud_storage_id].folder
+        outcome = create(task, parameters, root)
+        if fault := self.faults.take(WorkerFault, task):
+            fault.spoil(outcome)
+        return lambda: self._commit(task, outcome)
+
+    def _commit(self, task: Task, outcome: Outcome) -> None:
         task.mode = "annotation"
         task.segment_size, task.overlap = outcome.segment_size, outcome.overlap
         task.data.frames = outcome.frames
@@ -112,3 +128,10 @@ class Worker:
         for start, stop in outcome.borders:
             job = Job(self.state.new_id("job"), task, start, stop)
             self.state.jobs[job.id] = job
+
+    def _export(self, work: Background) -> None:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as made:
+            told = annotations.of_task(self.state, work.task)
+            made.writestr("annotations.json", json.dumps(told))
+        work.result = archive.getvalue()
