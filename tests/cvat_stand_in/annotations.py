@@ -4,6 +4,7 @@ Ids are the rows' own: what is sent with an id keeps it, and an id that is taken
 database. So what was read from a task with several jobs cannot be sent back with its ids.
 """
 
+from contextlib import contextmanager
 from copy import deepcopy
 
 from cvat_stand_in.messages import Refusal, server_error
@@ -31,13 +32,15 @@ def of_task(state: State, task: Task) -> dict:
 
 def put_job(state: State, job: Job, given: dict) -> dict:
     given = _checked(state, job.task, given, "")
-    clear(job)
-    return _store(state, job, given)
+    with _transaction([job]):
+        clear(job)
+        return _store(state, job, given)
 
 
 def patch_job(state: State, job: Job, given: dict, action: str) -> dict:
     given = _checked(state, job.task, given, _known(action))
-    return _patched(state, job, given, action)
+    with _transaction([job]), _told_of_taken_ids():
+        return _patched(state, job, given, action)
 
 
 def put_task(state: State, task: Task, given: dict) -> dict:
@@ -45,23 +48,17 @@ def put_task(state: State, task: Task, given: dict) -> dict:
         raise server_error()
     given = _checked(state, task, given, "")
     told = []
-    for job in state.jobs_of(task):
-        clear(job)
-        told.append((job, _store(state, job, _inside(job, given))))
+    with _transaction(state.jobs_of(task)) as jobs:
+        for job in jobs:
+            clear(job)
+            told.append((job, _store(state, job, _inside(job, given))))
     return _joined(task, told)
 
 
 def patch_task(state: State, task: Task, given: dict, action: str) -> dict:
     given = _checked(state, task, given, _known(action))
-    before = {job: [list(getattr(job, kind)) for kind in KINDS] for job in state.jobs_of(task)}
-    told = []
-    for job in before:
-        try:
-            told.append((job, _patched(state, job, _inside(job, given), action)))
-        except Refusal:
-            for each, lists in before.items():
-                each.tags, each.shapes, each.tracks = lists
-            raise
+    with _transaction(state.jobs_of(task)) as jobs, _told_of_taken_ids():
+        told = [(job, _patched(state, job, _inside(job, given), action)) for job in jobs]
     return _joined(task, told)
 
 
@@ -69,6 +66,36 @@ def _known(action: str) -> str:
     if action not in {"create", "update", "delete"}:
         raise Refusal(400, ["Please specify a correct 'action' for the request"])
     return action
+
+
+class _TakenError(Refusal):
+    """An id is in use: a 500 where nobody catches it."""
+
+    def __init__(self, number: int):
+        answer = server_error().answer
+        super().__init__(answer.status, answer.body, answer.headers)
+        self.number = number
+
+
+@contextmanager
+def _transaction(jobs: list[Job]):
+    before = [[list(getattr(job, kind)) for kind in KINDS] for job in jobs]
+    try:
+        yield jobs
+    except Refusal:
+        for job, (tags, shapes, tracks) in zip(jobs, before, strict=True):
+            job.tags, job.shapes, job.tracks = tags, shapes, tracks
+        raise
+
+
+@contextmanager
+def _told_of_taken_ids():
+    """A PATCH catches the database's error and tells it."""
+    try:
+        yield
+    except _TakenError as taken:
+        told = f"duplicate key value violates unique constraint\nDETAIL:  Key (id)=({taken.number})"
+        raise Refusal(400, f"{told} already exists.\n") from taken
 
 
 def _patched(state: State, job: Job, given: dict, action: str) -> dict:
@@ -79,22 +106,7 @@ def _patched(state: State, job: Job, given: dict, action: str) -> dict:
     if action == "delete":
         job.updated = now()
         return {"version": 0, **given}
-    try:
-        return _store(state, job, given)
-    except _TakenError as taken:
-        told = f"duplicate key value violates unique constraint\nDETAIL:  Key (id)=({taken}) exists"
-        raise Refusal(400, told) from taken
-
-
-class _TakenError(Refusal):
-    """An id is in use: a 500, unless it is caught."""
-
-    def __init__(self, number: int):
-        super().__init__(500, server_error().answer.body, {"Content-Type": "text/html"})
-        self.number = number
-
-    def __str__(self) -> str:
-        return str(self.number)
+    return _store(state, job, given)
 
 
 def _inside(job: Job, given: dict) -> dict:
@@ -113,12 +125,12 @@ def _inside(job: Job, given: dict) -> dict:
 
 def _store(state: State, job: Job, given: dict) -> dict:
     stored = deepcopy(given)
+    ids = {kind: _ids(state, kind) for kind in (*KINDS, "tracked")}
     for kind in ("tags", "shapes"):
         for one in stored[kind]:
-            _identify(state, kind, one)
-        getattr(job, kind).extend(stored[kind])
+            _identify(state, kind, one, ids)
     for track in stored["tracks"]:
-        _identify(state, "tracks", track)
+        _identify(state, "tracks", track, ids)
         track["shapes"].sort(key=lambda shape: shape["frame"])
         first = track["shapes"][0]
         if track["frame"] < first["frame"]:
@@ -126,17 +138,19 @@ def _store(state: State, job: Job, given: dict) -> dict:
             track["shapes"].insert(0, hidden)
         track["frame"] = min(track["frame"], first["frame"])
         for shape in track["shapes"]:
-            _identify(state, "tracked", shape)
-        job.tracks.append(track)
+            _identify(state, "tracked", shape, ids)
+    for kind in KINDS:
+        setattr(job, kind, getattr(job, kind) + stored[kind])
     job.updated = job.task.updated = now()
     return {"version": 0, **{kind: _filled(state, job, stored[kind]) for kind in KINDS}}
 
 
-def _identify(state: State, kind: str, one: dict) -> None:
-    if one.get("id") is None:
+def _identify(state: State, kind: str, one: dict, ids: dict[str, set[int]]) -> None:
+    if one["id"] is None:
         one["id"] = state.new_id(kind)
-    elif one["id"] in _ids(state, kind):
+    elif one["id"] in ids[kind]:
         raise _TakenError(one["id"])
+    ids[kind].add(one["id"])
 
 
 def _ids(state: State, kind: str) -> set[int]:

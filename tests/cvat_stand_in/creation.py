@@ -1,19 +1,14 @@
-"""The worker: it turns what was uploaded to a task into frames and jobs, or fails.
+"""The worker's work: what was uploaded to a task becomes frames and jobs, or an error.
 
 The rules are those of CVAT's ``cvat/apps/engine/task.py`` and ``media_extractors.py``, for images
 and archives of images.
 """
 
-import fnmatch
 import io
 import itertools
-import json
-import mimetypes
 import os
 import random
 import re
-import shutil
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +16,7 @@ from PIL import Image
 
 from cvat_stand_in.answers import frame_step
 from cvat_stand_in.faults import CreationError
+from cvat_stand_in.files import MANIFEST, Manifest, find
 from cvat_stand_in.state import Data, Frame, Task
 
 
@@ -40,7 +36,7 @@ def create(task: Task, parameters: dict, root: Path) -> Outcome:
     """Make the frames and jobs of a task.
 
     Args:
-        task: has its data, whose files lie in ``data.folder``.
+        task: it has its data.
         parameters: those of the data upload.
         root: where ``server_files`` lie: the share, or the folder of a bucket.
 
@@ -49,67 +45,29 @@ def create(task: Task, parameters: dict, root: Path) -> Outcome:
     """
     data = task.data
     mapping = _checked_mapping(task, parameters)
-    on_server = bool(data.server_files) or data.storage == "cloud_storage"
-    home = root if on_server else data.folder
-    files = _server_files(data, parameters, root) if on_server else list(data.client_files)
-    manifests = [name for name in files if name.endswith(".jsonl")]
-    files = [name for name in files if not name.endswith(".jsonl")]
-    if len(manifests) > 1:
-        raise CreationError.invalid("Only one manifest file can be attached to data")
-    manifest = _read_manifest(home / manifests[0]) if manifests else None
-    if manifest is not None and data.storage == "cloud_storage":
-        manifest = _of_bucket(manifest, Path(manifests[0]).parent, files)
+    contents, manifest = find(data, parameters, root)
     if manifest is not None and data.sorting_method == "random":
-        raise CreationError.invalid(
-            "It isn't supported to upload manifest file and use random sorting"
-        )
-
-    if on_server and parameters.get("copy_data") and data.storage == "local":
-        for name in files:
-            _copy(home / name, data.folder / name)
-        home = data.folder
-    images, archived = _media(files, home, data)
-    if archived:
-        home = data.folder
-        inner = home / "manifest.jsonl"
-        if manifest is None and data.sorting_method == "predefined" and inner.exists():
-            manifest = _read_manifest(inner)
-    names = _in_order(images, data, parameters, mapping, manifest, archived=archived)
-    step = frame_step(data.frame_filter)
+        told = "It isn't supported to upload manifest file and use random sorting"
+        raise CreationError.invalid(told)
+    if mapping is not None:
+        names = _mapped(list(contents), mapping)
+    else:
+        archived = isinstance(next(iter(contents.values())), bytes)
+        names = _sorted(list(contents), data, parameters, manifest, archived=archived)
     last = parameters.get("stop_frame")
+    step = frame_step(data.frame_filter)
     chosen = slice(data.start_frame, None if last is None else last + 1, step)
     if not names[chosen]:
         raise CreationError("ValueError: No media data found")
     lines = _lines(names, manifest)[chosen]
-    frames = [_frame(*both, home, data) for both in zip(names[chosen], lines, strict=True)]
-    return _outcome(task, frames, mapping, step, data)
+    frames = [
+        _frame(name, contents[name], line, data)
+        for name, line in zip(names[chosen], lines, strict=True)
+    ]
+    return _outcome(task, frames, mapping, step)
 
 
-def _lines(names: list[str], manifest: dict | None) -> list[dict]:
-    """Return the line of a manifest for each image; it must list them in their order."""
-    if manifest is None:
-        return [{} for _ in names]
-    listed = itertools.chain(manifest, itertools.repeat(None))
-    for name, other in zip(names, listed, strict=False):
-        if other is None or not name.endswith(other):
-            raise CreationError.invalid("Incorrect file mapping to manifest content")
-    return list(manifest.values())[: len(names)]
-
-
-def _of_bucket(manifest: dict, folder: Path, files: list[str]) -> dict:
-    """Return the lines of a bucket's manifest for some of its files, in the manifest's order."""
-    wanted = set(files)
-    lines = {str(folder / name): line for name, line in manifest.items()}
-    lines = {name: line for name, line in lines.items() if name in wanted}
-    if not lines:
-        raise CreationError.invalid(
-            "There is no intersection of the files specifiedin the request with the contents of "
-            "the bucket"
-        )
-    return lines
-
-
-def _checked_mapping(task: Task, parameters: dict):
+def _checked_mapping(task: Task, parameters: dict) -> list[list[str]] | None:
     mapping = parameters.get("job_file_mapping")
     if mapping is None:
         return None
@@ -128,103 +86,41 @@ def _checked_mapping(task: Task, parameters: dict):
     return mapping
 
 
-def _server_files(data: Data, parameters: dict, root: Path) -> list[str]:
-    files = [os.path.normpath(name).lstrip("/") for name in data.server_files]
-    for name in files:
-        if ".." in name.split("/"):
-            raise CreationError("ValueError: Don't use '..' inside file paths")
-    pattern = parameters.get("filename_pattern")
-    if data.storage == "cloud_storage" and (pattern or not _without_manifests(files)):
-        manifests = [name for name in files if name.endswith(".jsonl")]
-        if manifests:
-            prefix = Path(manifests[0]).parent
-            known = [str(prefix / name) for name in _read_manifest(root / manifests[0])]
-        else:
-            known = [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()]
-        files += fnmatch.filter(known, pattern or "*")
-    excluded = set(parameters.get("server_files_exclude") or [])
-    found = []
-    for name in files:
-        path = root / name
-        inside = (
-            (file for file in path.rglob("*") if _is_image(file.name)) if path.is_dir() else [path]
-        )
-        found += [str(file.relative_to(root)) for file in inside]
-    return [
-        name
-        for name in found
-        if name not in excluded and not any(f"{p}/" in excluded for p in Path(name).parents)
-    ]
+def _mapped(images: list[str], mapping: list[list[str]]) -> list[str]:
+    """Return the images of all jobs. Those of no job are silently left out."""
+    names = [name for job in mapping for name in job]
+    known = set(images)
+    for name in names:
+        if name not in known:
+            told = f"Can't find file '{os.path.basename(name)}' in the input files"
+            raise CreationError.invalid(told)
+    return names
 
 
-def _without_manifests(files: list[str]) -> list[str]:
-    return [name for name in files if not name.endswith(".jsonl")]
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-
-
-def _media(files: list[str], home: Path, data: Data) -> tuple[list[str], bool]:
-    """Return the images among the files, and whether they came out of an archive."""
-    kinds = {name: mimetypes.guess_type(name)[0] or "" for name in files}
-    archives = [name for name, kind in kinds.items() if kind == "application/zip"]
-    images = [name for name in files if _is_image(name)]
-    if not archives and not images:
-        raise CreationError("ValueError: No media data found")
-    if archives and (images or len(archives) > 1):
-        raise CreationError(
-            "ValueError: Only one archive, video, zip, pdf or many image, directory can be used "
-            f"simultaneously, but {len(images)} image(s), {len(archives)} zip(s) found."
-        )
-    if not archives:
-        return images, False
-    try:
-        with zipfile.ZipFile(home / archives[0]) as archive:
-            archive.extractall(data.folder)
-            names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
-            return [name for name in names if _is_image(name)], True
-    except zipfile.BadZipFile as error:
-        raise CreationError(f"zipfile.BadZipFile: {error}") from error
-
-
-def _is_image(name: str) -> bool:
-    kind = mimetypes.guess_type(name)[0] or ""
-    return kind.startswith("image") and not kind.startswith("image/svg")
-
-
-def _in_order(images, data: Data, parameters, mapping, manifest, *, archived: bool) -> list[str]:
-    if mapping is not None:
-        names = [name for job in mapping for name in job]
-        known = set(images)
-        for name in names:
-            if name not in known:
-                raise CreationError.invalid(
-                    f"Can't find file '{os.path.basename(name)}' in the input files"
-                )
-        return names
-    if data.sorting_method == "predefined":
-        if archived and manifest is None:
-            raise CreationError(
-                "FileNotFoundError: Can't find upload manifest file 'manifest.jsonl' in the "
-                "uploaded files. When the 'predefined' sorting method is used, this file is "
-                "required in the input files. Read more: "
-                "https://docs.cvat.ai/docs/manual/advanced/dataset_manifest/"
-            )
-        if manifest is not None:
-            return _by_manifest(images, manifest)
-        return parameters.get("upload_file_order") or images
+def _sorted(
+    images: list[str], data: Data, parameters: dict, manifest: Manifest | None, *, archived: bool
+) -> list[str]:
     if data.sorting_method == "natural":
         return sorted(images, key=_natural)
     if data.sorting_method == "random":
         return random.sample(images, len(images))
-    return sorted(images)
+    if data.sorting_method == "lexicographical":
+        return sorted(images)
+    if manifest is not None:
+        return _by_manifest(images, manifest)
+    if archived:
+        raise CreationError(
+            f"FileNotFoundError: Can't find upload manifest file '{MANIFEST}' in the uploaded "
+            "files. When the 'predefined' sorting method is used, this file is required in the "
+            "input files. Read more: https://docs.cvat.ai/docs/manual/advanced/dataset_manifest/"
+        )
+    return parameters.get("upload_file_order") or images
 
 
-def _by_manifest(images: list[str], manifest: dict) -> list[str]:
+def _by_manifest(images: list[str], manifest: Manifest) -> list[str]:
+    known = set(images)
     wrong = [f"{name} (upload)" for name in images if name not in manifest]
-    wrong += [f"{name} (manifest)" for name in manifest if name not in set(images)]
+    wrong += [f"{name} (manifest)" for name in manifest if name not in known]
     if wrong:
         more = f" (and {len(wrong) - 5} more). " if len(wrong) > 5 else ""
         raise CreationError(
@@ -242,50 +138,43 @@ def _natural(name: str) -> list:
     ]
 
 
-def _read_manifest(path: Path) -> dict[str, dict]:
-    """Return name → line of a manifest, in its order."""
-    try:
-        lines = [json.loads(line) for line in path.read_text().splitlines() if line]
-        if "version" not in lines[0] or lines[1]["type"] != "images":
-            raise CreationError.invalid("Invalid manifest was uploaded")
-        return {line["name"] + line["extension"]: line for line in lines[2:]}
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise CreationError.invalid("Invalid manifest was uploaded") from error
+def _lines(names: list[str], manifest: Manifest | None) -> list[dict]:
+    """Return the line of a manifest for each image; it must list them in their order."""
+    if manifest is None:
+        return [{} for _ in names]
+    listed = itertools.chain(manifest, itertools.repeat(None))
+    for name, other in zip(names, listed, strict=False):
+        if other is None or not name.endswith(other):
+            raise CreationError.invalid("Incorrect file mapping to manifest content")
+    return list(manifest.values())[: len(names)]
 
 
-def _frame(name: str, line: dict, home: Path, data: Data) -> Frame:
-    path = home / name
+def _frame(name: str, content: Path | bytes, line: dict, data: Data) -> Frame:
     if "width" in line and "height" in line:  # a manifest is believed
-        return Frame(name, line["width"], line["height"], path)
+        return Frame(name, line["width"], line["height"], content)
     place = "share" if data.storage == "share" else f"data/data/{data.id}/raw"
-    shown = f"/home/django/{place}/{name}"
+    shown = f"'/home/django/{place}/{name}'"
     try:
-        with path.open("rb") as file, Image.open(file) as image:
-            return Frame(name, *image.size, path)
+        with Image.open(content if isinstance(content, Path) else io.BytesIO(content)) as image:
+            return Frame(name, *image.size, content)
     except Image.UnidentifiedImageError as error:
-        raise CreationError(
-            f"PIL.UnidentifiedImageError: cannot identify image file '{shown}'"
-        ) from error
+        told = f"PIL.UnidentifiedImageError: cannot identify image file {shown}"
+        raise CreationError(told) from error
     except FileNotFoundError as error:
-        raise CreationError(
-            f"FileNotFoundError: [Errno 2] No such file or directory: '{shown}'"
-        ) from error
+        told = f"FileNotFoundError: [Errno 2] No such file or directory: {shown}"
+        raise CreationError(told) from error
     except OSError as error:
         raise CreationError(f"OSError: {error}") from error
 
 
-def _outcome(task: Task, frames: list[Frame], mapping, step: int, data: Data) -> Outcome:
-    size = len(frames)
+def _outcome(task: Task, frames: list[Frame], mapping, step: int) -> Outcome:
+    data, size = task.data, len(frames)
     if mapping is not None:
-        borders, start = [], 0
-        for job in mapping:
-            borders.append((start, start + len(job) - 1))
-            start += len(job)
+        ends = list(itertools.accumulate(len(job) for job in mapping))
+        borders = [(end - len(job), end - 1) for end, job in zip(ends, mapping, strict=True)]
         segment_size = overlap = 0
     else:
-        segment_size = task.segment_size
-        if segment_size == 0 or segment_size > size:
-            segment_size = size
+        segment_size = min(task.segment_size or size, size)
         overlap = min(task.overlap or 0, segment_size // 2)
         borders = [
             (start, min(start + segment_size, size) - 1)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from urllib.parse import unquote
 
 from cvat_stand_in.accounts import may, owns
@@ -9,16 +10,22 @@ from cvat_stand_in.answers import Answers
 from cvat_stand_in.messages import Answer, Refusal, Request, forbidden, not_found
 from cvat_stand_in.state import Job, Project, State, Task, User, now
 
-ROUTES: list[tuple[str, re.Pattern, Callable]] = []
+ROUTES: list[tuple[str, re.Pattern, Callable, bool]] = []
 PUBLIC = {("GET", "/api/server/about"), ("POST", "/api/auth/login")}
 
 
-def route(method: str, path: str):
-    """Register a view. ``<x>`` in the path is an argument of it; ``/?`` allows a slash."""
+def route(method: str, path: str, *, alone: bool = True):
+    """Register a view.
+
+    Args:
+        method: of HTTP.
+        path: ``<x>`` in it is an argument of the view; ``/?`` allows a slash.
+        alone: nothing else may touch the state while the view works.
+    """
 
     def register(view):
         pattern = re.sub(r"<\w+>", r"([^/]+)", path)
-        ROUTES.append((method, re.compile(pattern), view))
+        ROUTES.append((method, re.compile(pattern), view, alone))
         return view
 
     return register
@@ -86,14 +93,17 @@ def handle(stand_in, request: Request) -> Answer:
     Raises:
         Refusal: there is none, or the view refuses.
     """
+    lock = stand_in.state.lock
     if (request.method, request.path) not in PUBLIC:
-        stand_in.accounts.identify(request)
+        with lock:
+            stand_in.accounts.identify(request)
     known = False
-    for method, pattern, view in ROUTES:
+    for method, pattern, view, alone in ROUTES:
         found = pattern.fullmatch(request.path)
         if found and method == request.method:
             arguments = (unquote(argument) for argument in found.groups())
-            return view(Api(stand_in, request), *arguments)
+            with lock if alone else nullcontext():
+                return view(Api(stand_in, request), *arguments)
         known = known or bool(found)
     if known:
         raise Refusal(405, {"detail": f'Method "{request.method}" not allowed.'})

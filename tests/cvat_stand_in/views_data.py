@@ -7,12 +7,12 @@ from cvat_stand_in.routing import Api, route
 from cvat_stand_in.state import Background, Data, Job, Task, now
 
 
-@route("POST", "/api/tasks/<id>/data/?")
+@route("POST", "/api/tasks/<id>/data/?", alone=False)
 def upload(api: Api, number: str) -> Answer:
     return api.stand_in.uploads.post(api.request, api.task(number))
 
 
-@route("GET", "/api/tasks/<id>/data/?")
+@route("GET", "/api/tasks/<id>/data/?", alone=False)
 def task_picture(api: Api, number: str) -> Answer:
     task = api.task(number)
     return _picture(api, task, range(len(task.data.frames) if task.data else 0))
@@ -30,13 +30,13 @@ def task_meta_patch(api: Api, number: str) -> Answer:
     return _delete_frames(api, task, frames, "Unknown frames {} requested for removal")
 
 
-@route("HEAD", "/api/tasks/<id>/data/<file>")
-@route("PATCH", "/api/tasks/<id>/data/<file>")
+@route("HEAD", "/api/tasks/<id>/data/<file>", alone=False)
+@route("PATCH", "/api/tasks/<id>/data/<file>", alone=False)
 def upload_piece(api: Api, number: str, file: str) -> Answer:
     return api.stand_in.uploads.piece(api.request, api.task(number), file)
 
 
-@route("GET", "/api/jobs/<id>/data/?")
+@route("GET", "/api/jobs/<id>/data/?", alone=False)
 def job_picture(api: Api, number: str) -> Answer:
     job = api.job(number)
     return _picture(api, job.task, job.frames)
@@ -56,60 +56,52 @@ def job_meta_patch(api: Api, number: str) -> Answer:
 
 @route("GET", "/api/tasks/<id>/annotations/?")
 def task_annotations(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        task = api.task(number)
-        if task.data is None:
-            told = b"Exporting annotations from a task without data is not allowed"
-            raise Refusal(400, told, {"Content-Type": "text/html; charset=utf-8"})
-        return Answer(body=annotations.of_task(api.state, task))
+    task = api.task(number)
+    if task.data is None:
+        told = b"Exporting annotations from a task without data is not allowed"
+        raise Refusal(400, told, {"Content-Type": "text/html; charset=utf-8"})
+    return Answer(body=annotations.of_task(api.state, task))
 
 
 @route("PUT", "/api/tasks/<id>/annotations/?")
 def task_annotations_put(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        task = api.task(number)
-        return Answer(body=annotations.put_task(api.state, task, api.request.json()))
+    task = api.task(number)
+    return Answer(body=annotations.put_task(api.state, task, api.request.json()))
 
 
 @route("PATCH", "/api/tasks/<id>/annotations/?")
 def task_annotations_patch(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        task, action = api.task(number), api.request.query.get("action", "")
-        return Answer(body=annotations.patch_task(api.state, task, api.request.json(), action))
+    task, action = api.task(number), api.request.query.get("action", "")
+    return Answer(body=annotations.patch_task(api.state, task, api.request.json(), action))
 
 
 @route("DELETE", "/api/tasks/<id>/annotations/?")
 def task_annotations_delete(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        for job in api.state.jobs_of(api.task(number)):
-            annotations.clear(job)
+    for job in api.state.jobs_of(api.task(number)):
+        annotations.clear(job)
     return Answer(204)
 
 
 @route("GET", "/api/jobs/<id>/annotations/?")
 def job_annotations(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        return Answer(body=annotations.of_job(api.state, api.job(number)))
+    return Answer(body=annotations.of_job(api.state, api.job(number)))
 
 
 @route("PUT", "/api/jobs/<id>/annotations/?")
 def job_annotations_put(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        job = api.job(number)
-        return Answer(body=annotations.put_job(api.state, job, api.request.json()))
+    job = api.job(number)
+    return Answer(body=annotations.put_job(api.state, job, api.request.json()))
 
 
 @route("PATCH", "/api/jobs/<id>/annotations/?")
 def job_annotations_patch(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        job, action = api.job(number), api.request.query.get("action", "")
-        return Answer(body=annotations.patch_job(api.state, job, api.request.json(), action))
+    job, action = api.job(number), api.request.query.get("action", "")
+    return Answer(body=annotations.patch_job(api.state, job, api.request.json(), action))
 
 
 @route("DELETE", "/api/jobs/<id>/annotations/?")
 def job_annotations_delete(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        annotations.clear(api.job(number))
+    annotations.clear(api.job(number))
     return Answer(204)
 
 
@@ -120,8 +112,7 @@ def export(api: Api, number: str) -> Answer:
         f"action=export&target=task&target_id={task.id}&user_id={user.id}"
         f"&format={form.replace(' ', '_').replace('.', '~')}&subresource=dataset"
     )
-    with api.state.lock:
-        api.stand_in.worker.export(Background(rq_id, task, user, "export:dataset", form))
+    api.stand_in.worker.export(Background(rq_id, task, user, "export:dataset", form))
     return Answer(202, {"rq_id": rq_id})
 
 
@@ -167,8 +158,7 @@ def _delete_frames(api: Api, task: Task, frames: range, told: str, job: Job | No
     if unknown:
         listed = ", ".join(map(str, unknown))
         raise Refusal(400, {"deleted_frames": [told.format(listed)]})
-    with api.state.lock:
-        others = [number for number in data.deleted_frames if number not in frames]
-        data.deleted_frames = sorted([*others, *wanted])
-        task.updated = now()
-        return Answer(body=api.answers.meta(task, job))
+    others = [number for number in data.deleted_frames if number not in frames]
+    data.deleted_frames = sorted([*others, *wanted])
+    task.updated = now()
+    return Answer(body=api.answers.meta(task, job))

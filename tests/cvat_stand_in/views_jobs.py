@@ -41,14 +41,13 @@ def job_patch(api: Api, number: str) -> Answer:
     for name, known in CHOICES.items():
         if given.get(name, getattr(job, name)) not in known:
             raise Refusal(400, {name: [f'"{given[name]}" is not a valid choice.']})
-    with api.state.lock:
-        if "assignee" in given:
-            job.assignee = api.user(given["assignee"], "assignee")
-            job.assigned = now()
-        job.stage = given.get("stage", job.stage)
-        job.state = given.get("state", job.state)
-        job.updated = now()
-        return Answer(body=api.answers.job(job))
+    if "assignee" in given:
+        job.assignee = api.user(given["assignee"], "assignee")
+        job.assigned = now()
+    job.stage = given.get("stage", job.stage)
+    job.state = given.get("state", job.state)
+    job.updated = now()
+    return Answer(body=api.answers.job(job))
 
 
 @route("GET", "/api/issues")
@@ -69,16 +68,15 @@ def issues(api: Api) -> Answer:
 def issue_create(api: Api) -> Answer:
     given = api.request.json()
     require(given, "frame", "position", "job", "message")
-    with api.state.lock:
-        job = api.job(str(given["job"]))
-        issue = Issue(
-            api.state.new_id("issue"), job, api.request.user, given["frame"], given["position"]
-        )
-        issue.assignee = api.user(given.get("assignee"), "assignee")
-        issue.resolved = given.get("resolved", False)
-        api.state.issues[issue.id] = issue
-        _comment(api, issue, given["message"])
-        return created(api.answers.issue(issue))
+    job = api.job(str(given["job"]))
+    issue = Issue(
+        api.state.new_id("issue"), job, api.request.user, given["frame"], given["position"]
+    )
+    issue.assignee = api.user(given.get("assignee"), "assignee")
+    issue.resolved = given.get("resolved", False)
+    api.state.issues[issue.id] = issue
+    _comment(api, issue, given["message"])
+    return created(api.answers.issue(issue))
 
 
 @route("GET", "/api/issues/<id>")
@@ -90,19 +88,17 @@ def issue_get(api: Api, number: str) -> Answer:
 def issue_patch(api: Api, number: str) -> Answer:
     issue = _issue(api, number)
     given = api.request.json()
-    with api.state.lock:
-        issue.resolved = given.get("resolved", issue.resolved)
-        issue.position = given.get("position", issue.position)
-        if "assignee" in given:
-            issue.assignee = api.user(given["assignee"], "assignee")
-        issue.updated = now()
-        return Answer(body=api.answers.issue(issue))
+    issue.resolved = given.get("resolved", issue.resolved)
+    issue.position = given.get("position", issue.position)
+    if "assignee" in given:
+        issue.assignee = api.user(given["assignee"], "assignee")
+    issue.updated = now()
+    return Answer(body=api.answers.issue(issue))
 
 
 @route("DELETE", "/api/issues/<id>")
 def issue_delete(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        api.state.delete_issue(_issue(api, number))
+    api.state.delete_issue(_issue(api, number))
     return Answer(204)
 
 
@@ -124,9 +120,8 @@ def comments(api: Api) -> Answer:
 def comment_create(api: Api) -> Answer:
     given = api.request.json()
     require(given, "issue", "message")
-    with api.state.lock:
-        issue = _issue(api, str(given["issue"]))
-        return created(api.answers.comment(_comment(api, issue, given["message"])))
+    issue = _issue(api, str(given["issue"]))
+    return created(api.answers.comment(_comment(api, issue, given["message"])))
 
 
 @route("PATCH", "/api/comments/<id>")

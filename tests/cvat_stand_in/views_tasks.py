@@ -23,14 +23,11 @@ def project_create(api: Api) -> Answer:
         raise forbidden()
     given = _checked(api.request.json())
     require(given, "name")
-    with api.state.lock:
-        project = Project(
-            api.state.new_id("project"), given["name"], api.request.user, organization
-        )
-        api.take_base(project, given)
-        create_labels(api.state, given.get("labels") or [], project_id=project.id)
-        api.state.projects[project.id] = project
-        return created(api.answers.project(project))
+    project = Project(api.state.new_id("project"), given["name"], api.request.user, organization)
+    api.take_base(project, given)
+    create_labels(api.state, given.get("labels") or [], project_id=project.id)
+    api.state.projects[project.id] = project
+    return created(api.answers.project(project))
 
 
 @route("GET", "/api/projects/<id>")
@@ -42,16 +39,14 @@ def project_get(api: Api, number: str) -> Answer:
 def project_patch(api: Api, number: str) -> Answer:
     project = api.project(number)
     given = _checked(api.request.json())
-    with api.state.lock:
-        api.take_base(project, given)
-        update_labels(api.state, given.get("labels") or [], project_id=project.id)
-        return Answer(body=api.answers.project(project))
+    api.take_base(project, given)
+    update_labels(api.state, given.get("labels") or [], project_id=project.id)
+    return Answer(body=api.answers.project(project))
 
 
 @route("DELETE", "/api/projects/<id>")
 def project_delete(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        api.state.delete_project(api.project(number, to_delete=True))
+    api.state.delete_project(api.project(number, to_delete=True))
     return Answer(204)
 
 
@@ -89,23 +84,22 @@ def tasks(api: Api) -> Answer:
 def task_create(api: Api) -> Answer:
     given = _checked(api.request.json())
     require(given, "name")
-    with api.state.lock:
-        project = _project(api, given)
-        task = Task(
-            api.state.new_id("task"),
-            given["name"],
-            api.request.user,
-            api.request.organization or None,
-            project,
-            subset=given.get("subset", ""),
-            segment_size=given.get("segment_size", 0),
-            overlap=given.get("overlap"),
-            consensus_replicas=given.get("consensus_replicas", 0),
-        )
-        api.take_base(task, given)
-        create_labels(api.state, given.get("labels") or [], task_id=task.id)
-        api.state.tasks[task.id] = task
-        return created(api.answers.task(task))
+    project = _project(api, given)
+    task = Task(
+        api.state.new_id("task"),
+        given["name"],
+        api.request.user,
+        api.request.organization or None,
+        project,
+        subset=given.get("subset", ""),
+        segment_size=given.get("segment_size", 0),
+        overlap=given.get("overlap"),
+        consensus_replicas=given.get("consensus_replicas", 0),
+    )
+    api.take_base(task, given)
+    create_labels(api.state, given.get("labels") or [], task_id=task.id)
+    api.state.tasks[task.id] = task
+    return created(api.answers.task(task))
 
 
 def _project(api: Api, given: dict) -> Project | None:
@@ -137,18 +131,16 @@ def task_get(api: Api, number: str) -> Answer:
 def task_patch(api: Api, number: str) -> Answer:
     task = api.task(number)
     given = _checked(api.request.json())
-    with api.state.lock:
-        api.take_base(task, given)
-        task.subset = given.get("subset", task.subset)
-        if task.project is None:
-            update_labels(api.state, given.get("labels") or [], task_id=task.id)
-        return Answer(body=api.answers.task(task))
+    api.take_base(task, given)
+    task.subset = given.get("subset", task.subset)
+    if task.project is None:
+        update_labels(api.state, given.get("labels") or [], task_id=task.id)
+    return Answer(body=api.answers.task(task))
 
 
 @route("DELETE", "/api/tasks/<id>")
 def task_delete(api: Api, number: str) -> Answer:
-    with api.state.lock:
-        api.state.delete_task(api.task(number, to_delete=True))
+    api.state.delete_task(api.task(number, to_delete=True))
     return Answer(204)
 
 
