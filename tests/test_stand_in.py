@@ -662,11 +662,14 @@ def test_two_files_of_one_name_are_an_error_of_the_server(call):
     assert call.names(task) == ["x.jpg"]
 
 
-def test_a_form_without_a_length_arrives_empty(call):
-    body, kind = multipart(pictures(1))
+def test_a_form_may_come_in_chunks_of_unknown_length(call):
+    body, kind = multipart(pictures(2))
+    task = call.task()
     sent = {"Upload_Multiple": "", "Content_Type": kind}
-    refused = call("POST", f"/api/tasks/{call.task()}/data/", body=iter([body]), **sent)
-    assert (refused.status, refused.json) == (400, {"image_quality": ["This field is required."]})
+    chunks = iter([body[:500], body[500:]])
+    assert call("POST", f"/api/tasks/{task}/data/", body=chunks, **sent).status == 200
+    call.wait(call.finish(task).json["rq_id"])
+    assert call.names(task) == sorted(pictures(2))
 
 
 def test_the_share_and_a_manifest_on_it(stand_in, client):

@@ -129,6 +129,7 @@ def _store(state: State, job: Job, given: dict) -> dict:
     for kind in ("tags", "shapes"):
         for one in stored[kind]:
             _identify(state, kind, one, ids)
+    stored["tracks"] = [track for track in stored["tracks"] if track["shapes"]]
     for track in stored["tracks"]:
         _identify(state, "tracks", track, ids)
         track["shapes"].sort(key=lambda shape: shape["frame"])
@@ -227,6 +228,7 @@ def _checked(state: State, task: Task, given: dict, action: str) -> dict:
             if kind == "tracks":
                 shapes = [_shape_mistakes(shape) for shape in one.get("shapes", [])]
                 problem |= {"shapes": shapes} if any(shapes) else {}
+                problem |= {} if "shapes" in one else {"shapes": ["This field is required."]}
             mistakes.append(problem)
             if not problem:
                 complete[kind].append(_complete(one, kind))

@@ -144,7 +144,7 @@ def _lines(names: list[str], manifest: Manifest | None) -> list[dict]:
         return [{} for _ in names]
     listed = itertools.chain(manifest, itertools.repeat(None))
     for name, other in zip(names, listed, strict=False):
-        if other is None or not name.endswith(other):
+        if name != other:
             raise CreationError.invalid("Incorrect file mapping to manifest content")
     return list(manifest.values())[: len(names)]
 

@@ -45,9 +45,6 @@ class Request:
         kind = self.headers.get("Content-Type", "")
         if not kind.startswith("multipart/form-data"):
             return self.json(), []
-        # Django reads no form without a Content-Length: a chunked one arrives empty.
-        if "Content-Length" not in self.headers:
-            return {}, []
         message = BytesParser(policy=HTTP).parsebytes(
             b"Content-Type: " + kind.encode() + b"\r\n\r\n", headersonly=True
         )

@@ -55,7 +55,8 @@ class StandIn:
 
     Args:
         version: the version that it says it has.
-        max_request_size: bytes; longer requests are refused with 413, as a reverse proxy does.
+        max_request_size: bytes; longer requests are refused with 413, as by the nginx that is part
+            of CVAT, and by other reverse proxies with smaller limits.
         max_file_size: bytes of a file that is sent by TUS.
         polls: see ``Worker``.
 
@@ -73,7 +74,7 @@ class StandIn:
         self,
         *,
         version: str = "2.54.1",
-        max_request_size: int | None = None,
+        max_request_size: int = 2**30,
         max_file_size: int = 26843545600,
         polls: tuple[int, int] = (0, 1),
     ):
@@ -211,8 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         if kind is Kind.CUT_REQUEST:
             self._read(length // 2)
             raise _CutError
-        limit = self.stand_in.max_request_size
-        if limit is not None and length > limit:
+        if length > self.stand_in.max_request_size:
             logged.body_size = length
             self._refuse_at_once(logged, length)
             return

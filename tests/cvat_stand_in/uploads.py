@@ -119,8 +119,6 @@ class Uploads:
             if request.method == "HEAD":
                 where = {"Upload-Offset": str(part.offset), "Upload-Length": str(part.size)}
                 return Answer(200, None, {**self._headers(), **where})
-            if "Content-Length" not in request.headers:
-                raise Refusal(400, ["Content-Length header is missing"])
             offset = int(request.headers.get("Upload-Offset", 0))
             if offset != part.offset:
                 raise Refusal(409, headers=self._headers())
