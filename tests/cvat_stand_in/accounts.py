@@ -4,7 +4,7 @@ import secrets
 from http.cookies import SimpleCookie
 
 from cvat_stand_in.messages import Answer, Refusal, Request, forbidden
-from cvat_stand_in.state import Organization, State, User
+from cvat_stand_in.state import Job, Organization, State, User
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 EXPIRES = "expires=Fri, 31 Dec 2049 23:59:59 GMT"
@@ -138,6 +138,11 @@ def may(user: User, one) -> bool:
     """May a user see and change a project or a task, or what belongs to it?"""
     project = getattr(one, "project", None)
     return user is one.assignee or owns(user, one) or (project is not None and may(user, project))
+
+
+def may_in_job(user: User, job: Job) -> bool:
+    """May a user see and change a job, and what is said about it?"""
+    return user is job.assignee or may(user, job.task)
 
 
 def owns(user: User, one) -> bool:

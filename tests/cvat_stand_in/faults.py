@@ -89,10 +89,6 @@ class Faults:
         with self._lock:
             self._waiting.append(fault)
 
-    def clear(self) -> None:
-        with self._lock:
-            self._waiting.clear()
-
     @property
     def waiting(self) -> int:
         """How many faults have not hit yet."""

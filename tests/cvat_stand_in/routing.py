@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from urllib.parse import unquote
 
-from cvat_stand_in.accounts import may, owns
+from cvat_stand_in.accounts import may, may_in_job, owns
 from cvat_stand_in.answers import Answers
 from cvat_stand_in.messages import Answer, Refusal, Request, forbidden, not_found
 from cvat_stand_in.state import Job, Project, State, Task, User, now
@@ -57,7 +57,7 @@ class Api:
         job = self.state.jobs.get(number_of(number))
         if job is None:
             raise not_found("Job")
-        if self.request.user is not job.assignee and not may(self.request.user, job.task):
+        if not may_in_job(self.request.user, job):
             raise forbidden()
         return job
 

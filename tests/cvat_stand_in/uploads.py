@@ -113,7 +113,7 @@ class Uploads:
         with self.lock:
             part = self.tus.get(number)
             if part is None or part.task is not task:
-                raise Refusal(404, headers=self._headers())
+                raise server_error()  # also of a file that came whole: its notes are gone
             if part.user_id != request.user.id:
                 raise Refusal(403, headers=self._headers())
             if request.method == "HEAD":

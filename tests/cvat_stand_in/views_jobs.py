@@ -1,6 +1,6 @@
 """Jobs, and what people say about them: issues and comments."""
 
-from cvat_stand_in.accounts import may
+from cvat_stand_in.accounts import may_in_job
 from cvat_stand_in.lists import listing
 from cvat_stand_in.messages import Answer, Refusal, forbidden, not_found
 from cvat_stand_in.routing import Api, created, number_of, require, route
@@ -15,7 +15,7 @@ CHOICES = {
 @route("GET", "/api/jobs")
 def jobs(api: Api) -> Answer:
     user = api.request.user
-    mine = [job for job in api.state.jobs.values() if user is job.assignee or may(user, job.task)]
+    mine = [job for job in api.state.jobs.values() if may_in_job(user, job)]
     fields = {
         "id": lambda job: job.id,
         "task_id": lambda job: job.task.id,
@@ -52,7 +52,7 @@ def job_patch(api: Api, number: str) -> Answer:
 
 @route("GET", "/api/issues")
 def issues(api: Api) -> Answer:
-    mine = [one for one in api.state.issues.values() if may(api.request.user, one.job.task)]
+    mine = [one for one in api.state.issues.values() if may_in_job(api.request.user, one.job)]
     fields = {
         "id": lambda one: one.id,
         "job_id": lambda one: one.job.id,
@@ -105,7 +105,7 @@ def issue_delete(api: Api, number: str) -> Answer:
 @route("GET", "/api/comments")
 def comments(api: Api) -> Answer:
     user = api.request.user
-    mine = [one for one in api.state.comments.values() if may(user, one.issue.job.task)]
+    mine = [one for one in api.state.comments.values() if may_in_job(user, one.issue.job)]
     fields = {
         "id": lambda one: one.id,
         "issue_id": lambda one: one.issue.id,
@@ -129,7 +129,7 @@ def comment_patch(api: Api, number: str) -> Answer:
     comment = api.state.comments.get(number_of(number))
     if comment is None:
         raise not_found("Comment")
-    if not may(api.request.user, comment.issue.job.task):
+    if not may_in_job(api.request.user, comment.issue.job):
         raise forbidden()
     comment.message = api.request.json().get("message", comment.message)
     comment.updated = now()
@@ -140,7 +140,7 @@ def _issue(api: Api, number: str) -> Issue:
     issue = api.state.issues.get(number_of(number))
     if issue is None:
         raise not_found("Issue")
-    if not may(api.request.user, issue.job.task):
+    if not may_in_job(api.request.user, issue.job):
         raise forbidden()
     return issue
 
