@@ -11,6 +11,7 @@ import media
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from cvat_stand_in import StandIn
 from hypothesis import settings
 
 settings.register_profile("prep", deadline=None)  # machines of CI have slow moments
@@ -61,6 +62,13 @@ def prep(tmp_path):
         return Run(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def stand_in():
+    """A CVAT server of its own, on a free port."""
+    with StandIn() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
