@@ -67,10 +67,10 @@ class VideoDecoder:
         """
         work = Pass(exact_condition(indices), drops_still=False, writes_images=True)
         decoded = self._decode(source, info, folder, work, on_frames)
-        if decoded.transcript.changed_matrix is None:
+        exact = self._correct(work, decoded, info)
+        if exact == work:
             return decoded
-        work = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
-        return self._decode(source, info, folder, work, lambda frames: None)
+        return self._decode(source, info, folder, exact, lambda frames: None)
 
     def choose(
         self,
@@ -83,8 +83,8 @@ class VideoDecoder:
         """Write the images that the settings ask for into a work folder.
 
         The video is decoded once; or again, where what is known only then makes another choice.
-        That is a rate planned on timestamps that proved wrong, a change of the colour matrix,
-        something that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
+        That is a rate planned on timestamps that proved wrong, a stream that changes, something
+        that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
         frames that look alike, and a comparison for which the frames had to be converted.
         """
         time_base = Fraction(info.time_base)
@@ -98,7 +98,7 @@ class VideoDecoder:
             writes_images=not survey,
         )
         decoded = self._decode(source, info, folder, work, on_frames)
-        exact = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
+        exact = self._correct(work, decoded, info)
         if self.settings.fps is not None:
             wanted = choose_frames(self.settings, time_base, decoded.pts)
             if not np.array_equal(wanted, decoded.selected):
@@ -116,11 +116,11 @@ class VideoDecoder:
             chosen = Chosen(decoded, selected, np.union1d(decoded.kept, decoded.edge))
             if not survey and len(chosen.kept) == len(decoded.kept):
                 return chosen
-        final = Pass(
+        final = dataclasses.replace(
+            exact,
             condition=exact_condition(chosen.kept.astype(np.int64)),
             drops_still=False,
             writes_images=True,
-            matrix=exact.matrix,
         )
         decoded = self._decode(source, info, folder, final, lambda frames: None)
         if not np.array_equal(decoded.kept, chosen.kept):
@@ -129,6 +129,13 @@ class VideoDecoder:
                 "duplicates cannot be left out of it. Use --dedupe off."
             )
         return dataclasses.replace(chosen, decoded=decoded)
+
+    def _correct(self, work: Pass, decoded: Decoded, info: VideoInfo) -> Pass:
+        """Return the pass that suits what was seen of the stream; the same one where it did."""
+        work = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
+        if decoded.transcript.size_changes and work.converts_late(info):
+            work = dataclasses.replace(work, is_steady=False)
+        return work
 
     def _thin(self, chosen: Chosen, scratch: Path) -> Chosen:
         """Leave out also what looks like an earlier frame as a whole."""

@@ -121,17 +121,27 @@ class Pass:
     ``condition``: an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames that
     are selected. ``drops_still``: leave out those of them in which nothing changed.
     ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
-    ``matrix``: write this colour matrix into all frames first.
+    ``matrix``: write this colour matrix into all frames first. ``is_steady``: whether the stream
+    keeps its size and pixel format, as far as is known.
     """
 
     condition: str
     drops_still: bool
     writes_images: bool
     matrix: str | None = None
+    is_steady: bool = True
 
     def selects_all(self, settings: ExtractSettings) -> bool:
         """Whether no frame is left out; the log then does not name the selected ones."""
         return self.condition == EVERYTHING and not settings.keyframes
+
+    def converts_late(self, info: VideoInfo) -> bool:
+        """Whether only what is kept is converted to the colours of the images.
+
+        The bytes are the same only where nothing else has to be converted: then one step does
+        what otherwise takes two.
+        """
+        return self.is_steady and info.pixel_format in _COMPARED_FORMATS
 
 
 def extraction_command(
@@ -198,10 +208,13 @@ def extraction_command(
     timing = {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
     outputs = [_number(scored, "N").output("-", format="null", **timing)]
     if work.drops_still:
-        chosen, edge = _drop_still(chosen, settings, dedupe, info)
+        chosen, edge = _drop_still(chosen, settings, dedupe, work, info)
         outputs.append(_mark(edge, "edge").output("-", format="null", **timing))
     chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
     if work.writes_images:
+        if work.converts_late(info) and settings.max_size is None:
+            # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
+            chosen = chosen.filter("scale")
         images = _images(chosen, settings, stem, {**timing, **limit})
     else:
         side = THUMBNAIL_SIDE
@@ -242,20 +255,20 @@ def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
 
 
 def _drop_still(
-    stream: Any, settings: ExtractSettings, dedupe: DedupeSettings, info: VideoInfo
+    stream: Any, settings: ExtractSettings, dedupe: DedupeSettings, work: Pass, info: VideoInfo
 ) -> tuple[Any, Any]:
     """Return the frames in which something moved, and those where it moved on the left edge.
 
     The second stream is for the log only: what mpdecimate leaves out on the left is put into the
     middle of a narrow picture, and compared there.
     """
-    is_full_range = info.color_range == "pc" or (info.pixel_format or "").startswith("yuvj")
     if settings.format == "jpg" and info.pixel_format not in _COMPARED_FORMATS:
         stream = stream.filter("format", "yuvj420p|yuvj422p|yuvj444p")
-        is_full_range = True
+    is_converted = settings.format == "jpg" and not work.converts_late(info)
+    is_full_range = info.color_range == "pc" or (info.pixel_format or "").startswith("yuvj")
     # mpdecimate takes sums over 8x8 pixels, in levels of the video; the settings are in those of
     # the image, where black is 0 and white 255.
-    unit = 64 if is_full_range else 64 * _LIMITED_LEVELS / _FULL_LEVELS
+    unit = 64 if is_converted or is_full_range else 64 * _LIMITED_LEVELS / _FULL_LEVELS
     hi, lo = round(unit * dedupe.hi), round(unit * dedupe.lo)
     branches = stream.filter_multi_output("split")
     moved = branches[0].filter(
@@ -271,13 +284,9 @@ def _drop_still(
 
 
 def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str, Any]) -> Any:
-    size: tuple[str, ...] = ()
     if settings.max_size is not None:
         factor = f"min(1,{settings.max_size}/max(iw,ih))"
-        size = (f"max(1,round(iw*{factor}))", f"max(1,round(ih*{factor}))")
-    # Also without a size: ffmpeg would otherwise let the first scaler of the graph convert every
-    # frame to the colours of the encoder, those that are left out too.
-    stream = stream.filter("scale", *size)
+        stream = stream.filter("scale", f"max(1,round(iw*{factor}))", f"max(1,round(ih*{factor}))")
     codec = (
         {"c:v": "mjpeg", "q:v": settings.quality} if settings.format == "jpg" else {"c:v": "png"}
     )

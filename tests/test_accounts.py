@@ -278,6 +278,8 @@ def test_breaks_of_footage_stand_in_the_record(prep, tmp_path):
         ("cut", 74, 75, 4.04),
     ]
     assert [(b["kind"], b["after"], b["before"], b["frames"]) for b in still] == [
-        ("still", 0, 61, 60),
-        ("still", 90, 211, 120),
+        ("still", 0, 30, 29),
+        ("still", 30, 61, 30),
+        ("still", 90, 99, 8),
+        ("still", 99, 211, 111),
     ]
