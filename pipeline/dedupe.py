@@ -110,7 +110,8 @@ def dedupe(
 
     Args:
         path: the dataset or folder.
-        settings: what a duplicate is; the defaults if absent.
+        settings: what a duplicate is; the defaults if absent. With ``delete`` and none given, what
+            is marked already is deleted as it is.
         run: which ffmpeg restores; the defaults if absent.
         breaks: where a tracker must not interpolate; the defaults if absent.
         delete: remove the files of the images that are marked.
@@ -124,6 +125,7 @@ def dedupe(
     """
     if delete and restore:
         raise UsageError("--delete and --restore exclude each other: choose one.")
+    deletes_marked = delete and settings is None
     settings = _OFF if restore else settings or DedupeSettings()
     root = Path(os.path.abspath(path))
     if not root.is_dir():
@@ -135,11 +137,12 @@ def dedupe(
     work = _Run(store, settings, run or RunSettings(), progress or Progress(), delete, restore)
     with store.writing():
         if folders:
-            outcomes = tuple(work.outcomes(folders))
+            outcomes = tuple(work.outcomes(folders, deletes_marked))
         else:
             records = store.read_records().values()
             breaks = breaks or BreakSettings()
-            outcomes = tuple(work.outcomes([VideoImages(store, r, breaks) for r in records]))
+            videos = [VideoImages(store, record, breaks) for record in records]
+            outcomes = tuple(work.outcomes(videos, deletes_marked))
     return DedupeResult(os.fspath(root), outcomes)
 
 
@@ -161,15 +164,26 @@ class _Run:
         self._comparer = Comparer(settings, HashIndex(settings.distance), self._stop)
         self._ffmpeg: Ffmpeg | None = None
 
-    def outcomes(self, sequences: Sequence[S]) -> Iterator[DedupeOutcome]:
-        """Do one after another, and make a value of what goes wrong with it."""
+    def outcomes(self, sequences: Sequence[S], deletes_marked: bool) -> Iterator[DedupeOutcome]:
+        """Do one after another, and make a value of what goes wrong with it.
+
+        Args:
+            sequences: the videos or folders.
+            deletes_marked: compare nothing anew, and delete what is marked, if anything is.
+        """
+        as_marked = deletes_marked and any(_is_marked(sequence) for sequence in sequences)
         sizes = [sequence.count() for sequence in sequences]
         self._progress.batch_started(len(sequences), sum(sizes))
         for number, sequence in enumerate(sequences):
             where = printable(self._store.folder(sequence.id))
             try:
                 self._progress.video_started(sequence.id, sizes[number], sizes[number])
-                yield self._bring_back(sequence) if self._restore else self._mark(sequences, number)
+                if as_marked:
+                    yield self._delete_marked(sequence)
+                elif self._restore:
+                    yield self._bring_back(sequence)
+                else:
+                    yield self._mark(sequences, number)
             except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
                 raise  # the others would fare no better
             except PrepError as error:
@@ -211,6 +225,20 @@ class _Run:
             notices=notices,
         )
 
+    def _delete_marked(self, sequence: VideoImages | FolderImages) -> DedupeOutcome:
+        images, marked = len(sequence.images().numbers), sequence.marked()
+        deleted, deleted_bytes = sequence.delete()
+        return DedupeOutcome(
+            sequence.id,
+            "marked" if deleted else "unchanged",
+            images=images,
+            still=marked.count(Reason.STILL),
+            similar=marked.count(Reason.SIMILAR),
+            deleted=deleted,
+            deleted_bytes=deleted_bytes,
+            notices=sequence.find_missing(),
+        )
+
     def _bring_back(self, sequence: VideoImages | FolderImages) -> DedupeOutcome:
         restored, notices = sequence.restore(self._extractor, self._frames_done(sequence.id))
         return DedupeOutcome(
@@ -238,6 +266,13 @@ class _Run:
             self._stop,
             threads=None,
         )
+
+
+def _is_marked(sequence: VideoImages | FolderImages) -> bool:
+    try:
+        return bool(sequence.marked())
+    except PrepError:
+        return True  # what is wrong there is told when its turn comes
 
 
 def _failed(name: str, error: str, kind: str) -> DedupeOutcome:

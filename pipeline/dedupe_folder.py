@@ -100,11 +100,17 @@ class FolderImages:
         self._follow(entries, self._deleted(before))
         return self._write({name: entries[name] for name in names})
 
+    def marked(self) -> list[Reason]:
+        """Return why each of the images is marked that are marked and there."""
+        marks = self.read_marks()
+        there = (marks[name] for name in _image_names(self.folder) if name in marks)
+        return [Reason[e["reason"].upper()] for e in there if e["fate"] == "duplicate"]
+
     def delete(self) -> tuple[int, int]:
         """Remove the files of marked images; return how many, and their bytes."""
         marks, deleted, size_bytes = self.read_marks(), 0, 0
         for name in _image_names(self.folder):
-            if marks[name]["fate"] == "duplicate":
+            if marks.get(name, _KEPT)["fate"] == "duplicate":
                 path = self.folder / name
                 size_bytes += path.lstat().st_size
                 path.unlink()

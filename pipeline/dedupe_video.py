@@ -81,6 +81,12 @@ class VideoImages:
         self._follow(frames, np.setdiff1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), marked))
         return self._commit(before, frames)
 
+    def marked(self) -> list[Reason]:
+        """Return why each of the images is marked that are marked and there."""
+        frames = self.store.read_frames(self.id)
+        there = np.intersect1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), self._present())
+        return [Reason(reason) for reason in frames.reason[there].tolist()]
+
     def delete(self) -> tuple[int, int]:
         """Remove the files of marked images; return how many, and their bytes."""
         fate = self.store.read_frames(self.id).fate

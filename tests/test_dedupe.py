@@ -150,6 +150,21 @@ def test_a_loop_of_four_is_found_by_similar_and_not_by_still(prep, tmp_path):
     assert frames(tmp_path / "graph" / "loop")["duplicate_of"] == table["duplicate_of"]
 
 
+def test_delete_alone_deletes_what_an_earlier_run_marked(prep, tmp_path):
+    film(tmp_path / "loop.mp4", [texture(n % 4 if n < 16 else 4) for n in range(17)])
+    prep("extract", "loop.mp4", "-o", "ds", "--dedupe", "off")
+    write_images(tmp_path / "in", [texture(n % 4) for n in range(8)])
+    for folder, marked, left in (("ds", 12, 5), ("in", 4, 4)):
+        assert prep("dedupe", folder, "--dedupe", "similar").code == 0
+        done = prep("dedupe", folder, "--delete", "--json")
+        totals = done.json["totals"]
+        assert (totals["similar"], totals["still"], totals["deleted"]) == (marked, 0, marked)
+        assert prep("dedupe", folder, "--delete", "--json").json["totals"]["deleted"] == 0
+        assert len([*(tmp_path / folder).rglob("*.[jp][pn]g")]) == left
+    assert indices(tmp_path / "ds" / "loop") == kept(tmp_path / "ds" / "loop") == [0, 1, 2, 3, 16]
+    assert prep("status", "ds").code == 0
+
+
 # The leftmost and the last columns and rows are those that mpdecimate itself looks past.
 EDGES = {
     "middle": lambda n: (20 + 2 * n, 50, 8, 8),

@@ -28,7 +28,12 @@ if TYPE_CHECKING:  # it loads libraries that --help can do without
 @config_option
 @settings_options(DedupeSettings)
 @settings_options(RunSettings, "ffmpeg")
-@click.option("--delete", is_flag=True, help="Delete the files of the images that are marked.")
+@click.option(
+    "--delete",
+    is_flag=True,
+    help="Delete the files of the images that are marked. With no word on what a duplicate is, "
+    "those that an earlier run marked, if there are any.",
+)
 @click.option(
     "--restore",
     is_flag=True,
@@ -51,7 +56,9 @@ def dedupe(
     from pipeline.dedupe import dedupe as dedupe_stage
 
     config = load_config(config_file)
-    settings = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
+    chosen = flags_of(DedupeSettings, flags)
+    says_what = "dedupe" in config.values or any(value is not None for value in chosen.values())
+    settings = config.section(DedupeSettings, chosen) if says_what else None
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
     with console.bars() as bars:
