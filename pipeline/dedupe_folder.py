@@ -24,7 +24,7 @@ from pipeline.compare import Images, Marks, nothing_marked
 from pipeline.errors import DatasetError, UsageError, printable
 from pipeline.extract_video import VideoExtractor
 from pipeline.records import Notice, Reason
-from pipeline.store import RECORD_NAME
+from pipeline.store import RECORD_NAME, replace_text
 
 MARKS_NAME = "dedupe.json"
 _SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
@@ -199,12 +199,7 @@ class FolderImages:
         if is_empty:
             path.unlink()
             return True
-        part = path.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
+        replace_text(path, [text])
         return True
 
 

@@ -10,7 +10,6 @@ import io
 import json
 import os
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from pipeline.report_summary import (
     total,
 )
 from pipeline.report_video import Extent, VideoReport, read_video
-from pipeline.store import Dataset, image_name
+from pipeline.store import Dataset, image_name, replace_text
 
 _PICTURE_BYTES_OF_ALL = 3_500_000
 _LARGE_FROM_BYTES = 60_000
@@ -168,20 +167,13 @@ def _thumbnail(path: Path, side: int) -> str:
 
 
 def _write(path: Path, pieces: Iterable[str]) -> None:
-    """Write beside, then rename: whoever has the page open never meets half of one."""
-    part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
-            file.writelines(pieces)
-        part.replace(path)
+        replace_text(path, pieces)
     except OSError as error:
         raise DatasetError(
             f"{printable(path)}: cannot be written: {error.strerror}. Make room or set the rights "
             "of the dataset, then run 'prep report' again."
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _clock(seconds: float | None) -> str:

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import filelock
@@ -218,6 +218,25 @@ def _finish_update(folder: Path) -> None:
         frames.rename(folder / FRAMES_NAME)
     record.rename(folder / RECORD_NAME)
     _flush(folder)
+
+
+def replace_text(path: Path, pieces: Iterable[str]) -> None:
+    """Write a text file durably beside the old one, then rename: no one ever meets half of it.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
 
 
 def load_libraries() -> None:

@@ -1027,6 +1027,10 @@ def test_creation_can_fail_and_hang(stand_in, call):
     stand_in.faults.add(WorkerFault(faults.fail("MemoryError")))
     task, ended = call.make(pictures(2))
     assert (ended["status"], ended["message"]) == ("failed", "MemoryError\n")
+    stand_in.faults.add(WorkerFault(faults.lose_frame(7)))  # an error of the worker's own
+    ended = call.wait(call.finish(task).json["rq_id"])
+    told = "IndexError: list assignment index out of range\n"
+    assert (ended["status"], ended["message"]) == ("failed", told)
     stand_in.faults.add(WorkerFault(faults.hang))
     path = "/api/requests/" + urllib.parse.quote(call.finish(task).json["rq_id"], safe="")
     assert {call("GET", path).json["status"] for _ in range(20)} <= {"queued", "started"}

@@ -4,7 +4,8 @@
 ``cvat_stand_in.faults`` has ready-made faults of the worker.
 """
 
+from cvat_stand_in.connection import Logged
 from cvat_stand_in.faults import Fault, Kind, WorkerFault
-from cvat_stand_in.server import Logged, StandIn
+from cvat_stand_in.server import StandIn
 
 __all__ = ["Fault", "Kind", "Logged", "StandIn", "WorkerFault"]

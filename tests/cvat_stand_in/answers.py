@@ -4,7 +4,6 @@ from urllib.parse import quote
 
 from cvat_stand_in.state import (
     Background,
-    Bucket,
     Comment,
     Data,
     Issue,
@@ -68,27 +67,22 @@ class Answers:
             else {"task_id": label.task_id}
         )
         told = {
-            "id": label.id,
-            "name": label.name,
-            "color": label.color,
-            "attributes": label.attributes,
-            "type": label.type,
-            "sublabels": [self._sublabel(one) for one in inner],
+            **self._own_label(label),
+            "sublabels": [self._own_label(one) for one in inner],
             **owner,
             "parent_id": label.parent and label.parent.id,
-            "has_parent": label.parent is not None,
         }
         return {**told, "svg": label.svg} if label.type == "skeleton" else told
 
     @staticmethod
-    def _sublabel(label: Label):
+    def _own_label(label: Label):
         return {
             "id": label.id,
             "name": label.name,
             "color": label.color,
             "attributes": label.attributes,
             "type": label.type,
-            "has_parent": True,
+            "has_parent": label.parent is not None,
         }
 
     def project(self, project: Project):
@@ -211,15 +205,15 @@ class Answers:
         """
         data = task.data or Data(0, self.state.folder)
         frames = job.frames if job else range(len(data.frames))
-        step = frame_step(data.frame_filter)
+        stop_frame = data.start_frame + (frames.stop - 1) * data.step if frames else data.stop_frame
         return {
             "chapters": None,
             "chunks_updated_date": data.chunks_updated if data.frames else None,
             "chunk_size": data.chunk_size,
             "size": len(frames),
             "image_quality": data.image_quality,
-            "start_frame": data.start_frame + frames.start * step,
-            "stop_frame": data.start_frame + (frames.stop - 1) * step if job else data.stop_frame,
+            "start_frame": data.start_frame + frames.start * data.step,
+            "stop_frame": stop_frame,
             "frame_filter": data.frame_filter,
             "frames": [
                 {
@@ -289,24 +283,3 @@ class Answers:
             "result_url": place if work.result and work.status == "finished" else None,
             "result_id": None,
         }
-
-    def bucket(self, bucket: Bucket):
-        return {
-            "id": bucket.id,
-            "owner": self.user(bucket.owner),
-            "manifests": bucket.manifests,
-            "provider_type": "AWS_S3_BUCKET",
-            "resource": bucket.name,
-            "display_name": bucket.name,
-            "created_date": bucket.created,
-            "updated_date": bucket.created,
-            "credentials_type": "KEY_SECRET_KEY_PAIR",
-            "specific_attributes": "",
-            "description": "",
-            "organization": bucket.organization and bucket.organization.id,
-        }
-
-
-def frame_step(frame_filter: str) -> int:
-    """``step=5`` → 5."""
-    return int(frame_filter.partition("=")[2] or 1)

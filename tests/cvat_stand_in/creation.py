@@ -14,7 +14,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from cvat_stand_in.answers import frame_step
 from cvat_stand_in.faults import CreationError
 from cvat_stand_in.files import MANIFEST, Manifest, find
 from cvat_stand_in.state import Data, Frame, Task
@@ -55,8 +54,7 @@ def create(task: Task, parameters: dict, root: Path) -> Outcome:
         archived = isinstance(next(iter(contents.values())), bytes)
         names = _sorted(list(contents), data, parameters, manifest, archived=archived)
     last = parameters.get("stop_frame")
-    step = frame_step(data.frame_filter)
-    chosen = slice(data.start_frame, None if last is None else last + 1, step)
+    chosen = slice(data.start_frame, None if last is None else last + 1, data.step)
     if not names[chosen]:
         raise CreationError("ValueError: No media data found")
     lines = _lines(names, manifest)[chosen]
@@ -64,7 +62,7 @@ def create(task: Task, parameters: dict, root: Path) -> Outcome:
         _frame(name, contents[name], line, data)
         for name, line in zip(names[chosen], lines, strict=True)
     ]
-    return _outcome(task, frames, mapping, step)
+    return _outcome(task, frames, mapping)
 
 
 def _checked_mapping(task: Task, parameters: dict) -> list[list[str]] | None:
@@ -167,7 +165,7 @@ def _frame(name: str, content: Path | bytes, line: dict, data: Data) -> Frame:
         raise CreationError(f"OSError: {error}") from error
 
 
-def _outcome(task: Task, frames: list[Frame], mapping, step: int) -> Outcome:
+def _outcome(task: Task, frames: list[Frame], mapping) -> Outcome:
     data, size = task.data, len(frames)
     if mapping is not None:
         ends = list(itertools.accumulate(len(job) for job in mapping))
@@ -181,7 +179,7 @@ def _outcome(task: Task, frames: list[Frame], mapping, step: int) -> Outcome:
             for start in range(0, size - overlap, segment_size - overlap)
         ]
     area = frames[0].width * frames[0].height
-    reached = data.start_frame + (size - 1) * step
+    reached = data.start_frame + (size - 1) * data.step
     return Outcome(
         frames,
         borders,

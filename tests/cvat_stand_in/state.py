@@ -102,6 +102,11 @@ class Data:
     deleted_frames: list[int] = field(default_factory=list)
     chunks_updated: str = field(default_factory=now)
 
+    @property
+    def step(self) -> int:
+        """Every how manieth image is a frame: ``step=5`` → 5."""
+        return int(self.frame_filter.partition("=")[2] or 1)
+
 
 @dataclass(eq=False)
 class Task:

@@ -3,6 +3,7 @@
 from cvat_stand_in.lists import listing
 from cvat_stand_in.messages import Answer, forbidden, not_found
 from cvat_stand_in.routing import Api, number_of, route
+from cvat_stand_in.state import Bucket
 
 
 @route("GET", "/api/server/about")
@@ -76,7 +77,7 @@ def organizations(api: Api) -> Answer:
 def buckets(api: Api) -> Answer:
     mine = [one for one in api.state.buckets.values() if _may_use(api, one)]
     fields = {"name": lambda one: one.name, "display_name": lambda one: one.name}
-    return listing(api.request, mine, fields, api.answers.bucket)
+    return listing(api.request, mine, fields, lambda one: _told(api, one))
 
 
 @route("GET", "/api/cloudstorages/<id>")
@@ -86,11 +87,28 @@ def bucket(api: Api, number: str) -> Answer:
         raise not_found("CloudStorage")
     if not _may_use(api, found):
         raise forbidden()
-    return Answer(body=api.answers.bucket(found))
+    return Answer(body=_told(api, found))
 
 
-def _may_use(api: Api, bucket) -> bool:
+def _may_use(api: Api, bucket: Bucket) -> bool:
     return api.request.user.group == "admin" or api.request.user is bucket.owner
+
+
+def _told(api: Api, bucket: Bucket) -> dict:
+    return {
+        "id": bucket.id,
+        "owner": api.answers.user(bucket.owner),
+        "manifests": bucket.manifests,
+        "provider_type": "AWS_S3_BUCKET",
+        "resource": bucket.name,
+        "display_name": bucket.name,
+        "created_date": bucket.created,
+        "updated_date": bucket.created,
+        "credentials_type": "KEY_SECRET_KEY_PAIR",
+        "specific_attributes": "",
+        "description": "",
+        "organization": bucket.organization and bucket.organization.id,
+    }
 
 
 @route("GET", "/api/requests/<id>")

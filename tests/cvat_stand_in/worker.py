@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import traceback
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -100,6 +101,8 @@ class Worker:
             message = f"{error}\n"
         except WorkerStopsError:
             return
+        except Exception as error:
+            message = "".join(traceback.format_exception_only(error))
         with self.state.lock:
             if generation != self._generation or work.task.id not in self.state.tasks:
                 return
