@@ -19,7 +19,14 @@ import numpy.typing as npt
 
 from pipeline.errors import DatasetError, ExitCode, InputError, printable
 from pipeline.records import Counts, Fate, FrameTable, Notice, Reason, VideoRecord
-from pipeline.store import FRAMES_NAME, RECORD_NAME, Dataset, image_name, image_pattern
+from pipeline.store import (
+    FRAMES_NAME,
+    RECORD_NAME,
+    Dataset,
+    image_name,
+    image_pattern,
+    is_record,
+)
 
 _PLACES_NAMED = 5
 _FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")
@@ -174,7 +181,7 @@ def _look(folder: Path, record: VideoRecord) -> tuple[npt.NDArray[np.int64], lis
             match = pattern.fullmatch(entry.name)
             if match and entry.is_file():
                 numbers.append(int(match[1]))
-            elif entry.name not in {RECORD_NAME, FRAMES_NAME} and not entry.name.startswith("."):
+            elif not is_record(entry.name) and not entry.name.startswith("."):
                 foreign.append(entry.name)
     return np.sort(np.array(numbers, dtype=np.int64)), sorted(foreign)
 

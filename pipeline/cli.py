@@ -10,9 +10,11 @@ from pipeline.commands.dedupe import dedupe
 from pipeline.commands.doctor import doctor
 from pipeline.commands.extract import extract
 from pipeline.commands.init import init
+from pipeline.commands.manifest import manifest
 from pipeline.commands.report import report
 from pipeline.commands.run import run as run_command
 from pipeline.commands.status import status
+from pipeline.commands.upload import upload
 from pipeline.commands.validate import validate
 from pipeline.errors import ExitCode, UsageError
 
@@ -44,5 +46,16 @@ def cli() -> None:
     """Turn folders of videos into exactly numbered frames, and prove that none got lost."""
 
 
-for command in (run_command, extract, dedupe, validate, status, report, doctor, init):
+for command in (
+    run_command,
+    extract,
+    dedupe,
+    validate,
+    status,
+    report,
+    upload,
+    manifest,
+    doctor,
+    init,
+):
     cli.add_command(command)

@@ -1,38 +1,432 @@
-"""The way to a CVAT server. The only owner of cvat_sdk, which is imported when needed."""
+"""What prep does with a CVAT server: projects, tasks, their images, frames and jobs."""
 
-import json
-import re
+import base64
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from pipeline.errors import CvatError, printable
+from pipeline.archive import Archive
+from pipeline.cvat_session import Session
+from pipeline.errors import (
+    CvatError,
+    CvatPermissionError,
+    CvatRefusedError,
+    CvatUncertainError,
+    CvatUnreachableError,
+    printable,
+)
 
-_TIMEOUT_SECONDS = 10
+_TUS = {"Tus-Resumable": "1.0.0"}
+_TRIES = 4
+"""How often a piece of an archive is sent, before all of it is begun anew."""
+_RETRY_SECONDS = 1.0
+_LEAST_PIECE_BYTES = 2**20
+_FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.2, 5.0
 
 
-def server_version(host: str) -> str:
-    """Return the version of the CVAT server at ``host``.
+@dataclass(frozen=True)
+class Project:
+    """A project on the server."""
 
-    Raises:
-        CvatError: nothing answers there, or what answers is not CVAT.
-    """
-    import urllib3
-    from cvat_sdk.api_client import ApiException
-    from cvat_sdk.core.client import Client
+    id: int
+    name: str
 
-    shown = printable(re.sub(r"//[^/@]*@", "//", host))  # never print credentials
-    try:
-        with Client(host, check_server_version=False) as client:
-            client.api_client.rest_client.pool_manager.connection_pool_kw["retries"] = False
-            _, response = client.api_client.server_api.retrieve_about(
-                _parse_response=False, _request_timeout=_TIMEOUT_SECONDS
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task to be made. ``segment_size``: frames a job, 0 for one job."""
+
+    name: str
+    project_id: int
+    subset: str | None
+    bug_tracker: str | None
+    assignee_id: int | None
+    segment_size: int
+    overlap: int
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """A task as the server tells of it. ``size``: its frames, 0 until they are made."""
+
+    id: int
+    name: str
+    project_id: int | None
+    size: int
+
+
+@dataclass(frozen=True)
+class ServerFrame:
+    """A frame of a task; width and height in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class ServerJob:
+    """A job; ``start`` and ``stop`` are its first and last frame number."""
+
+    id: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class ServerFrames:
+    """The frames of a task in order, and the numbers of those that someone deleted."""
+
+    frames: tuple[ServerFrame, ...]
+    deleted: tuple[int, ...]
+
+
+class CvatServer:
+    """A server, through an authenticated session. Threads may share it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.host = session.host
+        self.organization = session.organization
+        self.notices = session.notices
+
+    def refuse_read_only(self) -> None:
+        """Find out before anything is begun whether something can be made.
+
+        Raises:
+            CvatPermissionError: the access token is read-only.
+        """
+        if self._session.is_read_only:
+            raise CvatPermissionError(
+                "the access token is read-only, as tokens are unless made otherwise. Make one in "
+                "CVAT (profile, security) that may write, and put it into CVAT_ACCESS_TOKEN."
             )
-            return str(json.loads(response.data)["version"])
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise CvatError(
-            f"{shown}: no answer from CVAT ({type(error).__name__}). Check the address and the "
-            "network; it is what the browser shows up to the first '/'."
-        ) from error
-    except (ApiException, ValueError, KeyError, TypeError) as error:
-        raise CvatError(
-            f"{shown}: something answers, but it is not CVAT ({type(error).__name__}). Check the "
-            "address; it is what the browser shows up to the first '/'."
-        ) from error
+
+    def find_project(self, name_or_id: str) -> Project | None:
+        """Return the project of this name, else of this id, ``None`` if there is none.
+
+        Raises:
+            CvatRefusedError: several have this name.
+        """
+        listed = self._session.list_all("projects", name=name_or_id)
+        named = [each for each in listed if each["name"] == name_or_id]
+        if len(named) > 1:
+            ids = ", ".join(str(each["id"]) for each in named)
+            raise CvatRefusedError(
+                f"several projects are called '{printable(name_or_id)}' (ids {ids}). Name one by "
+                "its id with --project."
+            )
+        if named:
+            return Project(named[0]["id"], named[0]["name"])
+        if not (name_or_id.isascii() and name_or_id.isdigit()):
+            return None
+        return self.project(int(name_or_id))
+
+    def project(self, project_id: int) -> Project | None:
+        """Return the project with an id, ``None`` if it is gone."""
+        found = self._session.find(f"projects/{project_id}")
+        return None if found is None else Project(found["id"], found["name"])
+
+    def create_project(self, name: str, labels: Sequence[Mapping[str, Any]]) -> Project:
+        """Make a project."""
+        made = self._session.post("projects", {"name": name, "labels": [*labels]})
+        return Project(made["id"], made["name"])
+
+    def project_labels(self, project_id: int) -> list[dict[str, Any]]:
+        """Return the labels of a project as the API tells of them."""
+        return self._session.list_all("labels", project_id=project_id)
+
+    def user_id(self, name: str) -> int:
+        """Return the id of a user.
+
+        Raises:
+            CvatRefusedError: there is none, as far as one may see.
+        """
+        for user in self._session.list_all("users", search=name):
+            if user["username"] == name:
+                return int(user["id"])
+        raise CvatRefusedError(
+            f"--assignee {printable(name)}: there is no such user that you may see. Users are seen "
+            "by those who share an --organization with them."
+        )
+
+    def create_task(self, spec: TaskSpec) -> int:
+        """Make a task without images and return its id."""
+        body: dict[str, Any] = {
+            "name": spec.name,
+            "project_id": spec.project_id,
+            "segment_size": spec.segment_size,
+            "overlap": spec.overlap,
+        }
+        optional = {
+            "subset": spec.subset,
+            "bug_tracker": spec.bug_tracker,
+            "assignee_id": spec.assignee_id,
+        }
+        body |= {name: value for name, value in optional.items() if value is not None}
+        return int(self._session.post("tasks", body)["id"])
+
+    def task(self, task_id: int) -> TaskState | None:
+        """Return a task, ``None`` if it is gone."""
+        try:
+            found = self._session.find(f"tasks/{task_id}")
+        except CvatPermissionError:
+            return None  # a later server may have given the id to somebody else
+        return None if found is None else _state(found)
+
+    def find_tasks(self, project_id: int, name: str) -> list[TaskState]:
+        """Return the tasks of a project that have exactly this name."""
+        listed = self._session.list_all("tasks", project_id=project_id, name=name)
+        states = (_state(each) for each in listed)
+        return [s for s in states if (s.name, s.project_id) == (name, project_id)]
+
+    def delete_task(self, task_id: int) -> None:
+        """Delete a task; one that is gone already is no error."""
+        self._session.request("DELETE", f"tasks/{task_id}", accept=frozenset((404,)))
+
+    def rename_task(self, task_id: int, name: str) -> None:
+        """Give a task another name."""
+        self._session.request("PATCH", f"tasks/{task_id}", body={"name": name})
+
+    def task_url(self, task_id: int) -> str:
+        """Return the address at which people see a task."""
+        return f"{self.host}/tasks/{task_id}"
+
+    def send_archive(
+        self,
+        task_id: int,
+        archive: Archive,
+        name: str,
+        params: Mapping[str, Any],
+        request_bytes: int,
+        on_bytes: Callable[[int], None],
+    ) -> str:
+        """Send images in one zip, and return the id of the request that makes the frames.
+
+        Args:
+            task_id: a task without images.
+            archive: the zip.
+            name: its file name on the server.
+            params: of the frames to be made.
+            request_bytes: the most that one request may hold; less where the server says so.
+            on_bytes: told how many more bytes were sent; what it raises ends the upload.
+
+        Raises:
+            CvatError: it failed; `CvatUncertainError` if it may be tried again with a new task.
+        """
+        self._session.request("POST", f"tasks/{task_id}/data/", headers={"Upload-Start": ""})
+        sent = _Counter(on_bytes)
+        try:
+            self._send_resumable(task_id, archive, name, request_bytes, sent)
+        except CvatError:
+            sent.back_to(0)  # all of it is sent again, or never
+            raise
+        return self._finish(task_id, params)
+
+    def link_files(self, task_id: int, files: Sequence[str], params: Mapping[str, Any]) -> str:
+        """Make frames of files that the server has itself; see `send_archive`.
+
+        Args:
+            task_id: a task without images.
+            files: their names on its share or in its cloud storage, with the manifest.
+            params: of the frames to be made.
+        """
+        self._session.request("POST", f"tasks/{task_id}/data/", headers={"Upload-Start": ""})
+        return self._finish(task_id, {**params, "server_files": [*files]})
+
+    def wait_created(
+        self,
+        task_id: int,
+        request_id: str,
+        deadline_seconds: float,
+    ) -> None:
+        """Wait until the server has made the frames of a task.
+
+        Raises:
+            CvatRefusedError: it could not, and says why; or the deadline has passed.
+            CvatUncertainError: it knows nothing of the request any more.
+            InterruptedRunError: a person stopped it.
+        """
+        end = time.monotonic() + deadline_seconds
+        wait_seconds = _FIRST_POLL_SECONDS
+        while True:
+            told = self._session.find(f"requests/{_quoted(request_id)}")
+            if told is None:
+                state = self.task(task_id)
+                if state is not None and state.size > 0:
+                    return
+                raise CvatUncertainError(
+                    f"CVAT has lost the request to make task {task_id}; was it restarted? Run the "
+                    "same command again."
+                )
+            if told["status"] == "finished":
+                return
+            if told["status"] == "failed":
+                lines = str(told.get("message") or "no reason given").strip().splitlines()
+                raise CvatRefusedError(
+                    f"CVAT could not make the task: {printable(lines[-1][-500:])}"
+                )
+            if time.monotonic() > end:
+                raise CvatRefusedError(
+                    f"CVAT has not made task {task_id} within {deadline_seconds:g} s (it is "
+                    f"{printable(told['status'])}). See whether its workers run; raise "
+                    "--deadline-seconds."
+                )
+            self._session.pause(wait_seconds)
+            wait_seconds = min(wait_seconds * 1.5, _LAST_POLL_SECONDS)
+
+    def frames(self, task_id: int) -> ServerFrames:
+        """Return the frames of a task."""
+        told = self._session.get(f"tasks/{task_id}/data/meta")
+        return ServerFrames(
+            tuple(ServerFrame(f["name"], f["width"], f["height"]) for f in told["frames"]),
+            tuple(told.get("deleted_frames", ())),
+        )
+
+    def jobs(self, task_id: int) -> tuple[ServerJob, ...]:
+        """Return the jobs of a task, ordered by their first frame."""
+        listed = self._session.list_all("jobs", task_id=task_id)
+        jobs = (
+            ServerJob(each["id"], each["start_frame"], each["stop_frame"])
+            for each in listed
+            if each.get("type", "annotation") == "annotation"  # others show the same frames again
+        )
+        return tuple(sorted(jobs, key=lambda job: (job.start, job.stop)))
+
+    def frame_bytes(self, task_id: int, number: int) -> bytes:
+        """Return the original image of a frame."""
+        query = {"type": "frame", "number": number, "quality": "original"}
+        return self._session.request("GET", f"tasks/{task_id}/data/", query=query).data
+
+    def annotations(self, task_id: int) -> dict[str, Any]:
+        """Return all annotations of a task, ``{}`` if it is gone."""
+        return self._session.find(f"tasks/{task_id}/annotations/") or {}
+
+    def _finish(self, task_id: int, params: Mapping[str, Any]) -> str:
+        answer = self._session.post(f"tasks/{task_id}/data/", params, headers={"Upload-Finish": ""})
+        return str(answer["rq_id"])
+
+    def _send_resumable(
+        self,
+        task_id: int,
+        archive: Archive,
+        name: str,
+        request_bytes: int,
+        sent: "_Counter",
+    ) -> None:
+        """Send a file by the protocol tus (https://tus.io): each piece is proven by its offset."""
+        size_bytes = archive.size_bytes
+        created = self._session.request(
+            "POST",
+            f"tasks/{task_id}/data/",
+            headers={
+                **_TUS,
+                "Upload-Length": str(size_bytes),
+                "Upload-Metadata": f"filename {base64.b64encode(name.encode()).decode()}",
+            },
+        )
+        # Only its end counts: behind a proxy the address may be one that exists only there.
+        file_id = created.headers["Location"].rstrip("/").rpartition("/")[2]
+        path = f"tasks/{task_id}/data/{file_id}"
+        offset, tries = 0, 0
+        while offset < size_bytes:
+            sent.back_to(offset)
+            stream = _Stream(archive.read(offset), sent.add)
+            try:
+                while offset < size_bytes:
+                    length = min(request_bytes, size_bytes - offset)
+                    offset = self._send_piece(path, stream, offset, length)
+                    tries = 0
+            except (CvatUncertainError, CvatUnreachableError):
+                tries += 1
+                if tries == _TRIES:
+                    raise
+                self._session.pause(_RETRY_SECONDS * tries)
+                offset = self._offset(path)
+            except _TooLargeError as error:
+                if request_bytes <= _LEAST_PIECE_BYTES:
+                    raise error.refusal from None
+                request_bytes = max(request_bytes // 4, _LEAST_PIECE_BYTES)
+
+    def _send_piece(self, path: str, stream: "_Stream", offset: int, length: int) -> int:
+        """Return the offset after a piece, as the server tells it."""
+        response = self._session.request(
+            "PATCH",
+            path,
+            stream=stream.take(length),
+            headers={
+                **_TUS,
+                "Content-Type": "application/offset+octet-stream",
+                "Content-Length": str(length),
+                "Upload-Offset": str(offset),
+            },
+            accept=frozenset((409, 413)),
+        )
+        if response.status == 413:
+            raise _TooLargeError(path)
+        reached = response.headers.get("Upload-Offset", "")
+        if response.status == 409 or not reached.isdigit() or int(reached) < offset + length:
+            raise CvatUncertainError("the server is not where it should be in the file")
+        return int(reached)
+
+    def _offset(self, path: str) -> int:
+        # CVAT fails (500) when asked for a file that it has wholly, or lost.
+        answer = self._session.request("HEAD", path, headers=_TUS, accept=frozenset((404, 500)))
+        told = answer.headers.get("Upload-Offset", "")
+        if not told.isdigit():
+            raise CvatUncertainError("the server does not know the file any more")
+        return int(told)
+
+
+class _TooLargeError(Exception):
+    """The server takes no requests that large."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.refusal = CvatRefusedError(
+            "CVAT, or a proxy before it, refuses even requests of 1 MiB (413). Raise the limit of "
+            "the proxy (nginx: client_max_body_size)."
+        )
+
+
+class _Counter:
+    """Tells how many bytes were sent, and takes back those that must be sent again."""
+
+    def __init__(self, on_bytes: Callable[[int], None]) -> None:
+        self._on_bytes, self._sum = on_bytes, 0
+
+    def add(self, size_bytes: int) -> None:
+        self._sum += size_bytes
+        self._on_bytes(size_bytes)
+
+    def back_to(self, offset: int) -> None:
+        if offset != self._sum:
+            self.add(offset - self._sum)
+
+
+class _Stream:
+    """A stream of bytes, cut into pieces of a given length."""
+
+    def __init__(self, source: Iterator[bytes], on_bytes: Callable[[int], None]) -> None:
+        self._source, self._on_bytes = source, on_bytes
+        self._rest = b""
+
+    def take(self, length: int) -> Iterator[bytes]:
+        """Yield the next ``length`` bytes."""
+        while length > 0:
+            piece = self._rest or next(self._source)
+            piece, self._rest = piece[:length], piece[length:]
+            length -= len(piece)
+            self._on_bytes(len(piece))
+            yield piece
+
+
+def _state(told: Mapping[str, Any]) -> TaskState:
+    return TaskState(told["id"], told["name"], told.get("project_id"), told.get("size") or 0)
+
+
+def _quoted(request_id: str) -> str:
+    from urllib.parse import quote
+
+    return quote(request_id, safe="")

@@ -9,8 +9,14 @@ from pathlib import Path
 
 from pipeline import __version__, engine
 from pipeline.config import CvatSettings, RunSettings
-from pipeline.cvat import server_version
-from pipeline.errors import DatasetError, ExitCode, PrepError, printable
+from pipeline.cvat_session import connect
+from pipeline.errors import (
+    CvatPermissionError,
+    DatasetError,
+    ExitCode,
+    PrepError,
+    printable,
+)
 from pipeline.ffmpeg import find_ffmpeg, list_abilities
 
 _LITTLE_DISK_BYTES = 5 * 10**9
@@ -25,7 +31,9 @@ class Check:
     exit_code: ExitCode
 
 
-def diagnose(run: RunSettings, cvat: CvatSettings, dataset: Path) -> tuple[Check, ...]:
+def diagnose(
+    run: RunSettings, cvat: CvatSettings, dataset: Path, auth: str | None = None
+) -> tuple[Check, ...]:
     """Return a check of each thing that prep needs; none of them raises."""
     checks = [
         Check("prep", f"{__version__}, Python {platform.python_version()}", ExitCode.OK),
@@ -41,7 +49,7 @@ def diagnose(run: RunSettings, cvat: CvatSettings, dataset: Path) -> tuple[Check
     ]
     host = cvat.host or os.environ.get("CVAT_HOST")
     if host:
-        checks.append(_check("cvat", lambda: f"version {server_version(host)}"))
+        checks.append(_check("cvat", lambda: _cvat(cvat, auth)))
     else:
         checks.append(Check("cvat", "no server configured (CVAT_HOST, or cvat: host)", ExitCode.OK))
     return tuple(checks)
@@ -80,6 +88,25 @@ def _opencv() -> str:
     if decoded is None or decoded.shape != (8, 8, 3):
         raise ImportError("OpenCV cannot write and read a JPEG")
     return f"OpenCV {cv2.__version__}"
+
+
+def _cvat(settings: CvatSettings, auth: str | None) -> str:
+    session = connect(settings, auth)
+    try:
+        if session.is_read_only:
+            raise CvatPermissionError(
+                f"version {printable(session.version)}, logged in as {printable(session.user)}, "
+                "but the access token is read-only: uploading will be refused. Make one that may "
+                "write."
+            )
+        where = f" in organization {printable(session.organization)}" * bool(session.organization)
+        notes = "".join(f"; {notice}" for notice in session.notices)
+        return (
+            f"version {printable(session.version)}, logged in as {printable(session.user)}"
+            f"{where}{notes}"
+        )
+    finally:
+        session.close()
 
 
 def _disk(dataset: Path) -> str:

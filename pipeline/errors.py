@@ -14,15 +14,23 @@
     │   ├── DamagedVideoError      3  damage, and ``on_damage: fail`` is set
     │   ├── SourceChangedError     3  the file is no longer the one that was extracted
     │   ├── DecoderDiedError       3  ffmpeg was killed or gave up
-    │   └── DecoderHungError       3  ffmpeg made no progress and was stopped
+    │   ├── DecoderHungError       3  ffmpeg made no progress and was stopped
+    │   └── UnbalancedVideoError   3  the disk does not hold what the records say
     ├── DiskFullError              3  no room left; the whole run stops
     ├── CvatError                  4  CVAT or the network
+    │   ├── CvatUnreachableError   4  nothing answers there, or not CVAT
+    │   ├── CvatAuthError          4  CVAT does not know who asks
+    │   ├── CvatPermissionError    4  CVAT does not let this user do that
+    │   ├── CvatRefusedError       4  CVAT says no; nothing was done
+    │   ├── CvatUncertainError     4  no answer: whether it was done is not known
+    │   └── UnprovenError          4  CVAT does not show what was sent
     └── InterruptedRunError        5  stopped by a person; can be resumed
 
 Exit code 0 means all well, 1 done with findings that a person must look at.
 """
 
 import traceback
+from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -124,6 +132,12 @@ class DecoderHungError(VideoError):
     kind = "decoder-hung"
 
 
+class UnbalancedVideoError(VideoError):
+    """What is on the disk is not what the records say."""
+
+    kind = "unbalanced"
+
+
 class DiskFullError(PrepError):
     """No room left where the dataset is; no further video can succeed."""
 
@@ -136,6 +150,46 @@ class CvatError(PrepError):
 
     exit_code = ExitCode.CVAT
     kind = "cvat"
+
+
+class CvatUnreachableError(CvatError):
+    """Nothing answers at the address, or what answers is not CVAT."""
+
+    kind = "cvat-unreachable"
+
+
+class CvatAuthError(CvatError):
+    """CVAT does not know who asks: a wrong password, an expired token, no credentials."""
+
+    kind = "cvat-auth"
+
+
+class CvatPermissionError(CvatError):
+    """CVAT knows who asks, and does not let them do that."""
+
+    kind = "cvat-permission"
+
+
+class CvatRefusedError(CvatError):
+    """CVAT says no, and why; nothing was done."""
+
+    kind = "cvat-refused"
+
+
+class CvatUncertainError(CvatError):
+    """The answer did not come or says nothing: whether the request was carried out is not known."""
+
+    kind = "cvat-uncertain"
+
+
+class UnprovenError(CvatError):
+    """CVAT does not show what was sent."""
+
+    kind = "unproven"
+
+    def __init__(self, task_id: int, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.task_id = task_id
 
 
 class InterruptedRunError(PrepError):

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from pipeline.errors import printable
 from pipeline.extract import Progress
+from pipeline.upload import UploadProgress
 
 T = TypeVar("T")
 
@@ -76,6 +77,53 @@ class Bars(Progress):
         if self._batch is not None and self._known_bytes:
             frames = self._known_frames * self._size_bytes / self._known_bytes
             self._batch.total = max(frames, self._batch.n)
+
+
+class UploadBar(UploadProgress):
+    """One progress bar with tqdm, on stderr: bytes, and frames of the tasks that are complete."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bar: tqdm[Any] | None = None
+        self._tasks = self._tasks_done = self._frames = self._frames_done = 0
+
+    def tasks_planned(self, tasks: int, frames: int, size_bytes: int) -> None:
+        """Show the bar."""
+        self._tasks, self._frames = tasks, frames
+        self._bar = tqdm(
+            total=size_bytes,
+            leave=False,
+            unit="B",
+            unit_scale=True,
+            dynamic_ncols=True,
+            mininterval=0.2,
+        )
+        self._describe()
+
+    def bytes_sent(self, size_bytes: int) -> None:
+        """Move the bar; back where bytes must be sent again."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.update(size_bytes)
+
+    def task_done(self, frames: int) -> None:
+        """Count a task and its frames."""
+        with self._lock:
+            self._tasks_done, self._frames_done = self._tasks_done + 1, self._frames_done + frames
+            self._describe()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.close()
+
+    def _describe(self) -> None:
+        if self._bar is not None:
+            self._bar.set_description_str(
+                f"tasks {self._tasks_done}/{self._tasks}, "
+                f"frames {self._frames_done:,}/{self._frames:,}"
+            )
 
 
 def _bar(description: str, total: int, position: int = 0) -> "tqdm[Any]":

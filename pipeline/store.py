@@ -7,6 +7,7 @@
         v2-frame_000000.jpg …
         frames.parquet
         video.json
+        manifest.jsonl      where images are not sent to CVAT, but lie where it finds them
       .prep/                lock, and the work folders of a run that is going on
 """
 
@@ -34,9 +35,11 @@ from pipeline.records import FrameTable, VideoRecord
 
 RECORD_NAME = "video.json"
 FRAMES_NAME = "frames.parquet"
+MANIFEST_NAME = "manifest.jsonl"
 RESERVED_NAMES = ("cvat.json", "report.html", "report.json")
 """Files that other stages put beside the videos' folders."""
 
+_MANIFEST = re.compile(r"([0-9]+\.)?" + re.escape(MANIFEST_NAME))
 _PRIVATE = ".prep"
 _NEW, _OLD = "new", "old"
 _NEXT = ".next"
@@ -251,6 +254,11 @@ def load_libraries() -> None:
 def image_name(video_id: str, index: int, digits: int, image_format: str) -> str:
     """Return the file name of a frame."""
     return f"{video_id}-frame_{index:0{digits}d}.{image_format}"
+
+
+def is_record(name: str) -> bool:
+    """Whether a file in a video's folder is one of prep's that is no image."""
+    return name in {RECORD_NAME, FRAMES_NAME} or _MANIFEST.fullmatch(name) is not None
 
 
 def image_pattern(video_id: str, digits: int, image_format: str) -> re.Pattern[str]:

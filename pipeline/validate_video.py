@@ -15,7 +15,7 @@ from pipeline.config import BreakSettings
 from pipeline.errors import DatasetError, printable
 from pipeline.images import Judgement, checksum, judge
 from pipeline.records import MEASURES, Fate, FrameTable, Reason, VideoRecord
-from pipeline.store import FRAMES_NAME, RECORD_NAME, image_name, image_pattern
+from pipeline.store import FRAMES_NAME, RECORD_NAME, image_name, image_pattern, is_record
 
 _CHANGING_COLUMNS = ("fate", "reason", *MEASURES)
 
@@ -157,7 +157,7 @@ class VideoCheck:
             for entry in entries:
                 index = self._index(entry.name)
                 is_image = index is not None and index < len(has_image) and has_image[index]
-                is_ours = is_image or entry.name in {RECORD_NAME, FRAMES_NAME}
+                is_ours = is_image or is_record(entry.name)
                 if not is_ours and not entry.name.startswith("."):
                     yield entry.name
 

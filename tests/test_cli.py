@@ -231,27 +231,32 @@ def serve():
         server.server_close()
 
 
-def test_doctor_reaches_a_cvat(serve, prep, tmp_path):
-    about = {"name": "CVAT", "description": "x", "version": "2.54.1", "logo_url": "x"}
-    host = serve(json.dumps(about).encode())
-    # cvat_sdk itself warns of things that are not ours to mend.
-    done = prep("doctor", "--json", CVAT_HOST=host, PYTHONWARNINGS="ignore")
-    assert done.json["findings"][-1] == {"name": "cvat", "ok": True, "detail": "version 2.54.1"}
-    (tmp_path / "c.yaml").write_text(f"cvat:\n  host: {host}\n")
-    assert "version 2.54.1" in prep("doctor", "-c", "c.yaml", PYTHONWARNINGS="ignore").out
+def test_doctor_reaches_a_cvat(stand_in, prep, tmp_path):
+    user = {"CVAT_USERNAME": "admin", "CVAT_PASSWORD": "secret"}
+    done = prep("doctor", "--json", CVAT_HOST=stand_in.url, **user)
+    check = done.json["findings"][-1]
+    assert (check["name"], check["ok"]) == ("cvat", True)
+    assert check["detail"].startswith("version 2.54.1, logged in as admin")
+    (tmp_path / "c.yaml").write_text(f"cvat:\n  host: {stand_in.url}\n")
+    assert "logged in as admin" in prep("doctor", "-c", "c.yaml", **user).out
+    read_only = stand_in.accounts.add_access_token(stand_in.admin)
+    done = prep("doctor", "--host", stand_in.url, CVAT_ACCESS_TOKEN=read_only)
+    assert (done.code, "token is read-only" in done.out) == (4, True)
+    done = prep("doctor", "--host", stand_in.url)
+    assert (done.code, "no credentials" in done.out) == (4, True)
 
 
-@pytest.mark.parametrize("host", ["http://127.0.0.1:9", "http://user:geheim@127.0.0.1:9"])
-def test_doctor_and_an_unreachable_cvat(host, prep):
-    done = prep("doctor", CVAT_HOST=host, PYTHONWARNINGS="ignore")
-    assert done.code == 4
-    assert "no answer from CVAT" in done.out
+def test_doctor_and_an_unreachable_cvat(prep):
+    done = prep("doctor", CVAT_HOST="http://127.0.0.1:9")
+    assert (done.code, "no answer from CVAT" in done.out) == (4, True)
+    done = prep("doctor", CVAT_HOST="http://user:geheim@127.0.0.1:9")
+    assert (done.code, "password in the address" in done.out) == (2, True)
     assert "geheim" not in done.out + done.err
 
 
 @pytest.mark.parametrize("answer", [b"<html>hello</html>", b"{}", b"[]"])
 def test_doctor_and_something_that_is_not_cvat(answer, serve, prep):
-    done = prep("doctor", CVAT_HOST=serve(answer, "text/html"), PYTHONWARNINGS="ignore")
+    done = prep("doctor", CVAT_HOST=serve(answer, "text/html"))
     assert done.code == 4
     assert "not CVAT" in done.out
 

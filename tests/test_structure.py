@@ -11,18 +11,21 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
-    errors records plain_yaml config
-    sources probe ffmpeg transcript decoder frame_file store engine cvat likeness
+    errors records plain_yaml config labels
+    sources probe ffmpeg transcript decoder frame_file store engine likeness
+    cvat_session archive cvat journal proof
     images similarity compare
     sampling notices breaks accounts resume decode_video extract_video
     validate_video
     extract doctor
     validate
     dedupe_video dedupe_folder dedupe
+    upload_plan upload_videos upload_task upload
     report_timeline report_video report_summary report run
     progress
     commands.console commands.extract commands.doctor commands.init
     commands.dedupe commands.validate commands.status commands.report commands.run
+    commands.upload commands.manifest
     cli __main__
 """.split()  # noqa: SIM905
 
@@ -71,7 +74,8 @@ def test_each_outside_library_has_one_owner():
         "filelock": "store",
         "tqdm": "progress",
         "yaml": "plain_yaml",
-        "cvat_sdk": "cvat",
+        "cvat_sdk": "cvat_session",
+        "zipstream": "archive",
         "cv2": "likeness images",
         "simplejpeg": "images",
         "jinja2": "report",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import click
 
+from pipeline.config import CvatSettings
 from pipeline.errors import (
     ExitCode,
     InterruptedRunError,
@@ -26,7 +27,7 @@ from pipeline.errors import (
 )
 
 if TYPE_CHECKING:  # --help draws no bars
-    from pipeline.progress import Bars
+    from pipeline.progress import Bars, UploadBar
 
 DEFAULT_DATASET = "dataset"
 
@@ -85,6 +86,20 @@ class Console:
             yield bars
         finally:
             bars.close()
+
+    @contextlib.contextmanager
+    def upload_bar(self) -> "Iterator[UploadBar | None]":
+        """Give the progress bar of an upload, where it is drawn; take it away at its end."""
+        if not self.shows_progress:
+            yield None
+            return
+        from pipeline.progress import UploadBar
+
+        bar = UploadBar()
+        try:
+            yield bar
+        finally:
+            bar.close()
 
 
 def verb(name: str, results: str) -> Callable[[Callable[..., Answer]], click.Command]:
@@ -161,6 +176,17 @@ config_option = click.option(
     metavar="FILE",
     help="Settings file (YAML); 'prep init' writes one.",
 )
+
+
+def cvat_options(function: Any) -> Any:
+    """Add the options that say where CVAT is, and who asks."""
+    function = click.option(
+        "--auth",
+        metavar="USER[:PASS]",
+        help="User at CVAT, with the password in PASS or asked for. Else CVAT_ACCESS_TOKEN, or "
+        "CVAT_USERNAME and CVAT_PASSWORD.",
+    )(function)
+    return settings_options(CvatSettings)(function)
 
 
 def _as_path(context: click.Context, parameter: click.Parameter, text: str) -> Path:

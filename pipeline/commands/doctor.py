@@ -9,6 +9,7 @@ from pipeline.commands.console import (
     Answer,
     Console,
     config_option,
+    cvat_options,
     flags_of,
     output_option,
     settings_options,
@@ -22,15 +23,19 @@ from pipeline.errors import ExitCode
 @output_option("Where the dataset would go; its disk is looked at.")
 @config_option
 @settings_options(RunSettings, "ffmpeg", "hwaccel")
-def doctor(console: Console, output: Path, config_file: Path | None, **flags: Any) -> Answer:
+@cvat_options
+def doctor(
+    console: Console, output: Path, config_file: Path | None, auth: str | None, **flags: Any
+) -> Answer:
     """Check that everything prep needs is here, and say what to do where it is not."""
     from pipeline.doctor import diagnose
 
     config = load_config(config_file)
     checks = diagnose(
         config.section(RunSettings, flags_of(RunSettings, flags)),
-        config.section(CvatSettings),
+        config.section(CvatSettings, flags_of(CvatSettings, flags)),
         output,
+        auth,
     )
     marks = {True: click.style("ok  ", fg="green"), False: click.style("FAIL", fg="red")}
     return Answer(

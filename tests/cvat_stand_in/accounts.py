@@ -60,6 +60,10 @@ class Accounts:
             ],
         )
 
+    def read_only(self, token: str) -> bool | None:
+        """Return whether an access token is read-only, None if it is none."""
+        return self._access_tokens.get(token, (None, None))[1]
+
     def logout(self, request: Request) -> Answer:
         self._sessions.pop(_cookies(request).get("sessionid", ""), None)
         gone = 'sessionid=""; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/'

@@ -33,6 +33,25 @@ def logout(api: Api) -> Answer:
     return api.stand_in.accounts.logout(api.request)
 
 
+@route("GET", "/api/auth/access_tokens/self")
+def access_token_self(api: Api) -> Answer:
+    token = api.request.headers.get("Authorization", "").removeprefix("Bearer ")
+    read_only = api.stand_in.accounts.read_only(token)
+    if read_only is None:
+        raise not_found("AccessToken")
+    user = api.request.user
+    dates = ("created_date", "updated_date", "expiry_date", "last_used_date")
+    return Answer(
+        body={
+            "id": 1,
+            "name": "token",
+            **dict.fromkeys(dates),
+            "read_only": read_only,
+            "owner": api.answers.user(user),
+        }
+    )
+
+
 @route("GET", "/api/users/self")
 def users_self(api: Api) -> Answer:
     return Answer(body=api.answers.whole_user(api.request.user))

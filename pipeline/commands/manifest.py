@@ -1,0 +1,53 @@
+"""prep manifest."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.commands.console import (
+    DEFAULT_DATASET,
+    Answer,
+    Console,
+    config_option,
+    flags_of,
+    settings_options,
+    verb,
+)
+from pipeline.config import BreakSettings, UploadSettings, load_config
+from pipeline.errors import ExitCode, printable
+
+
+@verb("manifest", "findings")
+@click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
+@config_option
+@settings_options(UploadSettings, "share", "task_size")
+def manifest(console: Console, dataset: Path, config_file: Path | None, **flags: Any) -> Answer:
+    """Write manifest.jsonl beside the images of each video, for CVAT's share or a cloud storage.
+
+    DATASET is the folder that 'prep extract' wrote into (default: dataset). 'prep upload --share'
+    writes the files as well; alone they are of use before a dataset is copied into a bucket.
+    """
+    from pipeline.store import Dataset
+    from pipeline.upload_videos import plan_dataset, write_manifests
+
+    config = load_config(config_file)
+    settings = config.section(UploadSettings, flags_of(UploadSettings, flags))
+    if settings.sends_images:  # the dataset is to lie in the root of the share
+        settings = dataclasses.replace(settings, share="")
+    store = Dataset(dataset.absolute())
+    plans = plan_dataset(store, settings, config.section(BreakSettings))
+    with store.writing():
+        files = write_manifests(store, plans)
+    errors = [plan.error for plan in plans if plan.error is not None]
+    return Answer(
+        exit_code=max((error.exit_code for error in errors), default=ExitCode.OK),
+        lines=(
+            *(str(error) for error in errors),
+            *(printable(path) for path in files),
+        ),
+        results=tuple({"file": str(path)} for path in files),
+        totals={"files": len(files), "frames": sum(plan.frames for plan in plans)},
+        errors=tuple({"kind": error.kind, "message": str(error)} for error in errors),
+    )

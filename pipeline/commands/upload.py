@@ -1,0 +1,223 @@
+"""prep upload."""
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.commands.console import (
+    DEFAULT_DATASET,
+    Answer,
+    Console,
+    config_option,
+    cvat_options,
+    flags_of,
+    settings_options,
+    verb,
+)
+from pipeline.config import BreakSettings, CvatSettings, UploadSettings, load_config
+from pipeline.errors import ExitCode, PrepError, UsageError, printable
+
+if TYPE_CHECKING:  # they load libraries that --help can do without
+    from pipeline.upload import TaskOutcome, UploadResult
+    from pipeline.upload_plan import Part
+    from pipeline.upload_videos import VideoPlan
+
+_COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "failed": "red"}
+_WIDEST_NAME = 40
+
+
+@verb("upload", "tasks")
+@click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
+@click.option("--cvat", is_flag=True, help="Upload to CVAT, the only place there is so far.")
+@config_option
+@cvat_options
+@settings_options(UploadSettings)
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Make tasks anew whose images or borders are others by now, unless they have annotations.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="With --replace: also if they have; the annotations are saved into the dataset first.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be made; send and ask nothing.")
+def upload(
+    console: Console,
+    dataset: Path,
+    cvat: bool,
+    config_file: Path | None,
+    auth: str | None,
+    replace: bool,
+    force: bool,
+    dry_run: bool,
+    **flags: Any,
+) -> Answer:
+    """Bring a dataset into CVAT, wholly, once and in order, and prove it.
+
+    DATASET is the folder that 'prep extract' wrote into (default: dataset). It becomes one
+    project with a task for each video. Run again, it finishes what was cut off, adds new videos
+    and leaves the rest as it is.
+    """
+    from pipeline.labels import load_labels
+
+    config = load_config(config_file)
+    settings = config.section(UploadSettings, flags_of(UploadSettings, flags))
+    server_settings = config.section(CvatSettings, flags_of(CvatSettings, flags))
+    breaks = config.section(BreakSettings)
+    labels = None if settings.labels is None else load_labels(Path(settings.labels))
+    if force and not replace:
+        raise UsageError("--force goes with --replace.")
+    if dry_run:
+        return _plan(dataset, settings, breaks)
+    from pipeline.cvat import CvatServer
+    from pipeline.cvat_session import connect
+    from pipeline.upload import upload as upload_stage
+
+    stop = threading.Event()
+    session = connect(server_settings, auth, stop.is_set)
+    try:
+        with console.upload_bar() as bar:
+            result = upload_stage(
+                dataset,
+                CvatServer(session),
+                settings,
+                breaks=breaks,
+                labels=labels,
+                replace=replace,
+                force=force,
+                progress=bar,
+                stop=stop,
+            )
+    finally:
+        session.close()
+    return _answer(result)
+
+
+def _plan(dataset: Path, settings: UploadSettings, breaks: BreakSettings) -> Answer:
+    from pipeline.store import Dataset
+    from pipeline.upload_videos import plan_dataset
+
+    plans = plan_dataset(Dataset(dataset.absolute()), settings, breaks)
+    parts = [part for plan in plans for part in plan.parts]
+    errors = [plan.error for plan in plans if plan.error is not None]
+    jobs = sum(len(part.expected_jobs) for part in parts)
+    frames = sum(len(part.names) for part in parts)
+    return Answer(
+        exit_code=max((error.exit_code for error in errors), default=ExitCode.OK),
+        lines=(
+            *_plan_lines(parts, plans),
+            "",
+            f"To be made: {len(parts)} tasks, {jobs} jobs, {frames:,} frames. Nothing was sent.",
+        ),
+        results=tuple(_part_json(part) for part in parts),
+        totals={"tasks": len(parts), "jobs": jobs, "frames": frames, "failed": len(errors)},
+        warnings=tuple(w for part in parts for w in _open_breaks(part)),
+        errors=tuple(_error_json(error) for error in errors),
+    )
+
+
+def _part_json(part: "Part") -> dict[str, Any]:
+    return {
+        "name": part.task_name,
+        "video": part.video_id,
+        "status": "planned",
+        "frames": len(part.names),
+        "first_frame": int(part.frames[0]),
+        "last_frame": int(part.frames[-1]),
+        "jobs": [list(job) for job in part.expected_jobs],
+    }
+
+
+def _plan_lines(parts: "list[Part]", plans: "Iterable[VideoPlan]") -> Iterable[str]:
+    width = _width(part.task_name for part in parts)
+    for part in parts:
+        yield (
+            f"{click.style('planned  ', fg='green')}  {printable(part.task_name):<{width}} "
+            f"{len(part.names):>9,} frames {len(part.expected_jobs):>5} jobs"
+        )
+        for warning in _open_breaks(part):
+            yield click.style(f"           {warning}", fg="yellow")
+    for plan in plans:
+        if plan.error is not None:
+            yield f"{click.style('failed   ', fg='red')}  {plan.error}"
+
+
+def _open_breaks(part: "Part") -> Iterable[str]:
+    for each in part.open_breaks:
+        yield (
+            f"{printable(part.task_name)}: a {each.kind} break between frames {each.after} and "
+            f"{each.before} lies inside a job: a tracker will interpolate across it."
+        )
+
+
+def _answer(result: "UploadResult") -> Answer:
+    tasks = result.tasks
+    in_cvat = [task for task in tasks if task.status in {"uploaded", "unchanged", "changed"}]
+    totals = {
+        "tasks": len(tasks),
+        **{
+            status: sum(task.status == status for task in tasks)
+            for status in ("uploaded", "unchanged", "changed", "unproven", "failed")
+        },
+        "jobs": sum(task.jobs for task in in_cvat),
+        "frames_sent": sum(task.frames for task in tasks if task.status == "uploaded"),
+        "frames_in_cvat": sum(task.frames for task in in_cvat),
+    }
+    warnings = [*result.warnings]
+    warnings += [f"{task.name}: {message}" for task in tasks for message in task.messages]
+    return Answer(
+        exit_code=result.exit_code,
+        lines=tuple(_lines(result, totals)),
+        results=tuple(_task_json(task) for task in tasks),
+        totals=totals,
+        warnings=tuple(warnings),
+        errors=tuple(
+            {"kind": str(task.error_kind), "message": task.error}
+            for task in tasks
+            if task.error is not None
+        ),
+    )
+
+
+def _task_json(task: "TaskOutcome") -> dict[str, Any]:
+    names = ("name", "video", "status", "frames", "jobs", "task_id", "url", "messages", "error")
+    return {name: getattr(task, name) for name in names}
+
+
+def _error_json(error: PrepError) -> dict[str, str]:
+    return {"kind": error.kind, "message": str(error)}
+
+
+def _lines(result: "UploadResult", totals: dict[str, int]) -> Iterable[str]:
+    width = _width(task.name for task in result.tasks)
+    for task in result.tasks:
+        status = click.style(f"{task.status:<9}", fg=_COLOURS.get(task.status, "yellow"))
+        if task.error is not None:
+            yield f"{status}  {printable(task.name)}"
+            yield f"           {task.error}"
+            continue
+        place = f"  {task.url}" * (task.url is not None)
+        yield (
+            f"{status}  {printable(task.name):<{width}} {task.frames:>9,} frames {task.jobs:>5} "
+            f"jobs{place}"
+        )
+        for message in task.messages:
+            yield click.style(f"           {message}", fg="yellow")
+    yield ""
+    for warning in result.warnings:
+        yield click.style(f"note: {warning}", fg="yellow")
+    yield (
+        f"Project '{printable(result.project.name)}' at {printable(result.host)}/projects/"
+        f"{result.project.id}: {totals['uploaded']} tasks uploaded, {totals['unchanged']} there "
+        f"already, {totals['changed'] + totals['unproven'] + totals['failed']} to look at; "
+        f"{totals['frames_in_cvat']:,} frames in CVAT."
+    )
+
+
+def _width(names: Iterable[str]) -> int:
+    return min(max((len(printable(name)) for name in names), default=0), _WIDEST_NAME)

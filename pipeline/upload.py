@@ -1,0 +1,415 @@
+"""The stage: a dataset into one project of a CVAT server, one task a video or part of it.
+
+What is there already is left as it is. A bad task is a value, like a bad video; the others go on.
+"""
+
+import dataclasses
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import engine
+from pipeline.config import BreakSettings, UploadSettings
+from pipeline.cvat import CvatServer, Project, TaskState
+from pipeline.errors import (
+    CvatAuthError,
+    CvatPermissionError,
+    CvatUnreachableError,
+    DatasetError,
+    ExitCode,
+    InterruptedRunError,
+    PrepError,
+    UnprovenError,
+    UsageError,
+    printable,
+)
+from pipeline.journal import Journal, TaskEntry, Upload, new_mark
+from pipeline.store import Dataset, replace_text
+from pipeline.upload_plan import Part
+from pipeline.upload_task import TaskMaker
+from pipeline.upload_videos import VideoPlan, plan_dataset, write_manifests
+
+_ENDS_ALL = (CvatAuthError, CvatPermissionError, CvatUnreachableError)
+
+
+class UploadProgress:
+    """Told how an upload goes on; this one says nothing."""
+
+    def tasks_planned(self, tasks: int, frames: int, size_bytes: int) -> None:
+        """Begin: so much is to be sent."""
+
+    def bytes_sent(self, size_bytes: int) -> None:
+        """So many more bytes were sent."""
+
+    def task_done(self, frames: int) -> None:
+        """One more task is complete."""
+
+
+@dataclass(frozen=True)
+class TaskOutcome:
+    """What a run did with one task.
+
+    ``status`` is ``uploaded``, ``unchanged`` (it was there), ``changed`` (it was there, and the
+    dataset has other images by now), ``unproven`` (CVAT does not show what was sent) or ``failed``.
+    ``messages`` say what a person should know.
+    """
+
+    name: str
+    video: str
+    status: str
+    frames: int
+    jobs: int
+    task_id: int | None = None
+    url: str | None = None
+    messages: tuple[str, ...] = ()
+    error: str | None = None
+    error_kind: str | None = None
+    exit_code: ExitCode = ExitCode.OK
+
+
+@dataclass(frozen=True)
+class UploadResult:
+    """The outcome of an upload into one project."""
+
+    host: str
+    project: Project
+    tasks: tuple[TaskOutcome, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst of the exit codes of the tasks."""
+        return max((task.exit_code for task in self.tasks), default=ExitCode.OK)
+
+
+def upload(
+    dataset: str | os.PathLike[str],
+    server: CvatServer,
+    settings: UploadSettings | None = None,
+    *,
+    breaks: BreakSettings | None = None,
+    labels: Sequence[Mapping[str, Any]] | None = None,
+    replace: bool = False,
+    force: bool = False,
+    progress: UploadProgress | None = None,
+    stop: threading.Event | None = None,
+) -> UploadResult:
+    """Bring a dataset into CVAT, and prove that what it shows is what is on the disk.
+
+    Args:
+        dataset: the folder that 'prep extract' wrote into.
+        server: where to; see `pipeline.cvat_session.connect`.
+        settings: project, tasks and jobs; the defaults if absent.
+        breaks: which breaks end a run.
+        labels: those of the project, as CVAT's API takes them, if it has to be made.
+        replace: make tasks anew whose images or borders are others by now, if they have no
+            annotations.
+        force: also if they have; the annotations are saved into the dataset first.
+        progress: told how it goes on.
+        stop: set when a person interrupts; the session should look at it as well.
+
+    Raises:
+        UsageError: there is nothing to upload, the project has other labels, or another prep is
+            writing into the dataset.
+        CvatError: the project cannot be found or made.
+        InterruptedRunError: stopped by a person.
+    """
+    settings = settings or UploadSettings()
+    store = Dataset(Path(os.path.abspath(dataset)))
+    plans = plan_dataset(store, settings, breaks or BreakSettings())
+    server.refuse_read_only()
+    with store.writing():
+        if not settings.sends_images:
+            write_manifests(store, plans)
+        journal = Journal(store.path)
+        project, warnings = _open_project(server, journal, settings, store.path.name, labels or ())
+        there = journal.open(server.host, server.organization, project.id, project.name)
+        stage = _Stage(
+            server,
+            journal,
+            there,
+            store,
+            settings,
+            replace,
+            force,
+            progress or UploadProgress(),
+            stop or threading.Event(),
+        )
+        order = {plan.video_id: place for place, plan in enumerate(plans)}
+        outcomes = tuple(sorted(stage.run(plans), key=lambda task: (order[task.video], task.name)))
+    gone = {entry.video for entry in journal.tasks(there)} - {plan.video_id for plan in plans}
+    warnings += [
+        f"{printable(video)} is no longer in the dataset; its task is left as it is."
+        for video in sorted(gone)
+    ]
+    return UploadResult(server.host, project, outcomes, (*server.notices, *warnings))
+
+
+def _open_project(
+    server: CvatServer,
+    journal: Journal,
+    settings: UploadSettings,
+    default_name: str,
+    labels: Sequence[Mapping[str, Any]],
+) -> tuple[Project, list[str]]:
+    """Return the project to upload into, and what a person should know of it."""
+    earlier = journal.find(server.host, server.organization)
+    if settings.project is None and len(earlier) == 1:
+        project = server.project(earlier[0].project_id)
+        if project is None:
+            raise UsageError(
+                f"the project '{printable(earlier[0].project_name)}' (id {earlier[0].project_id}), "
+                "into which this dataset was uploaded, is gone from CVAT, and its tasks with it. "
+                "Name another one with --project."
+            )
+    else:
+        name = settings.project or default_name
+        project = server.find_project(name)
+        if project is None and name.isdigit():
+            raise UsageError(f"--project {name}: CVAT shows no project with this id or name.")
+        if project is None:
+            return server.create_project(name, labels), [] if labels else [
+                f"the new project '{printable(name)}' has no labels; add them in CVAT before "
+                "annotating, or give --labels."
+            ]
+    there = {label["name"] for label in server.project_labels(project.id)}
+    lacking = [label["name"] for label in labels if label["name"] not in there]
+    if lacking:
+        raise UsageError(
+            f"the project '{printable(project.name)}' lacks the labels "
+            f"{', '.join(printable(name) for name in lacking)}. prep changes no project that is "
+            "there: add them in CVAT, leave out --labels, or name a new project with --project."
+        )
+    return project, []
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One task to be looked after: made, or only looked at where its entry is complete."""
+
+    part: Part
+    wanted: TaskEntry
+
+
+class _Stage:
+    """One run into one project."""
+
+    def __init__(
+        self,
+        server: CvatServer,
+        journal: Journal,
+        there: Upload,
+        store: Dataset,
+        settings: UploadSettings,
+        replace: bool,
+        force: bool,
+        progress: UploadProgress,
+        stop: threading.Event,
+    ) -> None:
+        self._server, self._journal, self._there = server, journal, there
+        self._store, self._settings = store, settings
+        self._replace, self._force, self._progress = replace, force, progress
+        self._stop = stop
+        self._gave_up: PrepError | None = None
+        assignee = settings.assignee
+        self._maker = TaskMaker(
+            server,
+            journal,
+            there,
+            store.folder,
+            settings,
+            None if assignee is None else server.user_id(assignee),
+            self._stop,
+            progress.bytes_sent,
+        )
+
+    def run(self, plans: Iterable[VideoPlan]) -> Iterator[TaskOutcome]:
+        """Yield what became of each task."""
+        work: list[_Work] = []
+        for plan in plans:
+            for each in self._decide(plan):
+                if isinstance(each, TaskOutcome):
+                    yield each
+                else:
+                    work.append(each)
+        new = [each.part for each in work if not each.wanted.is_complete]
+        self._progress.tasks_planned(
+            len(new), sum(len(part.names) for part in new), sum(map(self._size_bytes, new))
+        )
+        workers = self._settings.parallel
+        for _, outcome in engine.run(self._carry_out, work, workers=workers, stop=self._stop):
+            yield outcome
+
+    def _size_bytes(self, part: Part) -> int:
+        """Return how many bytes are to be sent; images that are gone are told when it is begun."""
+        if not self._settings.sends_images:
+            return 0
+        folder = self._store.folder(part.video_id)
+        paths = (folder / name for name in part.names)
+        return sum(path.stat().st_size for path in paths if path.exists())
+
+    def _decide(self, plan: VideoPlan) -> Iterator[TaskOutcome | _Work]:
+        """Yield the tasks of a video to look after, or why it is left alone."""
+        entries = {e.part: e for e in self._journal.tasks(self._there) if e.video == plan.video_id}
+        for entry in [e for e in entries.values() if e.is_doomed]:
+            self._remove(entries.pop(entry.part))
+        if plan.error is not None:
+            yield _failed(plan.video_id, plan.video_id, 0, plan.error)
+            return
+        complete = [entry for entry in entries.values() if entry.is_complete]
+        change = _change(plan, complete)
+        if change is not None and self._replace:
+            refusal = self._retire(complete)
+            if refusal is not None:
+                yield from (self._outcome(e, "changed", (change, refusal)) for e in complete)
+                return
+            entries = {n: e for n, e in entries.items() if not e.is_complete}
+        elif change is not None and len(complete) == complete[0].parts:
+            is_newer = complete[0].video_digest != plan.digest
+            message = f"{change}; the task is left as it is. --replace makes it anew."
+            for entry in complete:
+                yield self._outcome(entry, "changed" if is_newer else "unchanged", (message,))
+            return
+        elif change is not None:
+            error = UsageError(f"{change}, and not all of its tasks are complete. Use --replace.")
+            yield _failed(plan.video_id, plan.video_id, plan.frames, error)
+            return
+        for part in plan.parts:
+            yield _Work(part, _wanted(plan, part, entries.pop(part.number, None)))
+        for entry in entries.values():  # half-made ones of a plan with more parts
+            self._maker.delete_leftovers(entry)
+            self._journal.remove(self._there, entry)
+
+    def _retire(self, entries: Sequence[TaskEntry]) -> str | None:
+        """Delete complete tasks, to make them anew; or return why they must stay."""
+        for entry in entries:
+            if not self._force and _holds_any(self._annotations(entry)):
+                return (
+                    f"task {entry.task_id} has annotations, so it was not replaced. --force saves "
+                    "them into the dataset first."
+                )
+        for entry in entries:
+            self._remove(self._journal.put(self._there, dataclasses.replace(entry, is_doomed=True)))
+        return None
+
+    def _remove(self, entry: TaskEntry) -> None:
+        """Delete a task of ours; what was annotated in it is saved first."""
+        annotations = self._annotations(entry)
+        if _holds_any(annotations):
+            file = self._store.path / f"cvat-annotations-{entry.task_id}.json"
+            try:
+                replace_text(file, [json.dumps(annotations, indent=1), "\n"])
+            except OSError as error:
+                raise DatasetError(
+                    f"{printable(file)}: cannot be written: {error.strerror}. The task stays as "
+                    "it is; make room or set the rights, then run the same command again."
+                ) from error
+        if entry.task_id is not None:
+            self._server.delete_task(entry.task_id)
+        self._journal.remove(self._there, entry)
+
+    def _annotations(self, entry: TaskEntry) -> dict[str, Any]:
+        if entry.task_id is None or self._server.task(entry.task_id) is None:
+            return {}
+        return self._server.annotations(entry.task_id)
+
+    def _carry_out(self, work: _Work) -> TaskOutcome:
+        part, wanted = work.part, work.wanted
+        if self._gave_up is not None:
+            return _failed(wanted.name, wanted.video, wanted.frames_sent, self._gave_up)
+        messages: tuple[str, ...] = ()
+        try:
+            entry = self._journal.task(self._there, wanted)
+            if entry is not None and entry.is_complete:
+                state = self._server.task(entry.task_id or 0)
+                if state is not None:
+                    return self._look_at(entry, state)
+                messages = (f"task {entry.task_id} was gone from CVAT; it was made anew.",)
+                self._journal.remove(self._there, entry)
+            made = self._maker.make(part, wanted)
+        except (InterruptedRunError, DatasetError):
+            raise
+        except UnprovenError as error:
+            message = f"CVAT does not show what was sent: {error}. Running again makes it anew."
+            unproven = dataclasses.replace(wanted, task_id=error.task_id)
+            return self._outcome(unproven, "unproven", (message,))
+        except PrepError as error:
+            if isinstance(error, _ENDS_ALL):
+                self._gave_up = error
+            return _failed(wanted.name, wanted.video, wanted.frames_sent, error)
+        self._progress.task_done(made.frames_sent)
+        return self._outcome(made, "uploaded", messages)
+
+    def _look_at(self, entry: TaskEntry, state: TaskState) -> TaskOutcome:
+        if (state.project_id, state.size) == (self._there.project_id, entry.frames_sent):
+            return self._outcome(entry, "unchanged", ())
+        message = (
+            f"task {entry.task_id} is no longer as prep left it: {state.size:,} frames in project "
+            f"{state.project_id}. 'prep status --cvat' says more; delete it in CVAT to have it "
+            "made anew."
+        )
+        return self._outcome(entry, "changed", (message,))
+
+    def _outcome(self, entry: TaskEntry, status: str, messages: tuple[str, ...]) -> TaskOutcome:
+        return TaskOutcome(
+            name=entry.name,
+            video=entry.video,
+            status=status,
+            frames=entry.frames_sent,
+            jobs=len(entry.jobs),
+            task_id=entry.task_id,
+            url=None if entry.task_id is None else self._server.task_url(entry.task_id),
+            messages=messages,
+            exit_code=ExitCode.FINDINGS if status in {"changed", "unproven"} else ExitCode.OK,
+        )
+
+
+def _change(plan: VideoPlan, complete: Sequence[TaskEntry]) -> str | None:
+    """Return why what is in CVAT is not what would be uploaded now."""
+    if not complete:
+        return None
+    if any(entry.video_digest != plan.digest for entry in complete):
+        there, now = sum(entry.frames_sent for entry in complete), plan.frames
+        return f"the dataset has other images than were uploaded ({now:,} now, {there:,} in CVAT)"
+    planned = {part.number: part.digest for part in plan.parts}
+    if any(planned.get(entry.part) != entry.digest for entry in complete):
+        return "it was uploaded with other settings of tasks and jobs"
+    return None
+
+
+def _wanted(plan: VideoPlan, part: Part, left: TaskEntry | None) -> TaskEntry:
+    if left is not None and left.is_complete:
+        return left
+    return TaskEntry(
+        video=part.video_id,
+        part=part.number,
+        parts=part.count,
+        name=part.task_name,
+        mark=new_mark() if left is None else left.mark,
+        digest=part.digest,
+        video_digest=plan.digest,
+        frames_sent=len(part.names),
+        first_frame=int(part.frames[0]),
+        last_frame=int(part.frames[-1]),
+    )
+
+
+def _holds_any(annotations: Mapping[str, Any]) -> bool:
+    return any(annotations.get(kind) for kind in ("tags", "shapes", "tracks"))
+
+
+def _failed(name: str, video: str, frames: int, error: PrepError) -> TaskOutcome:
+    return TaskOutcome(
+        name=name,
+        video=video,
+        status="failed",
+        frames=frames,
+        jobs=0,
+        error=str(error),
+        error_kind=error.kind,
+        exit_code=error.exit_code,
+    )
