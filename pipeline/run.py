@@ -1,9 +1,11 @@
 """Run: all stages over a folder of videos, each of which does only what is not done yet."""
 
 import os
-from collections.abc import Callable, Collection, Iterable
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.accounts import StatusResult, status
 from pipeline.config import (
@@ -12,14 +14,17 @@ from pipeline.config import (
     DedupeSettings,
     ExtractSettings,
     RunSettings,
+    UploadSettings,
     ValidateSettings,
 )
+from pipeline.cvat import CvatServer
 from pipeline.dedupe import DedupeResult, dedupe
-from pipeline.errors import ExitCode
+from pipeline.errors import CvatError, ExitCode, UsageError
 from pipeline.extract import Progress, extract
 from pipeline.records import ExtractResult, VideoRecord
 from pipeline.report import ReportResult, report
 from pipeline.store import Dataset
+from pipeline.upload import UploadProgress, UploadResult, upload
 from pipeline.validate import ValidateResult, validate
 
 
@@ -28,20 +33,39 @@ class RunResult:
     """What each stage gave. Later stages are absent where no video could be extracted.
 
     ``deduped`` is absent as well where frames are left out while extracting and nothing more was
-    asked for.
+    asked for. ``upload_error`` says why nothing was uploaded that should have been.
     """
 
     extracted: ExtractResult
     deduped: DedupeResult | None = None
     validated: ValidateResult | None = None
     accounts: StatusResult | None = None
+    uploaded: UploadResult | None = None
+    upload_error: CvatError | UsageError | None = None
     reported: ReportResult | None = None
 
     @property
     def exit_code(self) -> ExitCode:
         """The worst of the exit codes of the stages."""
-        results = (self.extracted, self.deduped, self.validated, self.accounts)
+        results = (
+            self.extracted,
+            self.deduped,
+            self.validated,
+            self.accounts,
+            self.uploaded,
+            self.upload_error,
+        )
         return max(result.exit_code for result in results if result is not None)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a run uploads to: a server, the labels of a new project, who is told and asked."""
+
+    server: CvatServer
+    labels: Sequence[Mapping[str, Any]] = ()
+    progress: UploadProgress | None = None
+    stop: threading.Event | None = None
 
 
 def run(
@@ -52,8 +76,9 @@ def run(
     overwrite: bool = False,
     progress: Progress | None = None,
     watch: Callable[[Collection[VideoRecord]], Iterable[VideoRecord]] = iter,
+    destination: Destination | None = None,
 ) -> RunResult:
-    """Extract, look for duplicates, validate, balance the accounts and write the report.
+    """Extract, look for duplicates, validate, balance the accounts, upload, write the report.
 
     What is done already is left as it is, so a run that was cut off is simply repeated.
 
@@ -64,6 +89,7 @@ def run(
         overwrite: extract again what is there already.
         progress: told how each stage goes on.
         watch: passes on the videos to the report, and may show how far it is.
+        destination: where to upload; nothing is uploaded if absent.
 
     Raises:
         UsageError, DiskFullError, InterruptedRunError: as the stages.
@@ -86,10 +112,21 @@ def run(
     deduped = None
     if settings.dedupe == "similar":  # copies in other videos are seen only when all are there
         deduped = dedupe(dataset, settings, how, breaks=breaks, progress=progress)
-    return RunResult(
-        extracted,
-        deduped,
-        validate(dataset, limits, how, breaks=breaks, progress=progress),
-        status(dataset),
-        report(dataset, breaks=breaks, validate=limits, watch=watch),
-    )
+    validated = validate(dataset, limits, how, breaks=breaks, progress=progress)
+    accounts = status(dataset)
+    uploaded, upload_error = None, None
+    if destination is not None:
+        try:
+            uploaded = upload(
+                dataset,
+                destination.server,
+                config.section(UploadSettings),
+                breaks=breaks,
+                labels=destination.labels,
+                progress=destination.progress,
+                stop=destination.stop,
+            )
+        except (CvatError, UsageError) as error:  # the report is worth having all the same
+            upload_error = error
+    reported = report(dataset, breaks=breaks, validate=limits, watch=watch)
+    return RunResult(extracted, deduped, validated, accounts, uploaded, upload_error, reported)

@@ -20,7 +20,7 @@ ORDER = """
     extract doctor
     validate
     dedupe_video dedupe_folder dedupe
-    upload_plan upload_videos upload_task upload
+    upload_plan upload_videos upload_task upload accounts_cvat
     report_timeline report_video report_summary report run
     progress
     commands.console commands.extract commands.doctor commands.init

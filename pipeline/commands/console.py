@@ -27,6 +27,7 @@ from pipeline.errors import (
 )
 
 if TYPE_CHECKING:  # --help draws no bars
+    from pipeline.cvat import CvatServer
     from pipeline.progress import Bars, UploadBar
 
 DEFAULT_DATASET = "dataset"
@@ -187,6 +188,21 @@ def cvat_options(function: Any) -> Any:
         "CVAT_USERNAME and CVAT_PASSWORD.",
     )(function)
     return settings_options(CvatSettings)(function)
+
+
+@contextlib.contextmanager
+def cvat_server(
+    settings: CvatSettings, auth: str | None, stop: Callable[[], bool] = lambda: False
+) -> "Iterator[CvatServer]":
+    """Give a server that is connected and logged in to; log out at the end."""
+    from pipeline.cvat import CvatServer
+    from pipeline.cvat_session import connect
+
+    session = connect(settings, auth, stop)
+    try:
+        yield CvatServer(session)
+    finally:
+        session.close()
 
 
 def _as_path(context: click.Context, parameter: click.Parameter, text: str) -> Path:

@@ -1,20 +1,33 @@
 """prep run."""
 
 import dataclasses
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import Answer, Console, config_option, output_option, verb
-from pipeline.config import load_config
+from pipeline.commands.console import (
+    Answer,
+    Console,
+    config_option,
+    cvat_options,
+    cvat_server,
+    flags_of,
+    output_option,
+    verb,
+)
+from pipeline.config import CvatSettings, UploadSettings, load_config
 from pipeline.errors import ExitCode, printable
 
 if TYPE_CHECKING:  # the stages load libraries that --help can do without
-    from pipeline.run import RunResult
+    from pipeline.config import Config
+    from pipeline.run import Destination, RunResult
 
 _CONCERNS_SHOWN = 30
+_TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 
 
 @verb("run", "findings")
@@ -22,14 +35,19 @@ _CONCERNS_SHOWN = 30
 @output_option("Dataset to write into.")
 @config_option
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
+@click.option("--cvat", is_flag=True, help="Upload to CVAT as well, as 'prep upload' does.")
+@cvat_options
 def run(
     console: Console,
     inputs: tuple[str, ...],
     output: Path,
     config_file: Path | None,
     overwrite: bool,
+    cvat: bool,
+    auth: str | None,
+    **flags: Any,
 ) -> Answer:
-    """Do it all: extract, look for duplicates, validate, balance the accounts, report.
+    """Do it all: extract, look for duplicates, validate, balance the accounts, report, upload.
 
     INPUT is a video, a folder (searched recursively) or a glob pattern. All settings come from
     the settings file; configs/tracking.yaml and configs/detection.yaml are made for these tasks.
@@ -39,7 +57,12 @@ def run(
     from pipeline.run import run as run_stages
 
     config = load_config(config_file)
-    with console.bars() as bars:
+    server = config.section(CvatSettings, flags_of(CvatSettings, flags))
+    with (
+        # First, for a wrong password should not be found after hours of work.
+        _destination(console, config, server, auth) if cvat else nullcontext() as destination,
+        console.bars() as bars,
+    ):
         result = run_stages(
             inputs,
             output,
@@ -47,6 +70,7 @@ def run(
             overwrite=overwrite,
             progress=bars,
             watch=watch if bars is not None else iter,
+            destination=destination,
         )
     concerns = tuple(_concerns(result))
     return Answer(
@@ -63,6 +87,22 @@ def run(
     )
 
 
+@contextmanager
+def _destination(
+    console: Console, config: "Config", server: CvatSettings, auth: str | None
+) -> "Iterator[Destination]":
+    """Give a server that is connected and logged in to, and log out at the end."""
+    from pipeline.labels import load_labels
+    from pipeline.run import Destination
+
+    labels_file = config.section(UploadSettings).labels
+    labels = () if labels_file is None else tuple(load_labels(Path(labels_file)))
+    stop = threading.Event()
+    with cvat_server(server, auth, stop.is_set) as connected, console.upload_bar() as bar:
+        connected.refuse_read_only()
+        yield Destination(connected, labels, bar, stop)
+
+
 def _totals(result: "RunResult") -> dict[str, int]:
     totals = {
         "videos": len(result.extracted.videos),
@@ -73,6 +113,9 @@ def _totals(result: "RunResult") -> dict[str, int]:
         counted = dataclasses.asdict(result.reported.totals)
         names = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected", "files_on_disk")
         totals |= {name: counted[name] for name in names}
+    if result.uploaded is not None:
+        there = [t for t in result.uploaded.tasks if t.status in {"uploaded", "unchanged"}]
+        totals["frames_in_cvat"] = sum(task.frames for task in there)
     return totals
 
 
@@ -88,6 +131,11 @@ def _failures(result: "RunResult") -> Iterable[Concern]:
         for each in outcome.videos if outcome is not None else ():
             if each.error is not None:
                 yield stage, each.id, str(each.error_kind), each.error
+    if result.upload_error is not None:
+        yield "upload", None, result.upload_error.kind, str(result.upload_error)
+    for task in result.uploaded.tasks if result.uploaded is not None else ():
+        if task.error is not None:
+            yield "upload", task.video, str(task.error_kind), task.error
 
 
 def _concerns(result: "RunResult") -> Iterable[Concern]:
@@ -112,6 +160,10 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
         for mismatch in account.mismatches:
             if mismatch.kind == "records-differ":  # the other kinds are those of validate
                 yield "accounts", account.id, mismatch.kind, mismatch.message
+
+    for task in result.uploaded.tasks if result.uploaded is not None else ():
+        for message in task.messages if task.exit_code else ():
+            yield "upload", task.video, task.status, message
 
 
 def _lines(result: "RunResult", concerns: tuple[Concern, ...], console: Console) -> Iterable[str]:
@@ -160,6 +212,14 @@ def _stage_lines(result: "RunResult") -> Iterable[str]:
             f"{totals.rejected:,} rejected; {totals.files_on_disk:,} files on disk"
         )
         yield _stage("accounts", result.accounts.exit_code, text)
+    if result.uploaded is not None:
+        tasks = result.uploaded.tasks
+        counted = {status: sum(t.status == status for t in tasks) for status in _TASK_STATUSES}
+        done = ", ".join(f"{number} {status}" for status, number in counted.items() if number)
+        project = f"{printable(result.uploaded.host)}/projects/{result.uploaded.project.id}"
+        text = f"{len(tasks)} tasks: {done}; {project}"
+        yield _stage("upload", result.uploaded.exit_code, text)
+    if result.accounts is not None and result.reported is not None:
         yield _stage("report", ExitCode.OK, printable(result.reported.page))
 
 

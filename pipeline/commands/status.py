@@ -1,17 +1,28 @@
 """prep status."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import DEFAULT_DATASET, Answer, Console, verb
-from pipeline.errors import DatasetError, printable
+from pipeline.commands.console import (
+    DEFAULT_DATASET,
+    Answer,
+    Console,
+    config_option,
+    cvat_options,
+    cvat_server,
+    flags_of,
+    verb,
+)
+from pipeline.config import CvatSettings, load_config
+from pipeline.errors import DatasetError, ExitCode, UsageError, printable
 
 if TYPE_CHECKING:
     from pipeline.accounts import Account, StatusResult
+    from pipeline.accounts_cvat import UploadAccount
 
 _COLUMNS = {
     "header": "frames_in_header",
@@ -24,11 +35,22 @@ _COLUMNS = {
     "on disk": "files_on_disk",
 }
 _WIDEST_NAME = 40
+_NAMED = 5
 
 
 @verb("status", "videos")
 @click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
-def status(console: Console, dataset: Path) -> Answer:
+@click.option("--cvat", is_flag=True, help="Ask CVAT what it shows of the tasks uploaded there.")
+@config_option
+@cvat_options
+def status(
+    console: Console,
+    dataset: Path,
+    cvat: bool,
+    config_file: Path | None,
+    auth: str | None,
+    **flags: Any,
+) -> Answer:
     """Count the frames of a dataset in independent ways, and name every difference.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). Nothing is changed.
@@ -36,6 +58,7 @@ def status(console: Console, dataset: Path) -> Answer:
     from pipeline.accounts import status as status_stage
 
     result = status_stage(dataset)
+    uploads = _uploads(dataset, cvat, config_file, auth, flags)
     totals = {
         name: sum(getattr(account.counts, name) or 0 for account in result.videos)
         for name in _COLUMNS.values()
@@ -49,10 +72,23 @@ def status(console: Console, dataset: Path) -> Answer:
         f"{printable(name)}: folder-foreign: no video of this dataset; move it away."
         for name in result.foreign_folders
     ]
+    warnings += [
+        f"{printable(task.name)}: {mismatch.kind}: {mismatch.message}"
+        for upload in uploads
+        for task in upload.tasks
+        for mismatch in task.mismatches
+    ]
+    balances = all(upload.balances for upload in uploads)
+    sums = ("frames_sent", "frames_in_cvat")
+    if uploads:
+        totals |= {
+            name: sum(getattr(task, name) or 0 for upload in uploads for task in upload.tasks)
+            for name in sums
+        }
     return Answer(
-        exit_code=result.exit_code,
-        lines=tuple(_lines(result, totals, console)),
-        results=tuple(_account_json(account) for account in result.videos),
+        exit_code=max(result.exit_code, ExitCode.OK if balances else ExitCode.FINDINGS),
+        lines=(*_lines(result, totals, console), *_upload_lines(uploads)),
+        results=tuple(_account_json(account, uploads) for account in result.videos),
         totals={"videos": len(result.videos), **totals},
         warnings=tuple(warnings),
         errors=tuple(
@@ -61,13 +97,66 @@ def status(console: Console, dataset: Path) -> Answer:
     )
 
 
-def _account_json(account: "Account") -> dict[str, Any]:
+def _uploads(
+    dataset: Path, cvat: bool, config_file: Path | None, auth: str | None, flags: Mapping[str, Any]
+) -> "tuple[UploadAccount, ...]":
+    from pipeline.accounts_cvat import account_uploads
+    from pipeline.store import Dataset
+
+    store = Dataset(dataset.absolute())
+    if not cvat:
+        return account_uploads(store)
+    settings = load_config(config_file).section(CvatSettings, flags_of(CvatSettings, flags))
+    with cvat_server(settings, auth) as server:
+        accounts = account_uploads(store, server)
+        if not any(account.is_asked for account in accounts):
+            raise UsageError(
+                f"{printable(dataset)}: nothing of this dataset was uploaded to "
+                f"{printable(server.host)} yet. Run 'prep upload', or name the server it is on "
+                "with --host."
+            )
+    return accounts
+
+
+def _account_json(account: "Account", uploads: "Iterable[UploadAccount]") -> dict[str, Any]:
     return {
         "id": account.id,
         "counts": dataclasses.asdict(account.counts),
         "explained": [dataclasses.asdict(notice) for notice in account.explained],
         "mismatches": [dataclasses.asdict(mismatch) for mismatch in account.mismatches],
+        "tasks": [
+            {"host": upload.host, "project_id": upload.project_id, **dataclasses.asdict(task)}
+            for upload in uploads
+            for task in upload.tasks
+            if task.video == account.id
+        ],
     }
+
+
+def _upload_lines(uploads: "Iterable[UploadAccount]") -> Iterable[str]:
+    for upload in uploads:
+        when = "now" if upload.is_asked else "when it was uploaded"
+        yield ""
+        yield click.style(
+            f"CVAT project '{printable(upload.project_name)}', {printable(upload.host)}/projects/"
+            f"{upload.project_id}",
+            bold=True,
+        )
+        width = min(max((len(printable(t.name)) for t in upload.tasks), default=4), _WIDEST_NAME)
+        yield f"{'task':<{width}}" + _row(("id", "kept", "sent", "in CVAT"))
+        for task in upload.tasks:
+            row = _row((task.task_id, task.kept, task.frames_sent, task.frames_in_cvat))
+            line = f"{printable(task.name):<{width}}{row}"
+            yield click.style(line, fg="yellow") if task.mismatches else line
+            for mismatch in task.mismatches:
+                yield click.style(f"  {mismatch.kind}: {mismatch.message}", fg="yellow")
+        if upload.not_uploaded:
+            named = ", ".join(printable(name) for name in upload.not_uploaded[:_NAMED])
+            more = f" and {len(upload.not_uploaded) - _NAMED} more"
+            yield f"Not uploaded yet: {named}{more * (len(upload.not_uploaded) > _NAMED)}."
+        sent = sum(task.frames_sent for task in upload.tasks)
+        if upload.balances:
+            yield f"All balances: {sent:,} frames sent = {sent:,} frames in CVAT, {when}."
 
 
 def _lines(result: "StatusResult", totals: dict[str, int], console: Console) -> Iterable[str]:
@@ -83,7 +172,8 @@ def _lines(result: "StatusResult", totals: dict[str, int], console: Console) -> 
                 yield click.style(f"  {notice.kind}: {notice.message}", dim=True)
         for mismatch in account.mismatches:
             yield click.style(f"  {mismatch.kind}: {mismatch.message}", fg="yellow")
-    yield click.style(f"{'all':<{width}}" + _row(totals.values()), bold=True)
+    sums = (totals[name] for name in _COLUMNS.values())
+    yield click.style(f"{'all':<{width}}" + _row(sums), bold=True)
     yield ""
     for video in result.unreadable:
         yield f"{click.style('unreadable', fg='red')}  {video.error}"

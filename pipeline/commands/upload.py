@@ -13,6 +13,7 @@ from pipeline.commands.console import (
     Console,
     config_option,
     cvat_options,
+    cvat_server,
     flags_of,
     settings_options,
     verb,
@@ -74,27 +75,21 @@ def upload(
         raise UsageError("--force goes with --replace.")
     if dry_run:
         return _plan(dataset, settings, breaks)
-    from pipeline.cvat import CvatServer
-    from pipeline.cvat_session import connect
     from pipeline.upload import upload as upload_stage
 
     stop = threading.Event()
-    session = connect(server_settings, auth, stop.is_set)
-    try:
-        with console.upload_bar() as bar:
-            result = upload_stage(
-                dataset,
-                CvatServer(session),
-                settings,
-                breaks=breaks,
-                labels=labels,
-                replace=replace,
-                force=force,
-                progress=bar,
-                stop=stop,
-            )
-    finally:
-        session.close()
+    with cvat_server(server_settings, auth, stop.is_set) as server, console.upload_bar() as bar:
+        result = upload_stage(
+            dataset,
+            server,
+            settings,
+            breaks=breaks,
+            labels=labels,
+            replace=replace,
+            force=force,
+            progress=bar,
+            stop=stop,
+        )
     return _answer(result)
 
 
