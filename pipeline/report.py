@@ -20,6 +20,7 @@ import jinja2
 from pipeline import __version__
 from pipeline.config import BreakSettings, ValidateSettings
 from pipeline.errors import DatasetError, InputError, printable
+from pipeline.journal import Journal
 from pipeline.records import BREAK_KINDS, VideoRecord
 from pipeline.report_summary import (
     Distribution,
@@ -80,11 +81,12 @@ def report(
         )
     extent = Extent.for_videos(len(records))
     distribution = Distribution(thresholds_of(validate or ValidateSettings()))
+    uploads = Journal(store.path).uploads
     videos, pictures = [], []
     for record in watch(records.values()):
         frames = store.read_frames(record.id)
         distribution.add(frames)
-        video = read_video(store, record, frames, breaks, extent)
+        video = read_video(store, record, frames, breaks, extent, uploads)
         videos.append(video)
         pictures.append(_pictures(store, record, video, _PICTURE_BYTES_OF_ALL // len(records)))
     findings = find(videos, breaks)

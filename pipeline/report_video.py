@@ -17,6 +17,7 @@ from pipeline.accounts import balance
 from pipeline.breaks import find_runs
 from pipeline.config import BreakSettings
 from pipeline.errors import printable
+from pipeline.journal import Upload
 from pipeline.records import Break, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
 from pipeline.report_timeline import Timeline, draw_timeline
 from pipeline.store import Dataset
@@ -77,7 +78,7 @@ class VideoReport:
     ``counts`` is counted anew from the frame table and the files; ``imbalances`` says where that
     differs from the record. ``reasons`` counts duplicate and rejected frames by their reason.
     ``breaks`` lists those first that end a run. ``sheet`` are frames, with images, spread over the
-    video.
+    video. ``tasks`` are those of CVAT that show it.
     """
 
     id: str
@@ -98,13 +99,19 @@ class VideoReport:
     timeline: Timeline
     sheet: tuple[int, ...]
     pairs: tuple[Pair, ...]
+    tasks: Excerpt
     facts: dict[str, str]
 
 
 def read_video(
-    dataset: Dataset, record: VideoRecord, frames: FrameTable, breaks: BreakSettings, extent: Extent
+    dataset: Dataset,
+    record: VideoRecord,
+    frames: FrameTable,
+    breaks: BreakSettings,
+    extent: Extent,
+    uploads: Sequence[Upload] = (),
 ) -> VideoReport:
-    """Return the numbers of one committed video."""
+    """Return the numbers of one committed video; ``uploads`` are those of the dataset."""
     account = balance(dataset, record, frames)
     on_disk = account.on_disk
     shown = on_disk[frames.fate[on_disk] == Fate.KEPT]
@@ -143,6 +150,7 @@ def read_video(
         timeline=draw_timeline(frames, record.breaks, extent.columns),
         sheet=_spread(shown, extent.pictures * 2 // 3),
         pairs=tuple(_pairs(frames, record.breaks, on_disk, extent.pictures // 6)),
+        tasks=_excerpt([*_tasks(uploads, record.id)], dict, extent),
         facts=_facts(record),
     )
 
@@ -197,6 +205,21 @@ def _pairs(
     longest = max(stretches, key=lambda pair: pair.frames, default=None)
     if longest is not None and longest.frames:
         yield longest
+
+
+def _tasks(uploads: Sequence[Upload], video_id: str) -> Iterable[dict[str, Any]]:
+    for upload in uploads:
+        # The address becomes a link, and the file that it stands in may come from anywhere.
+        is_safe = upload.host.startswith(("http://", "https://"))
+        for entry in upload.tasks:
+            if entry.video == video_id and entry.is_complete:
+                yield {
+                    "name": printable(entry.name),
+                    "project": printable(upload.project_name),
+                    "url": f"{upload.host}/tasks/{entry.task_id}" if is_safe else None,
+                    "frames": entry.frames_sent,
+                    "jobs": len(entry.jobs),
+                }
 
 
 def _facts(record: VideoRecord) -> dict[str, str]:

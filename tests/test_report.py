@@ -15,6 +15,7 @@ from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings, ValidateSettings
 from pipeline.errors import InputError
 from pipeline.frame_file import write_frames
+from pipeline.journal import Journal, TaskEntry
 from pipeline.records import (
     Counts,
     Fate,
@@ -127,6 +128,13 @@ def dataset(tmp_path_factory):
         brightness=[20.0] * 5 + [100.0] * 35,
         contrast=[40.0] * 40,
     )
+    for host, video in (("https://cvat.example", "bad"), ("javascript:alert(1)", "good")):
+        journal = Journal(path)
+        upload = journal.open(host, None, 7, "cars")
+        jobs = ((31, 0, 11), (32, 12, 20))
+        entry = TaskEntry(video, 1, 1, video, "m", "d", "v", 21, 0, 29, 5, "r", True, jobs=jobs)
+        journal.put(upload, entry)
+        journal.put(upload, dataclasses.replace(entry, video="_script_", is_complete=False))
     return path
 
 
@@ -417,6 +425,22 @@ def test_a_video_in_detail(open_page, dataset):
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
     link = dialog.locator(".sheet a").first.evaluate("link => link.href")
     assert link == (dataset / "bad" / "bad-frame_000000.jpg").as_uri()
+
+
+def test_tasks_in_cvat_are_linked(open_page, dataset):
+    page = open_page()
+    shown = {}
+    for video in ("bad", "good", "_script_"):
+        page.locator("tbody tr button", has_text=video).first.click()
+        table = page.locator("dialog [aria-label='In CVAT']")
+        cells = table.locator("tbody td").all_inner_texts()
+        shown[video] = (cells, [a.get_attribute("href") for a in table.locator("a").all()])
+        page.keyboard.press("Escape")
+    assert shown == {
+        "bad": (["bad", "cars", "21", "2"], ["https://cvat.example/tasks/5"]),
+        "good": (["good", "cars", "21", "2"], []),
+        "_script_": ([], []),
+    }
 
 
 def test_a_hostile_name_is_text(open_page, dataset):

@@ -190,7 +190,7 @@ function page(video) {
     make("button", { type: "button", class: "quiet", id: "close", onclick: () => dialog.close() }, "Close"));
   return [top, make("div", { class: "content" },
     messages(video), accounts(video), timeline(video), sheet(video), pairs(video),
-    make("div", { class: "columns" }, breakList(video), runList(video)), source(video))];
+    make("div", { class: "columns" }, breakList(video), runList(video), taskList(video)), source(video))];
 }
 
 function rejectedFrames(video) {
@@ -369,6 +369,14 @@ function breakList(video) {
 function runList(video) {
   return list("Runs", video.runs, "run", "", ["first", "last", "span"], (row) => [
     whole(row.first), whole(row.last), plural(row.last - row.first + 1, "frame"),
+  ]);
+}
+
+function taskList(video) {
+  if (!video.tasks.total) return null;
+  return list("In CVAT", video.tasks, "task", "", ["task", "project", "frames", "jobs"], (row) => [
+    row.url ? make("a", { href: row.url, target: "_blank", rel: "noopener" }, row.name) : row.name,
+    row.project, whole(row.frames), whole(row.jobs),
   ]);
 }
 
