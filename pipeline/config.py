@@ -1,22 +1,16 @@
 """Settings: every default, range and help text is written here, once.
 
 The command line, ``prep init``, ``configs/default.yaml`` and the README's tables all read them
-from the fields below. A flag beats the file, the file beats the default.
+from the fields below.
 """
 
 import dataclasses
 import difflib
-import hashlib
-import json
-import re
-import types
-from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
 from pipeline.errors import UsageError, printable
+from pipeline.positions import parse_position, parse_rate
 from pipeline.records import BREAK_KINDS
 
 
@@ -82,7 +76,7 @@ class ExtractSettings:
             names = " and ".join(f"'{name}'" for name in sampling)
             raise UsageError(f"{names} exclude each other: choose one way of sampling.")
         if self.fps is not None:
-            object.__setattr__(self, "fps", str(_parse_rate(self.fps)))
+            object.__setattr__(self, "fps", str(parse_rate(self.fps)))
         for name in ("start", "end"):
             if getattr(self, name) is not None:
                 parse_position(getattr(self, name), name)
@@ -158,7 +152,7 @@ class BreakSettings:
 
     def __post_init__(self) -> None:
         for kind in self.run_enders:
-            _refuse_unknown(kind, BREAK_KINDS, "breaks: ends_run: kind")
+            refuse_unknown(kind, BREAK_KINDS, "breaks: ends_run: kind")
 
     @property
     def run_enders(self) -> frozenset[str]:
@@ -363,191 +357,15 @@ SECTIONS: dict[str, type] = {
     "upload": UploadSettings,
 }
 
-S = TypeVar("S")
 
-
-@dataclass(frozen=True)
-class Config:
-    """The settings of all sections as a file gives them, before flags."""
-
-    values: Mapping[str, Mapping[str, Any]]
-
-    def section(self, cls: type[S], flags: Mapping[str, Any] | None = None) -> S:
-        """Return the settings of one section; flags that are not ``None`` win.
-
-        Raises:
-            UsageError: a value is of the wrong type or out of range.
-        """
-        name = next(name for name, section in SECTIONS.items() if section is cls)
-        given = {k: v for k, v in (flags or {}).items() if v is not None}
-        return build_settings(cls, {**self.values.get(name, {}), **given}, name)
-
-
-def load_config(path: Path | None) -> Config:
-    """Read a YAML file of settings; without one, all defaults.
+def refuse_unknown(key: object, known: Any, where: str) -> None:
+    """Refuse a name that is not known, with the nearest right one.
 
     Raises:
-        UsageError: the file cannot be read, is not YAML, or holds an unknown key.
+        UsageError: it is not.
     """
-    if path is None:
-        return Config({})
-    from pipeline import plain_yaml
-
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{printable(path)}: the settings must be in a regular file.")
-    try:
-        data = plain_yaml.load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"{printable(path)}: cannot read the settings: {error.strerror}."
-        ) from error
-    except (plain_yaml.YamlError, ValueError, RecursionError) as error:
-        raise UsageError(f"{printable(path)}: not a YAML file: {printable(error)}") from error
-    if data is None:
-        data = {}
-    if not isinstance(data, dict):
-        raise UsageError(f"{printable(path)}: expected sections ({', '.join(SECTIONS)}).")
-    for name, values in data.items():
-        _refuse_unknown(name, SECTIONS, f"{printable(path)}: section")
-        if values is not None and not isinstance(values, dict):
-            raise UsageError(f"{printable(path)}: section '{name}' must hold keys and values.")
-        for key in values or {}:
-            known = [field.name for field in dataclasses.fields(SECTIONS[name])]
-            _refuse_unknown(key, known, f"{printable(path)}: key '{name}:'")
-    return Config({name: values or {} for name, values in data.items()})
-
-
-def build_settings(cls: type[S], values: Mapping[str, Any], section: str) -> S:
-    """Return checked settings from plain values.
-
-    Raises:
-        UsageError: a value is of the wrong type or out of range.
-    """
-    hints = get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    checked = {
-        name: _check(f"{section}: {name}", value, hints[name], fields[name].metadata)
-        for name, value in values.items()
-    }
-    return cls(**checked)
-
-
-def effective_settings(extract: ExtractSettings, dedupe: DedupeSettings) -> dict[str, Any]:
-    """Return the settings that the images of a video depend on, by name."""
-    return dataclasses.asdict(extract) | effective_dedupe(dedupe)
-
-
-def effective_dedupe(dedupe: DedupeSettings) -> dict[str, Any]:
-    """Return the settings that the choice of duplicates depends on, by name."""
-    still = ("hi", "lo", "frac", "max_gap")
-    matters = {"off": (), "still": still, "similar": (*still, "distance")}[dedupe.dedupe]
-    return {
-        name: value
-        for name, value in dataclasses.asdict(dedupe).items()
-        if name in {"dedupe", *matters}
-    }
-
-
-def settings_digest(settings: Mapping[str, Any]) -> str:
-    """Return a digest of effective settings: the second half of the resume key."""
-    canonical = json.dumps(settings, sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def parse_position(text: str, name: str = "position") -> int | Fraction:
-    """Return a frame index (int) or a time in seconds (Fraction).
-
-    A bare whole number is a frame; ``4.5s``, ``1:02`` and ``1:02:03.5`` are times.
-
-    Raises:
-        UsageError: the text is neither.
-    """
-    clean = text.strip()
-    if len(clean) > 32:
-        clean = ""
-    if clean.isascii() and clean.isdigit():
-        return int(clean)
-    parts = clean.removesuffix("s").split(":")
-    is_time = clean.endswith("s") or len(parts) > 1
-    if is_time and len(parts) <= 3 and all(_is_decimal(part) for part in parts):
-        seconds = Fraction(0)
-        for part in parts:
-            seconds = seconds * 60 + Fraction(part)
-        return seconds
-    hint = f" (seconds are written '{clean}s')" if _is_decimal(clean) else ""
-    raise UsageError(
-        f"{name}: '{printable(text)}' is neither a frame such as 120 nor a time such as 4.5s or "
-        f"1:02:03.5{hint}."
-    )
-
-
-def render_default_config() -> str:
-    """Return a YAML file that sets nothing and explains every setting."""
-    from pipeline import plain_yaml
-
-    lines = [
-        "# Settings of prep. Every key is shown with its default; remove the '#' to change one.",
-        "# A flag on the command line beats this file.",
-    ]
-    for name, cls in SECTIONS.items():
-        summary = (cls.__doc__ or "").splitlines()[0]
-        lines += ["", f"# {summary}", f"{name}:"]
-        for field in dataclasses.fields(cls):
-            default = plain_yaml.dump_value(field.default)
-            lines += [f"  # {field.metadata['help']}{_range_text(field.metadata)}"]
-            lines += [f"  # {field.name}: {default}"]
-    return "\n".join(lines) + "\n"
-
-
-def _range_text(metadata: Mapping[str, Any]) -> str:
-    if metadata["choices"]:
-        return f" One of: {', '.join(metadata['choices'])}."
-    return ""
-
-
-def _refuse_unknown(key: object, known: Any, where: str) -> None:
     if key in known:
         return
     close = difflib.get_close_matches(str(key), list(known), n=1)
     hint = f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(known)}."
     raise UsageError(f"{where} '{printable(key)}' is unknown.{hint}")
-
-
-def _check(name: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any:
-    """Return the value in the field's type, or refuse it."""
-    accepted = get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
-    if value is None and type(None) in accepted:
-        return None
-    if str in accepted and isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)  # 'fps: 2' and 'start: 120' in YAML are numbers
-    wanted = next(kind for kind in accepted if kind is not type(None))
-    if wanted is float and type(value) is int:
-        value = float(value)
-    if type(value) is not wanted:
-        raise UsageError(f"{name}: expected {wanted.__name__}, got '{printable(value)}'.")
-    low, high = metadata["min"], metadata["max"]
-    if (low is not None and value < low) or (high is not None and value > high):
-        limits = f"{low} to {high}" if high is not None else f"{low} or more"
-        raise UsageError(f"{name}: {value} is out of range ({limits}).")
-    if metadata["choices"] and value not in metadata["choices"]:
-        raise UsageError(
-            f"{name}: '{printable(value)}' is none of {', '.join(metadata['choices'])}."
-        )
-    return value
-
-
-def _parse_rate(text: str) -> Fraction:
-    rate = Fraction(0)
-    if len(text) <= 32 and re.fullmatch(r"\d+(\.\d+)?|\d+/0*[1-9]\d*", text, re.ASCII):
-        rate = Fraction(text)
-    # The bound keeps exact integer arithmetic on timestamps far from 64 bits.
-    if rate <= 0 or rate > 10_000 or rate.denominator > 1_000_000:
-        raise UsageError(
-            f"fps: '{printable(text)}' is not a frame rate such as 2, 0.5 or 30000/1001."
-        )
-    return rate
-
-
-def _is_decimal(text: str) -> bool:
-    whole, _, part = text.partition(".")
-    return text.isascii() and (whole + part).isdigit()

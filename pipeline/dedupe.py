@@ -14,13 +14,8 @@ from typing import TypeVar
 
 from pipeline import engine
 from pipeline.compare import Comparer
-from pipeline.config import (
-    BreakSettings,
-    DedupeSettings,
-    ExtractSettings,
-    RunSettings,
-    effective_dedupe,
-)
+from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from pipeline.config_file import effective_dedupe
 from pipeline.decoder import disk_full
 from pipeline.dedupe_folder import FolderImages, find_folders
 from pipeline.dedupe_video import VideoImages

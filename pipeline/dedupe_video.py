@@ -11,7 +11,8 @@ import numpy.typing as npt
 from pipeline.accounts import recount
 from pipeline.breaks import find_breaks
 from pipeline.compare import Images, Marks
-from pipeline.config import BreakSettings, ExtractSettings, build_settings
+from pipeline.config import BreakSettings, ExtractSettings
+from pipeline.config_file import build_settings
 from pipeline.extract_video import VideoExtractor
 from pipeline.records import Fate, FrameTable, Notice, Reason, VideoRecord
 from pipeline.store import Dataset, checksum_images, image_name, list_image_indices

@@ -9,13 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import engine
-from pipeline.config import (
-    BreakSettings,
-    DedupeSettings,
-    ExtractSettings,
-    RunSettings,
-    effective_settings,
-)
+from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from pipeline.config_file import effective_settings
 from pipeline.decoder import disk_full
 from pipeline.errors import (
     DiskFullError,

@@ -12,14 +12,8 @@ import numpy.typing as npt
 
 from pipeline import engine
 from pipeline.breaks import find_breaks
-from pipeline.config import (
-    BreakSettings,
-    DedupeSettings,
-    ExtractSettings,
-    RunSettings,
-    effective_settings,
-    settings_digest,
-)
+from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from pipeline.config_file import effective_settings, settings_digest
 from pipeline.decode_video import Chosen, VideoDecoder
 from pipeline.decoder import Decoded, disk_full
 from pipeline.errors import (

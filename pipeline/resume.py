@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.accounts import balance
-from pipeline.config import settings_digest
+from pipeline.config_file import settings_digest
 from pipeline.errors import InterruptedRunError, SourceChangedError, UsageError, printable
 from pipeline.records import Notice, SourceIdentity, VideoRecord
 from pipeline.sources import Source

@@ -10,13 +10,13 @@ from typing import Any
 from pipeline.accounts import StatusResult, status
 from pipeline.config import (
     BreakSettings,
-    Config,
     DedupeSettings,
     ExtractSettings,
     RunSettings,
     UploadSettings,
     ValidateSettings,
 )
+from pipeline.config_file import Config
 from pipeline.cvat import CvatServer
 from pipeline.dedupe import DedupeResult, dedupe
 from pipeline.errors import CvatError, ExitCode, UsageError

@@ -12,8 +12,9 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import ExtractSettings, parse_position
+from pipeline.config import ExtractSettings
 from pipeline.ffmpeg import EVERYTHING
+from pipeline.positions import parse_position
 from pipeline.records import MISSING_PTS
 
 

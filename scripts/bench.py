@@ -3,6 +3,7 @@
     python scripts/bench.py extract [--pairs N]
     python scripts/bench.py validate [--pairs N]
     python scripts/bench.py dedupe     needs the extra 'bench' for three of its columns
+    python scripts/bench.py upload     needs cvat-cli, and CVAT_HOST, CVAT_USERNAME, CVAT_PASSWORD
 
 For extract everything runs in alternation, A B, B A, …, with the same ffmpeg, so that a machine
 whose speed drifts slows both; the ratio is taken pair by pair and its median printed. The clips are
@@ -44,12 +45,17 @@ class Measured:
 def main() -> None:
     """Parse the command line and run a benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["extract", "validate", "dedupe"])
+    parser.add_argument("what", choices=["extract", "validate", "dedupe", "upload"])
     parser.add_argument("--pairs", type=int, default=5, help="pairs a comparison (default 5)")
     arguments = parser.parse_args()
     ffmpeg = find_ffmpeg(RunSettings())
     with tempfile.TemporaryDirectory(prefix="prep-bench-") as folder:
-        benchmark = {"extract": bench_extract, "validate": bench_validate, "dedupe": bench_dedupe}
+        benchmark = {
+            "extract": bench_extract,
+            "validate": bench_validate,
+            "dedupe": bench_dedupe,
+            "upload": bench_upload,
+        }
         benchmark[arguments.what](ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
 
 
@@ -143,11 +149,12 @@ def run_prep(inputs: list[Path], folder: Path, dedupe: str = "off") -> Measured:
     return run([*PREP, "extract", *map(str, inputs), *options], cwd=folder)
 
 
-def run(command: list[str], cwd: Path) -> Measured:
+def run(command: list[str], cwd: Path, *, is_silent: bool = False) -> Measured:
     """Run a command to its end; its peak memory is read while it runs, children not counted."""
     os.sync()  # nobody pays for what another left to be written
     begun = time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL)
+    said = subprocess.DEVNULL if is_silent else None
+    process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     status, peak_kb = Path(f"/proc/{process.pid}/status"), 0
     while process.poll() is None:
         if status.exists():
@@ -158,6 +165,14 @@ def run(command: list[str], cwd: Path) -> Measured:
     if process.returncode != 0:
         sys.exit(f"{command[:4]} ended with {process.returncode}")
     return Measured(time.perf_counter() - begun, peak_kb / 1024)
+
+
+def bench_upload(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
+    """Print the table of `prep upload` against cvat-cli."""
+    import bench_upload as part  # it needs a server
+
+    clip = make_clip(ffmpeg, folder / "clip.mp4", "640x360", part.IMAGES // 30 + 1)
+    part.bench_upload(clip, PREP, run, folder, pairs)
 
 
 CLEANVISION = """

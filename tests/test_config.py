@@ -7,11 +7,9 @@ import pytest
 import yaml
 from conftest import indices, record
 
-from pipeline.config import (
-    SECTIONS,
+from pipeline.config import SECTIONS, DedupeSettings, ExtractSettings
+from pipeline.config_file import (
     Config,
-    DedupeSettings,
-    ExtractSettings,
     effective_settings,
     load_config,
     render_default_config,

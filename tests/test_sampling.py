@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_frames import FOOTAGE
 
-from pipeline.config import parse_position
 from pipeline.errors import UsageError
+from pipeline.positions import parse_position
 from pipeline.sampling import nearest_frames, steady_clock
 
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
-    errors records plain_yaml config labels
+    errors records plain_yaml positions config config_file labels
     sources probe ffmpeg transcript decoder frame_file store engine likeness
     cvat_session archive cvat journal proof
     images similarity compare

@@ -16,7 +16,8 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings, DedupeSettings, RunSettings, load_config
+from pipeline.config import BreakSettings, DedupeSettings, RunSettings
+from pipeline.config_file import load_config
 from pipeline.errors import printable
 
 if TYPE_CHECKING:  # it loads libraries that --help can do without

@@ -16,13 +16,8 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import (
-    BreakSettings,
-    DedupeSettings,
-    ExtractSettings,
-    RunSettings,
-    load_config,
-)
+from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from pipeline.config_file import load_config
 from pipeline.errors import printable
 from pipeline.records import ExtractResult, VideoOutcome
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.console import Answer, Console, verb
-from pipeline.config import render_default_config
+from pipeline.config_file import render_default_config
 from pipeline.errors import ExitCode, UsageError, printable
 
 DEFAULT_CONFIG = "prep.yaml"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.console import DEFAULT_DATASET, Answer, Console, config_option, verb
-from pipeline.config import BreakSettings, ValidateSettings, load_config
+from pipeline.config import BreakSettings, ValidateSettings
+from pipeline.config_file import load_config
 from pipeline.errors import ExitCode, printable
 
 if TYPE_CHECKING:

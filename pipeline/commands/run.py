@@ -19,11 +19,12 @@ from pipeline.commands.console import (
     output_option,
     verb,
 )
-from pipeline.config import CvatSettings, UploadSettings, load_config
+from pipeline.config import CvatSettings, UploadSettings
+from pipeline.config_file import load_config
 from pipeline.errors import ExitCode, printable
 
 if TYPE_CHECKING:  # the stages load libraries that --help can do without
-    from pipeline.config import Config
+    from pipeline.config_file import Config
     from pipeline.run import Destination, RunResult
 
 _CONCERNS_SHOWN = 30

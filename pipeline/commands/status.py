@@ -17,7 +17,8 @@ from pipeline.commands.console import (
     flags_of,
     verb,
 )
-from pipeline.config import CvatSettings, load_config
+from pipeline.config import CvatSettings
+from pipeline.config_file import load_config
 from pipeline.errors import DatasetError, ExitCode, UsageError, printable
 
 if TYPE_CHECKING:

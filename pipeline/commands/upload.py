@@ -18,7 +18,8 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings, CvatSettings, UploadSettings, load_config
+from pipeline.config import BreakSettings, CvatSettings, UploadSettings
+from pipeline.config_file import load_config
 from pipeline.errors import ExitCode, PrepError, UsageError, printable
 
 if TYPE_CHECKING:  # they load libraries that --help can do without

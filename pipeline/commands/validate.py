@@ -16,7 +16,8 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings, RunSettings, ValidateSettings, load_config
+from pipeline.config import BreakSettings, RunSettings, ValidateSettings
+from pipeline.config_file import load_config
 from pipeline.errors import printable
 
 if TYPE_CHECKING:  # the stage loads OpenCV

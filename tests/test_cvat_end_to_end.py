@@ -1,0 +1,194 @@
+"""From video to CVAT and back, on the stand-in and, where one is named, on a real server.
+
+What was made is looked at through the API alone, and deleted again.
+"""
+
+import os
+import secrets
+import subprocess
+import time
+import zipfile
+
+import media
+import pytest
+from conftest import command, environment, images, names
+
+from pipeline.config import CvatSettings
+from pipeline.cvat import CvatServer
+from pipeline.cvat_session import connect
+
+REAL = os.environ.get("PREP_TEST_CVAT_HOST")
+SERVERS = ["stand-in", *([pytest.param("real", marks=pytest.mark.cvat)] if REAL else [])]
+LABELS = """\
+- name: car
+  attributes:
+    - {name: colour, input_type: select, values: [red, blue]}
+- person
+"""
+
+
+class Cvat:
+    """A server with a project's name that nothing else has."""
+
+    def __init__(self, host, variables, prep):
+        self.host, self.variables, self._prep = host, variables, prep
+        self.project = f"prep test {secrets.token_hex(4)}"
+        user, password = variables.get("CVAT_USERNAME"), variables.get("CVAT_PASSWORD")
+        auth = f"{user}:{password}" if user else None
+        self.session = connect(CvatSettings(host=host), auth)
+        self.server = CvatServer(self.session)
+
+    def prep(self, *arguments):
+        return self._prep(*arguments, CVAT_HOST=self.host, **self.variables)
+
+    def upload(self, *arguments, code=0):
+        done = self.prep("upload", "--cvat", "ds", "--project", self.project, "--json", *arguments)
+        assert done.code == code, done.out + done.err
+        return done.json
+
+    def tasks(self):
+        project = self.server.find_project(self.project)
+        return self.session.list_all("tasks", project_id=project.id) if project else []
+
+    def close(self):
+        project = self.server.find_project(self.project)
+        if project is not None:
+            self.session.request("DELETE", f"projects/{project.id}")
+        self.session.close()
+
+
+@pytest.fixture(params=SERVERS)
+def cvat(request, prep, monkeypatch):
+    if request.param == "real":
+        host = REAL
+        variables = {k: v for k, v in os.environ.items() if k.startswith("CVAT_") or k == "PASS"}
+    else:
+        host = request.getfixturevalue("stand_in").url
+        variables = {"CVAT_USERNAME": "admin", "CVAT_PASSWORD": "secret"}
+        for name in [name for name in os.environ if name.startswith("CVAT_")]:
+            monkeypatch.delenv(name)
+    server = Cvat(host, variables, prep)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def dataset(prep, tmp_path):
+    """A video with a cut after frame 9, a still one of which frame 0 is kept; one rejected."""
+    scenes = "color=red:s=160x120:r=25:d=0.4[a];testsrc2=s=160x120:r=25:d=0.4[b];[a][b]concat"
+    graph = ["-filter_complex", scenes, *media.X264]
+    media.run([*graph, str(tmp_path / "Zürich 1.mp4")])
+    media.run(["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=0.4,trim=end_frame=1,loop=9:1",
+               *media.X264, str(tmp_path / "b.mp4")])  # fmt: skip
+    assert prep("extract", "Zürich 1.mp4", "--dedupe", "off", "-o", "ds").code == 0
+    assert prep("extract", "b.mp4", "-o", "ds").code == 0
+    (folder,) = (tmp_path / "ds").glob("Z*")
+    (folder / f"{folder.name}-frame_000003.jpg").write_bytes(b"")
+    assert prep("validate", "ds").code == 1
+    (tmp_path / "labels.yaml").write_text(LABELS)
+    return folder
+
+
+def test_a_dataset_arrives_wholly_once_and_in_order(cvat, dataset, prep):
+    video = dataset.name
+    planned = cvat.prep("upload", "ds", "--dry-run", "--json").json
+    done = cvat.upload("--labels", "labels.yaml", "--subset", "train", "--verify", "all")
+    assert {k: done["totals"][k] for k in ("tasks", "uploaded", "frames_sent", "jobs")} == {
+        "tasks": 2,
+        "uploaded": 2,
+        "frames_sent": 20,
+        "jobs": planned["totals"]["jobs"],
+    }
+    by_name = {task["name"]: task for task in cvat.tasks()}
+    assert by_name.keys() == {video, "b"}
+    assert {task["subset"] for task in by_name.values()} == {"train"}
+    shown = cvat.server.frames(by_name[video]["id"]).frames
+    kept = [index for index in range(20) if index != 3]
+    assert [frame.name for frame in shown] == names(video, kept)
+    assert {(frame.width, frame.height) for frame in shown} == {(160, 120)}
+    jobs = [(job.start, job.stop) for job in cvat.server.jobs(by_name[video]["id"])]
+    assert jobs == [(0, 2), (3, 8), (9, 18)]  # at the rejected frame, and at the cut
+    for number in (0, 3, 18):
+        image = dataset / shown[number].name
+        assert cvat.server.frame_bytes(by_name[video]["id"], number) == image.read_bytes()
+    project = cvat.server.find_project(cvat.project)
+    labels = cvat.server.project_labels(project.id)
+    assert [(one["name"], len(one["attributes"])) for one in labels] == [("car", 1), ("person", 0)]
+
+    again = cvat.upload()
+    assert (again["totals"]["unchanged"], again["totals"]["uploaded"]) == (2, 0)
+    assert {task["id"] for task in cvat.tasks()} == {task["id"] for task in by_name.values()}
+    told = cvat.prep("status", "ds", "--cvat", "--json").json
+    assert (told["totals"]["frames_sent"], told["totals"]["frames_in_cvat"]) == (20, 20)
+    assert all(not task["mismatches"] for one in told["videos"] for task in one["tasks"])
+
+
+@pytest.mark.parametrize("jobs", ["size", "one"])
+def test_jobs_of_a_size_and_one_job(jobs, cvat, dataset):
+    overlap = ("--overlap", "2") if jobs == "size" else ()
+    cvat.upload("--jobs", jobs, "--job-size", "8", *overlap)
+    (task,) = (task for task in cvat.tasks() if task["name"] == dataset.name)
+    borders = [(job.start, job.stop) for job in cvat.server.jobs(task["id"])]
+    assert borders == ([(0, 7), (6, 13), (12, 18)] if jobs == "size" else [(0, 18)])
+
+
+def test_what_a_killed_run_left_is_finished(cvat, dataset):
+    arguments = ["upload", "--cvat", "ds", "--project", cvat.project]
+    variables = environment(CVAT_HOST=cvat.host, **cvat.variables)
+    for seconds in (0.4, 0.6, 0.8, 1.0, 1.3):
+        process = subprocess.Popen(
+            command(*arguments), cwd=dataset.parents[1], env=variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(seconds)
+        process.kill()
+        process.wait()
+    cvat.upload()
+    assert sorted(task["name"] for task in cvat.tasks()) == sorted([dataset.name, "b"])
+    assert sorted(task["size"] for task in cvat.tasks()) == [1, 19]
+    assert cvat.prep("status", "ds", "--cvat").code == 0
+
+
+def test_tasks_are_replaced_only_as_long_as_no_work_is_lost(cvat, dataset, prep, tmp_path):
+    cvat.upload("--labels", "labels.yaml")
+    before = {task["name"]: task["id"] for task in cvat.tasks()}
+    (label, *_) = cvat.server.project_labels(cvat.server.find_project(cvat.project).id)
+    shape = {
+        "type": "rectangle", "frame": 0, "label_id": label["id"], "group": 0, "source": "manual",
+        "points": [1, 2, 30, 40], "attributes": [], "occluded": False, "z_order": 0,
+    }  # fmt: skip
+    body = {"version": 0, "tags": [], "tracks": [], "shapes": [shape]}
+    cvat.session.request("PUT", f"tasks/{before['b']}/annotations/", body=body)
+    for folder in (dataset, tmp_path / "ds" / "b"):
+        (folder / images(folder)[0]).unlink()
+    prep("extract", "b.mp4", "-o", "ds", "--dedupe", "off", "--overwrite")
+    prep("validate", "ds")
+
+    done = cvat.upload(code=1)
+    assert [task["status"] for task in done["tasks"]] == ["changed", "changed"]
+    assert {task["name"]: task["id"] for task in cvat.tasks()} == before
+    done = cvat.upload("--replace", code=1)
+    assert {task["name"]: task["status"] for task in done["tasks"]} == {
+        dataset.name: "uploaded",
+        "b": "changed",
+    }
+    cvat.upload("--replace", "--force")
+    after = {task["name"]: task for task in cvat.tasks()}
+    assert (after["b"]["size"], after[dataset.name]["size"]) == (10, 18)
+    assert (tmp_path / "ds" / f"cvat-annotations-{before['b']}.json").exists()
+
+
+def test_what_goes_over_the_wire_holds_names_of_images_and_nothing_else(
+    stand_in, dataset, prep, tmp_path
+):
+    user = {"CVAT_USERNAME": "admin", "CVAT_PASSWORD": "secret", "CVAT_HOST": stand_in.url}
+    assert prep("upload", "--cvat", "ds", **user).code == 0
+    for task in stand_in.state.tasks.values():
+        (uploaded,) = task.data.folder.iterdir()
+        assert uploaded.name == "images.zip"
+        with zipfile.ZipFile(uploaded) as archive:
+            assert archive.namelist() == [frame.name for frame in task.data.frames]
+            assert all("/" not in name for name in archive.namelist())
+        content = uploaded.read_bytes()
+        assert str(tmp_path).encode() not in content
+        assert b"secret" not in content
