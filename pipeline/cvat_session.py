@@ -1,24 +1,30 @@
 """One authenticated session with a CVAT server. The only owner of cvat_sdk, imported when needed.
 
-Connecting, logging in and TLS are the SDK's. Requests go through its connection pool, but repeated
-here: the SDK never repeats a POST, and repeats others without asking whether that is safe.
+Connections, their TLS, headers and cookies are the SDK's. Requests are sent and repeated here: the
+SDK waits for ever, never repeats a POST, and repeats others without asking whether that is safe.
 """
 
-import getpass
+import contextlib
 import json
 import os
-import sys
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from pipeline.config import CvatSettings
+from pipeline.cvat_failures import AGAIN, describe_refusal, is_cut, path_of, reason_of
+from pipeline.cvat_login import (
+    LOGIN_HINT,
+    Credentials,
+    find_address,
+    find_credentials,
+    shown,
+)
 from pipeline.errors import (
     CvatAuthError,
     CvatError,
-    CvatPermissionError,
     CvatRefusedError,
     CvatUncertainError,
     CvatUnreachableError,
@@ -32,51 +38,14 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _CONNECT_SECONDS = 10
+_LOGOUT_SECONDS = 5
 _PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _PATIENCE_SECONDS = 30.0
 """The longest that a server may ask us to wait (Retry-After) before the next try."""
 _REPEATABLE = frozenset(("GET", "HEAD", "DELETE"))
 _NOT_NOW = frozenset((429, 502, 503, 504))
+_SAYS_NO = frozenset(range(400, 500)) - {429}
 _DETAIL_LENGTH = 300
-_CREDENTIALS = (
-    "Set CVAT_ACCESS_TOKEN, or CVAT_USERNAME and CVAT_PASSWORD, or use --auth USER with the "
-    "password in PASS."
-)
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Who asks: an access token, or user and password. Never printed, never stored."""
-
-    token: str | None = None
-    user: str | None = None
-    password: str | None = None
-
-    def __repr__(self) -> str:
-        return "Credentials(...)"
-
-
-def find_credentials(auth: str | None, host: str) -> Credentials:
-    """Return the credentials to use, found in the ways that cvat-cli finds them, and a few more.
-
-    That is ``auth`` (``USER[:PASS]``, else the password from ``PASS``), ``CVAT_ACCESS_TOKEN``,
-    ``CVAT_USERNAME`` with ``CVAT_PASSWORD``, cvat-cli's profile for this host, or a prompt.
-
-    Raises:
-        CvatAuthError: there are none, and no terminal to ask at.
-    """
-    if auth is not None:
-        user, _, password = auth.partition(":")
-        return _with_password(user, password or os.environ.get("PASS"), host)
-    if token := os.environ.get("CVAT_ACCESS_TOKEN"):
-        return Credentials(token=token)
-    if name := os.environ.get("CVAT_USERNAME"):
-        return _with_password(name, os.environ.get("CVAT_PASSWORD"), host)
-    if token := _profile_token(host):
-        return Credentials(token=token)
-    if not (sys.stdin is not None and sys.stdin.isatty()):
-        raise CvatAuthError(f"{_shown(host)}: no credentials for CVAT. {_CREDENTIALS}")
-    return _with_password(input(f"User name at {_shown(host)}: "), None, host)
 
 
 def connect(
@@ -96,12 +65,16 @@ def connect(
         CvatUnreachableError: nothing answers there, or not CVAT.
         CvatAuthError: wrong or no credentials.
         CvatRefusedError: there is no such organization.
+        InterruptedRunError: a person stopped it.
     """
-    host = _address(settings)
-    client = _make_client(host, settings)
-    session = Session(client, host, settings, stop)
-    session.begin()
-    session.log_in(find_credentials(auth, host))
+    host = find_address(settings)
+    session = Session(_make_client(host, settings), host, settings, stop)
+    try:
+        session.begin()
+        session.log_in(find_credentials(auth, host))
+    except BaseException:
+        session.close()
+        raise
     return session
 
 
@@ -110,7 +83,7 @@ class Session:
 
     Attributes:
         host: the address, without a slash at its end.
-        organization: its short name, ``None`` for the default of the user.
+        organization: its short name, ``None`` for none.
         version: of the server.
         notices: what a person should know of the server.
         user: the user name.
@@ -121,16 +94,15 @@ class Session:
         self, client: "Client", host: str, settings: CvatSettings, stop: Callable[[], bool]
     ) -> None:
         self.host = host
-        self.organization = settings.organization
+        self.organization = settings.organization or None
         self.version = ""
         self.notices: tuple[str, ...] = ()
         self.user = ""
         self.is_read_only = False
         self._client, self._stop = client, stop
         self._timeout_seconds = settings.timeout_seconds
-        self._pauses_seconds: tuple[float, ...] = _PAUSES_SECONDS[
-            :2
-        ]  # no one waits long for a wrong address
+        # No one waits long for a wrong address.
+        self._pauses_seconds: tuple[float, ...] = _PAUSES_SECONDS[:2]
 
     def begin(self) -> None:
         """Find out whether this is CVAT, and which.
@@ -138,17 +110,21 @@ class Session:
         Raises:
             CvatUnreachableError: nothing answers, or not CVAT.
         """
+        hint = "it is what the browser shows up to the first '/'."
         try:
-            about = self.get("server/about")
-            self.version = str(about["version"])
-        except CvatUnreachableError:
-            raise
-        except (CvatError, KeyError, TypeError) as e:
-            reason = str(e) if isinstance(e, CvatError) else "no version in its answer"
+            response = self.request("GET", "server/about", accept=_SAYS_NO)
+        except CvatUncertainError as error:
+            what = str(error).removesuffix(AGAIN)
             raise CvatUnreachableError(
-                f"{_shown(self.host)}: something answers, but it is not CVAT ({reason}). Check the "
-                "address; it is what the browser shows up to the first '/'."
-            ) from e
+                f"{shown(self.host)}: {what}Check that CVAT runs there, and the address; {hint}"
+            ) from None
+        try:
+            self.version = str(json.loads(response.data)["version"])
+        except (ValueError, LookupError, TypeError):
+            raise CvatUnreachableError(
+                f"{shown(self.host)}: something answers (status {response.status}), but it is not "
+                f"CVAT. Check the address; {hint}"
+            ) from None
         from cvat_sdk.version import VERSION
 
         ours, theirs = (".".join(v.split(".")[:2]) for v in (VERSION, self.version))
@@ -165,32 +141,12 @@ class Session:
             CvatAuthError: the credentials are wrong.
             CvatRefusedError: there is no such organization.
         """
-        from cvat_sdk.api_client import ApiException
         from cvat_sdk.core.client import AccessTokenCredentials
-        from urllib3.exceptions import HTTPError
 
         if credentials.token is not None:
             self._client.login(AccessTokenCredentials(credentials.token))
         else:
-            try:
-                self._client.login((credentials.user or "", credentials.password or ""))
-            except ApiException as error:
-                if error.status in {400, 401, 403}:
-                    raise CvatAuthError(
-                        f"{_shown(self.host)}: CVAT does not accept this user name and password. "
-                        f"{_CREDENTIALS}"
-                    ) from None
-                raise CvatUnreachableError(
-                    f"{_shown(self.host)}: logging in failed with status {error.status}. Try again "
-                    "later."
-                ) from None
-            except (HTTPError, OSError) as error:
-                raise self._unreachable(error) from None
-            except (AssertionError, ValueError):  # the SDK takes cookies for granted
-                raise CvatUnreachableError(
-                    f"{_shown(self.host)}: something answers, but it does not log in as CVAT does. "
-                    "Check the address."
-                ) from None
+            self._log_in_with_password(credentials)
         self.user = str(self.get("users/self").get("username", ""))
         if credentials.token is not None:
             token = self.find("auth/access_tokens/self") or {}  # servers of old have no such path
@@ -271,11 +227,13 @@ class Session:
         data = None if body is None else json.dumps(body).encode()
         pauses = iter(self._pauses_seconds)
         while True:
+            if self._stop():
+                raise InterruptedRunError("interrupted")
             wait_seconds = next(pauses, None)
             may_repeat = wait_seconds is not None and stream is None
             try:
                 response = self._send(method, url, data if stream is None else stream, headers)
-            except CvatUnreachableError:
+            except _NotSentError:
                 if not may_repeat:
                     raise
             except CvatUncertainError:
@@ -287,9 +245,9 @@ class Session:
                     return response
                 is_safe = method in _REPEATABLE and status in _NOT_NOW | {500}
                 if not (may_repeat and (is_safe or status == 429)):
-                    raise self._error(method, path, response)
+                    raise describe_refusal(self.host, method, path, response)
                 asked = response.headers.get("Retry-After", "")
-                if asked.isdigit():
+                if asked.isascii() and asked.isdigit():
                     wait_seconds = min(max(float(asked), wait_seconds or 0), _PATIENCE_SECONDS)
             self.pause(wait_seconds or 0)
 
@@ -306,31 +264,62 @@ class Session:
             time.sleep(min(left, 0.1))
 
     def close(self) -> None:
-        """Log out, as far as that is needed, and close all connections."""
-        from cvat_sdk.api_client import ApiException
-        from urllib3.exceptions import HTTPError
-
+        """Log out if that is needed, without waiting long or failing; close all connections."""
+        cookies = self._client.api_client.cookies
         try:
-            self._client.logout()
-        except (ApiException, HTTPError, OSError):
+            if "sessionid" in cookies:
+                self._send("POST", f"{self.host}/api/auth/logout", None, None, _LOGOUT_SECONDS)
+        except CvatError:
             pass  # the session ends by itself
         finally:
+            cookies.clear()
+            self._client.api_client.rest_client.pool_manager.clear()
             self._client.close()
 
+    def _log_in_with_password(self, credentials: Credentials) -> None:
+        from http.cookies import CookieError
+
+        response = self.request(
+            "POST",
+            "auth/login",
+            body={"username": credentials.user, "password": credentials.password},
+            accept=frozenset((400, 401, 403)),
+        )
+        if response.status >= 400:
+            raise CvatAuthError(
+                f"{shown(self.host)}: CVAT does not accept this user name and password "
+                f"(status {response.status}). {LOGIN_HINT}"
+            )
+        api = self._client.api_client
+        for each in response.headers.getlist("Set-Cookie"):
+            with contextlib.suppress(CookieError):  # one of a proxy before it
+                api.cookies.load(each)
+        if not {"sessionid", "csrftoken"} <= api.cookies.keys():
+            raise CvatUnreachableError(
+                f"{shown(self.host)}: something answers, but it does not log in as CVAT does. "
+                "Check the address."
+            )
+        api.configuration.api_key["csrfHeaderAuth"] = api.cookies["csrftoken"].value
+
     def _send(
-        self, method: str, url: str, body: Any, headers: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        timeout_seconds: float | None = None,
     ) -> "BaseHTTPResponse":
+        """Send a request once.
+
+        Raises:
+            CvatUnreachableError: it cannot be sent; as a `_NotSentError` where that may pass.
+            CvatUncertainError: it was sent, at least partly, and there is no answer.
+        """
         from cvat_sdk.core.helpers import make_request_headers
         from urllib3 import Timeout
-        from urllib3.exceptions import (
-            ConnectTimeoutError,
-            HTTPError,
-            NewConnectionError,
-            SSLError,
-        )
+        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
-        if self._stop():
-            raise InterruptedRunError("interrupted")
+        seconds = timeout_seconds or self._timeout_seconds
         sent = {
             **make_request_headers(self._client.api_client),
             "Accept": "application/vnd.cvat+json, application/json, */*",
@@ -344,164 +333,59 @@ class Session:
                 body=body,
                 headers=sent,
                 retries=False,
-                timeout=Timeout(connect=_CONNECT_SECONDS, read=self._timeout_seconds),
+                redirect=False,
+                timeout=Timeout(connect=min(_CONNECT_SECONDS, seconds), read=seconds),
             )
-        except (NewConnectionError, ConnectTimeoutError, SSLError) as error:
-            raise self._unreachable(error) from None
+        except (NewConnectionError, ConnectTimeoutError) as error:
+            raise _NotSentError(
+                f"{shown(self.host)}: no answer from CVAT ({reason_of(error)}). Check the address "
+                "and the network; it is what the browser shows up to the first '/'."
+            ) from None
         except (HTTPError, OSError) as error:
+            if isinstance(error, SSLError) and not is_cut(error):
+                raise CvatUnreachableError(
+                    f"{shown(self.host)}: TLS failed ({reason_of(error)}). Name the certificates "
+                    "of its authority with --ca-file; or, if the server speaks no TLS, write "
+                    "http:// before its address."
+                ) from None
             raise CvatUncertainError(
-                f"{_shown(self.host)}: the connection broke or no answer came "
-                f"({type(error).__name__}) to {method} {_path(url)}. Run the same command again: "
-                "it finds out what was done."
+                f"no answer to {method} {path_of(url)} ({reason_of(error)}). {AGAIN}"
             ) from None
         return response
-
-    def _unreachable(self, error: Exception) -> CvatUnreachableError:
-        from urllib3.exceptions import SSLError
-
-        if isinstance(error, SSLError):
-            hint = (
-                "Name the certificates of its authority with --ca-file; or, if the server speaks "
-                "no TLS, write http:// before its address."
-            )
-            reason = printable(str(error.args[0])[:_DETAIL_LENGTH])
-            return CvatUnreachableError(f"{_shown(self.host)}: TLS failed ({reason}). {hint}")
-        return CvatUnreachableError(
-            f"{_shown(self.host)}: no answer from CVAT ({type(error).__name__}). Check the address "
-            "and the network; it is what the browser shows up to the first '/'."
-        )
-
-    def _error(self, method: str, path: str, response: "BaseHTTPResponse") -> CvatError:
-        status, detail = response.status, _detail(response)
-        said = f"{method} /api/{path} gave {status}{': ' * bool(detail)}{detail}"
-        if status == 401:
-            return CvatAuthError(f"CVAT does not accept the credentials ({said}). {_CREDENTIALS}")
-        if status == 403:
-            return CvatPermissionError(
-                f"CVAT does not allow this ({said}). An access token is read-only unless it was "
-                "made otherwise; a user needs the right to make projects and tasks, and the "
-                "--organization where they are."
-            )
-        if status == 413:
-            return CvatRefusedError(
-                f"CVAT, or a proxy before it, takes no requests that large ({said}). Lower "
-                "--request-size."
-            )
-        if status == 429:
-            return CvatRefusedError(f"CVAT is too busy ({said}). Run the same command again later.")
-        if 300 <= status < 400:
-            place = printable(response.headers.get("Location", "another address"))
-            return CvatRefusedError(f"CVAT is elsewhere: {place} ({said}). Name that with --host.")
-        if status >= 500:
-            return CvatUncertainError(
-                f"CVAT failed ({said}). Run the same command again: it finds out what was done."
-            )
-        return CvatRefusedError(f"CVAT refused: {said}.")
 
     def _json(self, response: "BaseHTTPResponse") -> Any:
         try:
             return json.loads(response.data)
         except ValueError:
             raise CvatUncertainError(
-                f"{_shown(self.host)}: the answer is not what CVAT answers (no JSON). Check the "
+                f"{shown(self.host)}: the answer is not what CVAT answers (no JSON). Check the "
                 "address, and whether a proxy asks for something."
             ) from None
 
 
-def _address(settings: CvatSettings) -> str:
-    host = (settings.host or os.environ.get("CVAT_HOST") or "").strip().rstrip("/")
-    if not host:
-        raise UsageError(
-            "no CVAT server is named. Use --host or CVAT_HOST, for example "
-            "http://localhost:8080 or https://app.cvat.ai."
-        )
-    if "://" not in host:
-        # As people type it: a server on this machine rarely speaks TLS, any other should.
-        is_local = urlsplit(f"//{host}").hostname in {"localhost", "127.0.0.1", "::1"}
-        host = f"{'http' if is_local else 'https'}://{host}"
-    try:
-        parts = urlsplit(host)
-        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise UsageError(
-            f"{_shown(host)}: this is no address of a server. It looks like "
-            "https://cvat.example.com or http://localhost:8080."
-        )
-    if parts.username or parts.password:
-        raise UsageError(
-            f"{_shown(host)}: a user or password in the address would end up in logs. "
-            f"{_CREDENTIALS}"
-        )
-    return host
+class _NotSentError(CvatUnreachableError):
+    """There was no connection, so any request may be tried again."""
 
 
 def _make_client(host: str, settings: CvatSettings) -> "Client":
     from cvat_sdk.api_client.rest import RESTClientObject
     from cvat_sdk.core.client import Client, Config
-    from urllib3.exceptions import SSLError
 
     client = Client(host, config=Config(verify_ssl=True), check_server_version=False)
     configuration = client.api_client.configuration
     configuration.connection_pool_maxsize = 32
     configuration.retries = False
     if settings.ca_file is not None:
+        shown = f"--ca-file {printable(settings.ca_file)}"
         if not os.path.isfile(settings.ca_file):
-            raise UsageError(f"--ca-file {printable(settings.ca_file)}: no such file.")
+            raise UsageError(f"{shown}: no such file.")
+        try:
+            ssl.create_default_context(cafile=settings.ca_file)
+        except OSError as error:
+            reason = printable(error.strerror or error)
+            raise UsageError(
+                f"{shown}: cannot be used: {reason}. It must hold certificates in PEM format."
+            ) from None
         configuration.ssl_ca_cert = settings.ca_file
-    try:
-        client.api_client.rest_client = RESTClientObject(configuration)
-    except (SSLError, OSError) as error:
-        raise UsageError(
-            f"--ca-file {printable(settings.ca_file)}: cannot be used: {printable(error)}."
-        ) from None
+    client.api_client.rest_client = RESTClientObject(configuration)
     return client
-
-
-def _profile_token(host: str) -> str | None:
-    """Return the token that cvat-cli has saved for this server, if any."""
-    from cvat_sdk.core.auth import AuthStore
-    from cvat_sdk.core.exceptions import AuthStoreError
-
-    try:
-        profiles = AuthStore().list_profiles().values()
-    except (AuthStoreError, OSError, KeyError, TypeError, AttributeError):
-        return None  # made for another program; ours go on without
-    tokens = [each.token for each in profiles if each.server.rstrip("/") == host]
-    return tokens[0] if len(tokens) == 1 else None
-
-
-def _with_password(user: str, password: str | None, host: str) -> Credentials:
-    if password:
-        return Credentials(user=user, password=password)
-    if not (sys.stdin is not None and sys.stdin.isatty()):
-        raise CvatAuthError(
-            f"{_shown(host)}: no password for user {printable(user)}. {_CREDENTIALS}"
-        )
-    asked = getpass.getpass(f"Password of {printable(user)} at {_shown(host)}: ")
-    return Credentials(user=user, password=asked)
-
-
-def _detail(response: "BaseHTTPResponse") -> str:
-    """Return what the server says in words; pages of HTML say nothing."""
-    try:
-        said = json.loads(response.data)
-    except ValueError:
-        text = response.data.decode("utf-8", "replace").strip()
-        return "" if text.startswith("<") else printable(text[:_DETAIL_LENGTH])
-    if isinstance(said, dict) and set(said) == {"detail"}:
-        said = said["detail"]
-    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return printable(text[:_DETAIL_LENGTH])
-
-
-def _path(url: str) -> str:
-    return printable(urlsplit(url).path)
-
-
-def _shown(host: str) -> str:
-    """Return an address safe to print: without a user or password in it."""
-    before, slashes, rest = host.rpartition("//")
-    return printable(before + slashes + rest.rpartition("@")[2])

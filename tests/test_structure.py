@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 ORDER = """
     errors records plain_yaml positions config config_file labels
     sources probe ffmpeg transcript decoder frame_file store engine likeness
-    cvat_session archive cvat journal proof
+    cvat_login cvat_failures cvat_session archive cvat journal proof
     images similarity compare
     sampling notices breaks accounts resume decode_video extract_video
     validate_video
@@ -74,7 +74,7 @@ def test_each_outside_library_has_one_owner():
         "filelock": "store",
         "tqdm": "progress",
         "yaml": "plain_yaml",
-        "cvat_sdk": "cvat_session",
+        "cvat_sdk": "cvat_login cvat_session",
         "zipstream": "archive",
         "cv2": "likeness images",
         "simplejpeg": "images",
