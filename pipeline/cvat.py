@@ -1,27 +1,20 @@
 """What prep does with a CVAT server: projects, tasks, their images, frames and jobs."""
 
-import base64
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.archive import Archive
 from pipeline.cvat_session import Session
+from pipeline.cvat_transfer import Transfer
 from pipeline.errors import (
-    CvatError,
     CvatPermissionError,
     CvatRefusedError,
     CvatUncertainError,
-    CvatUnreachableError,
     printable,
 )
 
-_TUS = {"Tus-Resumable": "1.0.0"}
-_TRIES = 4
-"""How often a piece of an archive is sent, before all of it is begun anew."""
-_RETRY_SECONDS = 1.0
-_LEAST_PIECE_BYTES = 2**20
 _FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.2, 5.0
 
 
@@ -103,25 +96,21 @@ class CvatServer:
                 "CVAT (profile, security) that may write, and put it into CVAT_ACCESS_TOKEN."
             )
 
-    def find_project(self, name_or_id: str) -> Project | None:
-        """Return the project of this name, else of this id, ``None`` if there is none.
+    def find_project(self, name: str) -> Project | None:
+        """Return the project of this name, ``None`` if there is none.
 
         Raises:
             CvatRefusedError: several have this name.
         """
-        listed = self._session.list_all("projects", name=name_or_id)
-        named = [each for each in listed if each["name"] == name_or_id]
+        listed = self._session.list_all("projects", name=name)
+        named = [each for each in listed if each["name"] == name]
         if len(named) > 1:
             ids = ", ".join(str(each["id"]) for each in named)
             raise CvatRefusedError(
-                f"several projects are called '{printable(name_or_id)}' (ids {ids}). Name one by "
+                f"several projects are called '{printable(name)}' (ids {ids}). Name one by "
                 "its id with --project."
             )
-        if named:
-            return Project(named[0]["id"], named[0]["name"])
-        if not (name_or_id.isascii() and name_or_id.isdigit()):
-            return None
-        return self.project(int(name_or_id))
+        return Project(named[0]["id"], named[0]["name"]) if named else None
 
     def project(self, project_id: int) -> Project | None:
         """Return the project with an id, ``None`` if it is gone."""
@@ -153,12 +142,9 @@ class CvatServer:
 
     def create_task(self, spec: TaskSpec) -> int:
         """Make a task without images and return its id."""
-        body: dict[str, Any] = {
-            "name": spec.name,
-            "project_id": spec.project_id,
-            "segment_size": spec.segment_size,
-            "overlap": spec.overlap,
-        }
+        body: dict[str, Any] = {"name": spec.name, "project_id": spec.project_id}
+        if spec.segment_size:  # CVAT takes none of these beside jobs that are cut by name
+            body |= {"segment_size": spec.segment_size, "overlap": spec.overlap}
         optional = {
             "subset": spec.subset,
             "bug_tracker": spec.bug_tracker,
@@ -174,6 +160,10 @@ class CvatServer:
         except CvatPermissionError:
             return None  # a later server may have given the id to somebody else
         return None if found is None else _state(found)
+
+    def tasks(self, project_id: int) -> list[TaskState]:
+        """Return all tasks of a project."""
+        return [_state(each) for each in self._session.list_all("tasks", project_id=project_id)]
 
     def find_tasks(self, project_id: int, name: str) -> list[TaskState]:
         """Return the tasks of a project that have exactly this name."""
@@ -216,12 +206,7 @@ class CvatServer:
             CvatError: it failed; `CvatUncertainError` if it may be tried again with a new task.
         """
         self._session.request("POST", f"tasks/{task_id}/data/", headers={"Upload-Start": ""})
-        sent = _Counter(on_bytes)
-        try:
-            self._send_resumable(task_id, archive, name, request_bytes, sent)
-        except CvatError:
-            sent.back_to(0)  # all of it is sent again, or never
-            raise
+        Transfer(self._session, task_id).send(archive, name, request_bytes, on_bytes)
         return self._finish(task_id, params)
 
     def link_files(self, task_id: int, files: Sequence[str], params: Mapping[str, Any]) -> str:
@@ -245,7 +230,7 @@ class CvatServer:
 
         Raises:
             CvatRefusedError: it could not, and says why; or the deadline has passed.
-            CvatUncertainError: it knows nothing of the request any more.
+            RequestLostError: it knows nothing of the request any more.
             InterruptedRunError: a person stopped it.
         """
         end = time.monotonic() + deadline_seconds
@@ -256,7 +241,7 @@ class CvatServer:
                 state = self.task(task_id)
                 if state is not None and state.size > 0:
                     return
-                raise CvatUncertainError(
+                raise RequestLostError(
                     f"CVAT has lost the request to make task {task_id}; was it restarted? Run the "
                     "same command again."
                 )
@@ -286,13 +271,7 @@ class CvatServer:
 
     def jobs(self, task_id: int) -> tuple[ServerJob, ...]:
         """Return the jobs of a task, ordered by their first frame."""
-        listed = self._session.list_all("jobs", task_id=task_id)
-        jobs = (
-            ServerJob(each["id"], each["start_frame"], each["stop_frame"])
-            for each in listed
-            if each.get("type", "annotation") == "annotation"  # others show the same frames again
-        )
-        return tuple(sorted(jobs, key=lambda job: (job.start, job.stop)))
+        return list_jobs(self._session, task_id)
 
     def frame_bytes(self, task_id: int, number: int) -> bytes:
         """Return the original image of a frame."""
@@ -307,119 +286,19 @@ class CvatServer:
         answer = self._session.post(f"tasks/{task_id}/data/", params, headers={"Upload-Finish": ""})
         return str(answer["rq_id"])
 
-    def _send_resumable(
-        self,
-        task_id: int,
-        archive: Archive,
-        name: str,
-        request_bytes: int,
-        sent: "_Counter",
-    ) -> None:
-        """Send a file by the protocol tus (https://tus.io): each piece is proven by its offset."""
-        size_bytes = archive.size_bytes
-        created = self._session.request(
-            "POST",
-            f"tasks/{task_id}/data/",
-            headers={
-                **_TUS,
-                "Upload-Length": str(size_bytes),
-                "Upload-Metadata": f"filename {base64.b64encode(name.encode()).decode()}",
-            },
-        )
-        # Only its end counts: behind a proxy the address may be one that exists only there.
-        file_id = created.headers["Location"].rstrip("/").rpartition("/")[2]
-        path = f"tasks/{task_id}/data/{file_id}"
-        offset, tries = 0, 0
-        while offset < size_bytes:
-            sent.back_to(offset)
-            stream = _Stream(archive.read(offset), sent.add)
-            try:
-                while offset < size_bytes:
-                    length = min(request_bytes, size_bytes - offset)
-                    offset = self._send_piece(path, stream, offset, length)
-                    tries = 0
-            except (CvatUncertainError, CvatUnreachableError):
-                tries += 1
-                if tries == _TRIES:
-                    raise
-                self._session.pause(_RETRY_SECONDS * tries)
-                offset = self._offset(path)
-            except _TooLargeError as error:
-                if request_bytes <= _LEAST_PIECE_BYTES:
-                    raise error.refusal from None
-                request_bytes = max(request_bytes // 4, _LEAST_PIECE_BYTES)
 
-    def _send_piece(self, path: str, stream: "_Stream", offset: int, length: int) -> int:
-        """Return the offset after a piece, as the server tells it."""
-        response = self._session.request(
-            "PATCH",
-            path,
-            stream=stream.take(length),
-            headers={
-                **_TUS,
-                "Content-Type": "application/offset+octet-stream",
-                "Content-Length": str(length),
-                "Upload-Offset": str(offset),
-            },
-            accept=frozenset((409, 413)),
-        )
-        if response.status == 413:
-            raise _TooLargeError(path)
-        reached = response.headers.get("Upload-Offset", "")
-        if response.status == 409 or not reached.isdigit() or int(reached) < offset + length:
-            raise CvatUncertainError("the server is not where it should be in the file")
-        return int(reached)
-
-    def _offset(self, path: str) -> int:
-        # CVAT fails (500) when asked for a file that it has wholly, or lost.
-        answer = self._session.request("HEAD", path, headers=_TUS, accept=frozenset((404, 500)))
-        told = answer.headers.get("Upload-Offset", "")
-        if not told.isdigit():
-            raise CvatUncertainError("the server does not know the file any more")
-        return int(told)
+def list_jobs(session: Session, task_id: int) -> tuple[ServerJob, ...]:
+    """Return the jobs of a task, ordered by their first frame."""
+    jobs = (
+        ServerJob(each["id"], each["start_frame"], each["stop_frame"])
+        for each in session.list_all("jobs", task_id=task_id)
+        if each.get("type", "annotation") == "annotation"  # others show the same frames again
+    )
+    return tuple(sorted(jobs, key=lambda job: (job.start, job.stop)))
 
 
-class _TooLargeError(Exception):
-    """The server takes no requests that large."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.refusal = CvatRefusedError(
-            "CVAT, or a proxy before it, refuses even requests of 1 MiB (413). Raise the limit of "
-            "the proxy (nginx: client_max_body_size)."
-        )
-
-
-class _Counter:
-    """Tells how many bytes were sent, and takes back those that must be sent again."""
-
-    def __init__(self, on_bytes: Callable[[int], None]) -> None:
-        self._on_bytes, self._sum = on_bytes, 0
-
-    def add(self, size_bytes: int) -> None:
-        self._sum += size_bytes
-        self._on_bytes(size_bytes)
-
-    def back_to(self, offset: int) -> None:
-        if offset != self._sum:
-            self.add(offset - self._sum)
-
-
-class _Stream:
-    """A stream of bytes, cut into pieces of a given length."""
-
-    def __init__(self, source: Iterator[bytes], on_bytes: Callable[[int], None]) -> None:
-        self._source, self._on_bytes = source, on_bytes
-        self._rest = b""
-
-    def take(self, length: int) -> Iterator[bytes]:
-        """Yield the next ``length`` bytes."""
-        while length > 0:
-            piece = self._rest or next(self._source)
-            piece, self._rest = piece[:length], piece[length:]
-            length -= len(piece)
-            self._on_bytes(len(piece))
-            yield piece
+class RequestLostError(CvatUncertainError):
+    """The server knows nothing of a request that it accepted: what it was to do is not done."""
 
 
 def _state(told: Mapping[str, Any]) -> TaskState:

@@ -26,7 +26,8 @@ class TaskEntry:
 
     ``name`` is its name in the end; until it is proven complete it is called `working_name` there,
     which nothing but this upload can have made. ``task_id`` is ``None`` as long as the server has
-    not told it, ``request_id`` as long as it does not yet make the task from what was sent.
+    not told it, ``request_id`` as long as it does not yet make the task from what was sent, and
+    ``jobs`` and ``frames_verified`` are empty as long as it is not proven.
     ``first_frame`` and ``last_frame`` are frame indices of the video. ``digest`` is that of the
     part it was made from, ``video_digest`` that of all images of its video. ``jobs``: id, first and
     last frame number of each job in CVAT. ``is_doomed``: it is to be made anew, and the one on the

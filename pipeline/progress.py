@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from pipeline.errors import printable
 from pipeline.extract import Progress
-from pipeline.upload import UploadProgress
+from pipeline.upload_result import UploadProgress
 
 T = TypeVar("T")
 

@@ -24,7 +24,8 @@ from pipeline.extract import Progress, extract
 from pipeline.records import ExtractResult, VideoRecord
 from pipeline.report import ReportResult, report
 from pipeline.store import Dataset
-from pipeline.upload import UploadProgress, UploadResult, upload
+from pipeline.upload import upload
+from pipeline.upload_result import UploadProgress, UploadResult
 from pipeline.validate import ValidateResult, validate
 
 

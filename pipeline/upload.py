@@ -3,6 +3,7 @@
 What is there already is left as it is. A bad task is a value, like a bad video; the others go on.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,9 +15,10 @@ from typing import Any
 
 from pipeline import engine
 from pipeline.config import BreakSettings, UploadSettings
-from pipeline.cvat import CvatServer, Project, TaskState
+from pipeline.cvat import CvatServer, TaskState
 from pipeline.errors import (
     CvatAuthError,
+    CvatError,
     CvatPermissionError,
     CvatUnreachableError,
     DatasetError,
@@ -30,60 +32,12 @@ from pipeline.errors import (
 from pipeline.journal import Journal, TaskEntry, Upload, new_mark
 from pipeline.store import Dataset, replace_text
 from pipeline.upload_plan import Part
+from pipeline.upload_project import open_project
+from pipeline.upload_result import TaskOutcome, UploadProgress, UploadResult, failed_task
 from pipeline.upload_task import TaskMaker
-from pipeline.upload_videos import VideoPlan, plan_dataset, write_manifests
+from pipeline.upload_videos import VideoPlan, nothing_to_upload, plan_dataset, write_manifests
 
 _ENDS_ALL = (CvatAuthError, CvatPermissionError, CvatUnreachableError)
-
-
-class UploadProgress:
-    """Told how an upload goes on; this one says nothing."""
-
-    def tasks_planned(self, tasks: int, frames: int, size_bytes: int) -> None:
-        """Begin: so much is to be sent."""
-
-    def bytes_sent(self, size_bytes: int) -> None:
-        """So many more bytes were sent."""
-
-    def task_done(self, frames: int) -> None:
-        """One more task is complete."""
-
-
-@dataclass(frozen=True)
-class TaskOutcome:
-    """What a run did with one task.
-
-    ``status`` is ``uploaded``, ``unchanged`` (it was there), ``changed`` (it was there, and the
-    dataset has other images by now), ``unproven`` (CVAT does not show what was sent) or ``failed``.
-    ``messages`` say what a person should know.
-    """
-
-    name: str
-    video: str
-    status: str
-    frames: int
-    jobs: int
-    task_id: int | None = None
-    url: str | None = None
-    messages: tuple[str, ...] = ()
-    error: str | None = None
-    error_kind: str | None = None
-    exit_code: ExitCode = ExitCode.OK
-
-
-@dataclass(frozen=True)
-class UploadResult:
-    """The outcome of an upload into one project."""
-
-    host: str
-    project: Project
-    tasks: tuple[TaskOutcome, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The worst of the exit codes of the tasks."""
-        return max((task.exit_code for task in self.tasks), default=ExitCode.OK)
 
 
 def upload(
@@ -120,13 +74,15 @@ def upload(
     """
     settings = settings or UploadSettings()
     store = Dataset(Path(os.path.abspath(dataset)))
-    plans = plan_dataset(store, settings, breaks or BreakSettings())
+    if not store.video_ids():
+        raise nothing_to_upload(store)
     server.refuse_read_only()
-    with store.writing():
+    with store.writing():  # it may finish what a killed run has begun, so nothing is read before
+        plans = plan_dataset(store, settings, breaks or BreakSettings())
         if not settings.sends_images:
             write_manifests(store, plans)
         journal = Journal(store.path)
-        project, warnings = _open_project(server, journal, settings, store.path.name, labels or ())
+        project, warnings = open_project(server, journal, settings, store.path.name, labels or ())
         there = journal.open(server.host, server.organization, project.id, project.name)
         stage = _Stage(
             server,
@@ -141,6 +97,7 @@ def upload(
         )
         order = {plan.video_id: place for place, plan in enumerate(plans)}
         outcomes = tuple(sorted(stage.run(plans), key=lambda task: (order[task.video], task.name)))
+    warnings += stage.warnings
     gone = {entry.video for entry in journal.tasks(there)} - {plan.video_id for plan in plans}
     warnings += [
         f"{printable(video)} is no longer in the dataset; its task is left as it is."
@@ -149,54 +106,20 @@ def upload(
     return UploadResult(server.host, project, outcomes, (*server.notices, *warnings))
 
 
-def _open_project(
-    server: CvatServer,
-    journal: Journal,
-    settings: UploadSettings,
-    default_name: str,
-    labels: Sequence[Mapping[str, Any]],
-) -> tuple[Project, list[str]]:
-    """Return the project to upload into, and what a person should know of it."""
-    earlier = journal.find(server.host, server.organization)
-    if settings.project is None and len(earlier) == 1:
-        project = server.project(earlier[0].project_id)
-        if project is None:
-            raise UsageError(
-                f"the project '{printable(earlier[0].project_name)}' (id {earlier[0].project_id}), "
-                "into which this dataset was uploaded, is gone from CVAT, and its tasks with it. "
-                "Name another one with --project."
-            )
-    else:
-        name = settings.project or default_name
-        project = server.find_project(name)
-        if project is None and name.isdigit():
-            raise UsageError(f"--project {name}: CVAT shows no project with this id or name.")
-        if project is None:
-            return server.create_project(name, labels), [] if labels else [
-                f"the new project '{printable(name)}' has no labels; add them in CVAT before "
-                "annotating, or give --labels."
-            ]
-    there = {label["name"] for label in server.project_labels(project.id)}
-    lacking = [label["name"] for label in labels if label["name"] not in there]
-    if lacking:
-        raise UsageError(
-            f"the project '{printable(project.name)}' lacks the labels "
-            f"{', '.join(printable(name) for name in lacking)}. prep changes no project that is "
-            "there: add them in CVAT, leave out --labels, or name a new project with --project."
-        )
-    return project, []
-
-
 @dataclass(frozen=True)
 class _Work:
-    """One task to be looked after: made, or only looked at where its entry is complete."""
+    """One task to be looked after: made, or only looked at where it is complete already.
+
+    ``wanted`` is its entry as it is to be written before anything is done.
+    """
 
     part: Part
     wanted: TaskEntry
+    complete: TaskEntry | None
 
 
 class _Stage:
-    """One run into one project."""
+    """One run into one project. ``warnings`` are what a person should know, after it."""
 
     def __init__(
         self,
@@ -215,6 +138,7 @@ class _Stage:
         self._replace, self._force, self._progress = replace, force, progress
         self._stop = stop
         self._gave_up: PrepError | None = None
+        self.warnings: list[str] = []
         assignee = settings.assignee
         self._maker = TaskMaker(
             server,
@@ -231,18 +155,41 @@ class _Stage:
         """Yield what became of each task."""
         work: list[_Work] = []
         for plan in plans:
-            for each in self._decide(plan):
-                if isinstance(each, TaskOutcome):
-                    yield each
-                else:
-                    work.append(each)
-        new = [each.part for each in work if not each.wanted.is_complete]
+            try:
+                decided = list(self._decide(plan))
+            except (InterruptedRunError, DatasetError, *_ENDS_ALL):
+                raise
+            except PrepError as error:
+                decided = [failed_task(plan.video_id, plan.video_id, plan.frames, error)]
+            yield from (each for each in decided if isinstance(each, TaskOutcome))
+            work += [each for each in decided if isinstance(each, _Work)]
+        new = [each.part for each in work if each.complete is None]
         self._progress.tasks_planned(
             len(new), sum(len(part.names) for part in new), sum(map(self._size_bytes, new))
         )
         workers = self._settings.parallel
         for _, outcome in engine.run(self._carry_out, work, workers=workers, stop=self._stop):
             yield outcome
+        if self._gave_up is None:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Delete the tasks of requests that were thought lost, and were carried out late.
+
+        Others that bear the name of one of ours are not touched, but told.
+        """
+        entries = self._journal.tasks(self._there)
+        half_made = {entry.working_name: entry.task_id for entry in entries}
+        named = {entry.name: entry.task_id for entry in entries}
+        with contextlib.suppress(CvatError):  # the next run sweeps again
+            for state in self._server.tasks(self._there.project_id):
+                if state.id != half_made.get(state.name, state.id):
+                    self._server.delete_task(state.id)
+                elif state.id != named.get(state.name, state.id):
+                    self.warnings.append(
+                        f"the project has another task called '{printable(state.name)}' (id "
+                        f"{state.id}), which is not of this upload; it is left as it is."
+                    )
 
     def _size_bytes(self, part: Part) -> int:
         """Return how many bytes are to be sent; images that are gone are told when it is begun."""
@@ -254,11 +201,12 @@ class _Stage:
 
     def _decide(self, plan: VideoPlan) -> Iterator[TaskOutcome | _Work]:
         """Yield the tasks of a video to look after, or why it is left alone."""
-        entries = {e.part: e for e in self._journal.tasks(self._there) if e.video == plan.video_id}
+        known = (e for e in self._journal.tasks(self._there) if e.video == plan.video_id)
+        entries = {entry.part: self._maker.settle(entry) for entry in known}
         for entry in [e for e in entries.values() if e.is_doomed]:
             self._remove(entries.pop(entry.part))
         if plan.error is not None:
-            yield _failed(plan.video_id, plan.video_id, 0, plan.error)
+            yield failed_task(plan.video_id, plan.video_id, 0, plan.error)
             return
         complete = [entry for entry in entries.values() if entry.is_complete]
         change = _change(plan, complete)
@@ -276,10 +224,12 @@ class _Stage:
             return
         elif change is not None:
             error = UsageError(f"{change}, and not all of its tasks are complete. Use --replace.")
-            yield _failed(plan.video_id, plan.video_id, plan.frames, error)
+            yield failed_task(plan.video_id, plan.video_id, plan.frames, error)
             return
         for part in plan.parts:
-            yield _Work(part, _wanted(plan, part, entries.pop(part.number, None)))
+            left = entries.pop(part.number, None)
+            is_there = left is not None and left.is_complete
+            yield _Work(part, _wanted(plan, part, left), left if is_there else None)
         for entry in entries.values():  # half-made ones of a plan with more parts
             self._maker.delete_leftovers(entry)
             self._journal.remove(self._there, entry)
@@ -292,8 +242,11 @@ class _Stage:
                     f"task {entry.task_id} has annotations, so it was not replaced. --force saves "
                     "them into the dataset first."
                 )
-        for entry in entries:
-            self._remove(self._journal.put(self._there, dataclasses.replace(entry, is_doomed=True)))
+        doomed = [dataclasses.replace(entry, is_doomed=True) for entry in entries]
+        for entry in doomed:  # all of them before the first is gone, so that the next run goes on
+            self._journal.put(self._there, entry)
+        for entry in doomed:
+            self._remove(entry)
         return None
 
     def _remove(self, entry: TaskEntry) -> None:
@@ -320,16 +273,15 @@ class _Stage:
     def _carry_out(self, work: _Work) -> TaskOutcome:
         part, wanted = work.part, work.wanted
         if self._gave_up is not None:
-            return _failed(wanted.name, wanted.video, wanted.frames_sent, self._gave_up)
+            return failed_task(wanted.name, wanted.video, wanted.frames_sent, self._gave_up)
         messages: tuple[str, ...] = ()
         try:
-            entry = self._journal.task(self._there, wanted)
-            if entry is not None and entry.is_complete:
-                state = self._server.task(entry.task_id or 0)
+            if work.complete is not None:
+                state = self._server.task(work.complete.task_id or 0)
                 if state is not None:
-                    return self._look_at(entry, state)
-                messages = (f"task {entry.task_id} was gone from CVAT; it was made anew.",)
-                self._journal.remove(self._there, entry)
+                    return self._look_at(work.complete, state)
+                messages = (f"task {work.complete.task_id} was gone from CVAT; it was made anew.",)
+                self._journal.remove(self._there, work.complete)
             made = self._maker.make(part, wanted)
         except (InterruptedRunError, DatasetError):
             raise
@@ -340,7 +292,7 @@ class _Stage:
         except PrepError as error:
             if isinstance(error, _ENDS_ALL):
                 self._gave_up = error
-            return _failed(wanted.name, wanted.video, wanted.frames_sent, error)
+            return failed_task(wanted.name, wanted.video, wanted.frames_sent, error)
         self._progress.task_done(made.frames_sent)
         return self._outcome(made, "uploaded", messages)
 
@@ -382,14 +334,12 @@ def _change(plan: VideoPlan, complete: Sequence[TaskEntry]) -> str | None:
 
 
 def _wanted(plan: VideoPlan, part: Part, left: TaskEntry | None) -> TaskEntry:
-    if left is not None and left.is_complete:
-        return left
     return TaskEntry(
         video=part.video_id,
         part=part.number,
         parts=part.count,
         name=part.task_name,
-        mark=new_mark() if left is None else left.mark,
+        mark=new_mark() if left is None or left.is_complete else left.mark,
         digest=part.digest,
         video_digest=plan.digest,
         frames_sent=len(part.names),
@@ -400,16 +350,3 @@ def _wanted(plan: VideoPlan, part: Part, left: TaskEntry | None) -> TaskEntry:
 
 def _holds_any(annotations: Mapping[str, Any]) -> bool:
     return any(annotations.get(kind) for kind in ("tags", "shapes", "tracks"))
-
-
-def _failed(name: str, video: str, frames: int, error: PrepError) -> TaskOutcome:
-    return TaskOutcome(
-        name=name,
-        video=video,
-        status="failed",
-        frames=frames,
-        jobs=0,
-        error=str(error),
-        error_kind=error.kind,
-        exit_code=error.exit_code,
-    )

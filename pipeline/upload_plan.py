@@ -31,9 +31,10 @@ class Part:
 
     ``number`` of ``count`` parts, from 1. ``frames``: int64, frame indices of the video, ascending;
     ``crc32``: int64, the same shape, of their files. ``names``: of the files, in that order.
-    ``folder``: what precedes them in CVAT. ``image_size``: width and height in pixels, of all
-    images. ``jobs``: their borders where they are cut by name, ``None`` where CVAT cuts them by
-    ``segment_size`` and ``overlap``. ``open_breaks``: breaks inside a job, which a box may cross.
+    ``folder``: what precedes them in CVAT, ``manifest_folder`` in the manifest. ``image_size``:
+    width and height in pixels, of all images. ``jobs``: their borders where they are cut by name,
+    ``None`` where CVAT cuts them by ``segment_size`` and ``overlap``. ``open_breaks``: breaks
+    inside a job, which a box may cross.
     """
 
     video_id: str
@@ -43,6 +44,7 @@ class Part:
     crc32: npt.NDArray[np.int64]
     names: tuple[str, ...]
     folder: str
+    manifest_folder: str
     image_size: tuple[int, int] | None
     jobs: Borders | None
     segment_size: int
@@ -69,8 +71,10 @@ class Part:
         """The borders of the jobs as CVAT makes them."""
         if self.jobs is not None:
             return self.jobs
-        size, count = self.segment_size or len(self.names), len(self.names)
-        starts = range(0, max(count - self.overlap, 1), size - self.overlap)
+        count = len(self.names)
+        size = min(self.segment_size or count, count)
+        overlap = min(self.overlap, size // 2)
+        starts = range(0, count - overlap, size - overlap)
         return tuple((start, min(start + size, count) - 1) for start in starts)
 
     @property
@@ -84,16 +88,17 @@ class Part:
     def manifest_lines(self) -> Iterator[str]:
         """Yield the lines of CVAT's manifest of these images.
 
-        CVAT believes it without a look at the images; names are those on the share.
+        CVAT believes it without a look at the images. Names in it are those on the share, but
+        those in a cloud storage count from the folder of the manifest.
         """
         assert self.image_size is not None  # noqa: S101 - known where there is an image
         width, height = self.image_size
         yield '{"version":"1.1"}\n'
         yield '{"type":"images"}\n'
-        for name in self.server_names:
+        for name in self.names:
             stem, dot, extension = name.rpartition(".")
             line = {
-                "name": stem,
+                "name": self.manifest_folder + stem,
                 "extension": dot + extension,
                 "width": width,
                 "height": height,
@@ -138,6 +143,7 @@ def plan_upload(
             crc32=frames.crc32[indices],
             names=tuple(image_name(record.id, int(i), digits, image_format) for i in indices),
             folder=folder,
+            manifest_folder=folder if settings.cloud_storage is None else "",
             image_size=(record.image_width, record.image_height) if is_sized else None,  # type: ignore[arg-type]
             jobs=jobs,
             segment_size=segment_size,

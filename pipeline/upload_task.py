@@ -13,11 +13,12 @@ from pathlib import Path
 
 from pipeline.archive import Archive
 from pipeline.config import UploadSettings
-from pipeline.cvat import CvatServer, TaskSpec
+from pipeline.cvat import CvatServer, RequestLostError, TaskSpec, TaskState
 from pipeline.errors import (
     CvatError,
     CvatRefusedError,
     CvatUncertainError,
+    CvatUnreachableError,
     InterruptedRunError,
     PrepError,
     UnprovenError,
@@ -67,17 +68,25 @@ class TaskMaker:
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                made = self._attempt(part, wanted)
+                return self._attempt(part, wanted)
             except CvatUncertainError:
                 if attempt == _ATTEMPTS:
                     raise
                 if self.stop.wait(_PAUSE_SECONDS * attempt):
                     raise InterruptedRunError("interrupted") from None
-            else:
-                if attempt > 1:  # a request thought lost may have been carried out late
-                    self.delete_leftovers(made)
-                return made
         raise AssertionError
+
+    def settle(self, entry: TaskEntry) -> TaskEntry:
+        """Return an entry as it is, or as complete if its task was proven and has its name.
+
+        The attempt was cut off then before it could write that down.
+        """
+        if entry.is_complete or not entry.jobs or entry.task_id is None:
+            return entry
+        state = self.server.task(entry.task_id)
+        if state is None or state.project_id != self.upload.project_id:
+            return entry
+        return entry if state.name == entry.working_name else self._put(entry, is_complete=True)
 
     def _attempt(self, part: Part, wanted: TaskEntry) -> TaskEntry:
         entry = self._take_up(part, wanted)
@@ -96,7 +105,7 @@ class TaskMaker:
         try:
             entry = self._put(entry, request_id=self._send(part, entry))
             self._wait(entry)
-        except (CvatUncertainError, InterruptedRunError):
+        except (CvatUncertainError, CvatUnreachableError, InterruptedRunError):
             raise  # the next attempt looks what is there
         except PrepError:
             with contextlib.suppress(CvatError):
@@ -107,19 +116,23 @@ class TaskMaker:
     def _take_up(self, part: Part, wanted: TaskEntry) -> TaskEntry:
         """Finish what an earlier attempt had wholly sent; delete all else that it left."""
         left = self.journal.task(self.upload, wanted)
+        left = left and self.settle(left)
+        if left and left.is_complete:
+            return left
         state = left and left.task_id and self.server.task(left.task_id)
-        if left and state and state.project_id == self.upload.project_id:
-            if state.name == left.name:  # proven; the attempt was cut off before it could say so
-                return self._prove(part, left)
-            if state.name == left.working_name and left.digest == wanted.digest:
-                with contextlib.suppress(CvatRefusedError, UnprovenError):  # else begin anew
-                    if state.size == 0 and left.request_id is not None:
-                        self._wait(left)
-                        return self._prove(part, left)
-                    if state.size > 0:
-                        return self._prove(part, left)
+        if left and state and left.digest == wanted.digest and self._is_half_made(left, state):
+            with contextlib.suppress(CvatRefusedError, RequestLostError, UnprovenError):
+                if state.size == 0 and left.request_id is not None:
+                    self._wait(left)
+                    return self._prove(part, left)
+                if state.size > 0:
+                    return self._prove(part, left)
         self.delete_leftovers(left or wanted)
         return self.journal.put(self.upload, wanted)
+
+    def _is_half_made(self, entry: TaskEntry, state: TaskState) -> bool:
+        ours = (entry.working_name, self.upload.project_id)
+        return (state.name, state.project_id) == ours
 
     def delete_leftovers(self, entry: TaskEntry) -> None:
         """Delete every task that was left half made; under their working name they are ours."""
@@ -161,21 +174,22 @@ class TaskMaker:
     def _prove(self, part: Part, entry: TaskEntry) -> TaskEntry:
         """Compare all that the server says with the part; only then give the task its name."""
         assert entry.task_id is not None  # noqa: S101
-        shown, jobs = self.server.frames(entry.task_id).frames, self.server.jobs(entry.task_id)
+        task_id = entry.task_id
+        shown, jobs = self.server.frames(task_id).frames, self.server.jobs(task_id)
         problems = compare_frames(part.server_names, part.image_size, shown)
         problems += compare_jobs(part.expected_jobs, jobs)
         verified = choose_verified(len(part.names), self.settings.verify)
         if not problems:
-            problems = self._compare_bytes(part, entry.task_id, verified)
+            problems = self._compare_bytes(part, task_id, verified)
         if problems:
-            raise UnprovenError(entry.task_id, problems)
-        self.server.rename_task(entry.task_id, entry.name)
-        return self._put(
+            raise UnprovenError(task_id, problems)
+        entry = self._put(
             entry,
-            is_complete=True,
             jobs=tuple((job.id, job.start, job.stop) for job in jobs),
             frames_verified=tuple(verified),
         )
+        self.server.rename_task(task_id, entry.name)
+        return self._put(entry, is_complete=True)
 
     def _compare_bytes(self, part: Part, task_id: int, numbers: list[int]) -> list[str]:
         differing = []

@@ -52,11 +52,16 @@ def plan_dataset(
     plans = [_plan(store, video_id, settings, breaks) for video_id in store.video_ids()]
     plans = [plan for plan in plans if plan.parts or plan.error]
     if not plans:
-        raise InputError(
-            f"{printable(store.path)}: there is nothing to upload in this dataset. Name the folder "
-            "that 'prep extract' wrote into."
-        )
+        raise nothing_to_upload(store)
     return tuple(plans)
+
+
+def nothing_to_upload(store: Dataset) -> InputError:
+    """Return the error that says that there is nothing in a dataset."""
+    return InputError(
+        f"{printable(store.path)}: there is nothing to upload in this dataset. Name the folder "
+        "that 'prep extract' wrote into."
+    )
 
 
 def images_digest(frames: FrameTable) -> str:
@@ -73,7 +78,10 @@ def _plan(
     try:
         record, frames = store.read_record(video_id), store.read_frames(video_id)
         for mismatch in balance(store, record, frames).mismatches:
-            if mismatch.kind in _STOPPERS:
+            # Images that validate has found missing are rejected, and so not sent.
+            concerned = frames.fate[list(mismatch.frames)]
+            is_accounted_for = len(concerned) > 0 and not (concerned == Fate.KEPT).any()
+            if mismatch.kind in _STOPPERS and not is_accounted_for:
                 raise UnbalancedVideoError(
                     f"{printable(video_id)}: {mismatch.message} Or run 'prep validate', which "
                     "leaves out what is not right."

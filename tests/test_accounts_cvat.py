@@ -6,6 +6,7 @@ import media
 import pytest
 from conftest import images
 
+TASKS = ["a (1/2)", "a (2/2)", "b (1/2)", "b (2/2)"]
 USER = {"CVAT_USERNAME": "admin", "CVAT_PASSWORD": "secret"}
 
 
@@ -28,8 +29,12 @@ def uploaded(asked, tmp_path):
         media.encode(tmp_path / f"{name}.mp4", *media.X264, frames=frames)
     asked("extract", "a.mp4", "b.mp4", "-o", "ds", "--dedupe", "off", code=0)
     done = asked("upload", "--cvat", "ds", "--task-size", "6", code=0)
-    assert [task["name"] for task in done["tasks"]] == ["a (1/2)", "a (2/2)", "b (1/2)", "b (2/2)"]
+    assert [task["name"] for task in done["tasks"]] == TASKS
     return tmp_path / "ds"
+
+
+def by_name(server):
+    return {task.name: task for task in server.state.tasks.values()}
 
 
 def mismatches(told):
@@ -57,7 +62,7 @@ def test_all_balances(uploaded, asked, prep):
 
 
 def test_what_was_done_in_cvat_since_is_named(uploaded, asked, stand_in):
-    one, two, three, four = stand_in.state.tasks.values()
+    one, two, three, four = (by_name(stand_in)[name] for name in TASKS)
     one.data.deleted_frames = [2, 5]
     frames = two.data.frames
     frames[0], frames[1] = frames[1], frames[0]
@@ -79,7 +84,7 @@ def test_what_was_done_in_cvat_since_is_named(uploaded, asked, stand_in):
 
 
 def test_moved_tasks_and_jobs_cut_anew(uploaded, asked, stand_in):
-    first, *_ = stand_in.state.tasks.values()
+    first = by_name(stand_in)[TASKS[0]]
     first.project = None
     stand_in.state.jobs_of(first)[0].stop_frame = 3
     told = asked("status", "ds", "--cvat", code=1)

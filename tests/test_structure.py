@@ -13,14 +13,14 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 ORDER = """
     errors records plain_yaml positions config config_file labels
     sources probe ffmpeg transcript decoder frame_file store engine likeness
-    cvat_login cvat_failures cvat_session archive cvat journal proof
+    cvat_login cvat_failures cvat_session archive cvat_transfer cvat journal proof
     images similarity compare
     sampling notices breaks accounts resume decode_video extract_video
     validate_video
     extract doctor
     validate
     dedupe_video dedupe_folder dedupe
-    upload_plan upload_videos upload_task upload accounts_cvat
+    upload_plan upload_videos upload_project upload_result upload_task upload accounts_cvat
     report_timeline report_video report_summary report run
     progress
     commands.console commands.extract commands.doctor commands.init

@@ -23,7 +23,7 @@ from pipeline.errors import ExitCode, printable
 @verb("manifest", "findings")
 @click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
 @config_option
-@settings_options(UploadSettings, "share", "task_size")
+@settings_options(UploadSettings, "share", "cloud_storage", "task_size")
 def manifest(console: Console, dataset: Path, config_file: Path | None, **flags: Any) -> Answer:
     """Write manifest.jsonl beside the images of each video, for CVAT's share or a cloud storage.
 

@@ -23,8 +23,8 @@ from pipeline.config_file import load_config
 from pipeline.errors import ExitCode, PrepError, UsageError, printable
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
-    from pipeline.upload import TaskOutcome, UploadResult
     from pipeline.upload_plan import Part
+    from pipeline.upload_result import TaskOutcome, UploadResult
     from pipeline.upload_videos import VideoPlan
 
 _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "failed": "red"}
@@ -76,8 +76,13 @@ def upload(
         raise UsageError("--force goes with --replace.")
     if dry_run:
         return _plan(dataset, settings, breaks)
+    from pipeline.store import Dataset
     from pipeline.upload import upload as upload_stage
+    from pipeline.upload_videos import nothing_to_upload
 
+    store = Dataset(dataset.absolute())
+    if not store.video_ids():  # before anyone is asked for a password
+        raise nothing_to_upload(store)
     stop = threading.Event()
     with cvat_server(server_settings, auth, stop.is_set) as server, console.upload_bar() as bar:
         result = upload_stage(
