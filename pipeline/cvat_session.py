@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from pipeline.config import CvatSettings
+from pipeline.cvat_connections import Breaker
 from pipeline.cvat_failures import AGAIN, describe_refusal, is_cut, path_of, reason_of
 from pipeline.cvat_login import (
     LOGIN_HINT,
@@ -100,6 +101,7 @@ class Session:
         self.user = ""
         self.is_read_only = False
         self._client, self._stop = client, stop
+        self._breaker = Breaker(client.api_client.rest_client.pool_manager, stop)
         self._timeout_seconds = settings.timeout_seconds
         # No one waits long for a wrong address.
         self._pauses_seconds: tuple[float, ...] = _PAUSES_SECONDS[:2]
@@ -272,6 +274,7 @@ class Session:
         except CvatError:
             pass  # the session ends by itself
         finally:
+            self._breaker.close()
             cookies.clear()
             self._client.api_client.rest_client.pool_manager.clear()
             self._client.close()

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -829,3 +830,28 @@ def test_a_stop_ends_every_wait(stand_in, opened):
     with pytest.raises(InterruptedRunError):
         session.get("projects")
     assert len(stand_in.requests) == before
+
+
+@pytest.mark.parametrize("step", ["Upload-Start", "Upload-Offset", ""])
+def test_ctrl_c_ends_a_run_whose_server_keeps_silent(step, stand_in, dataset):
+    is_it = {"": lambda r: r.path == "/api/tasks" and r.method == "POST"}.get(
+        step, lambda r: r.step == step
+    )
+    stand_in.faults.add(Fault(Kind.HANG, match=is_it))
+    process = subprocess.Popen(
+        command("upload", "--cvat", dataset),
+        env=environment(CVAT_HOST=stand_in.url, CVAT_USERNAME="admin", CVAT_PASSWORD="secret"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 20
+    while stand_in.faults.waiting:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, "Interrupted" in err) == (5, True), out + err
+    assert "Traceback" not in out + err

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 ORDER = """
     errors records plain_yaml positions config config_file labels
     sources probe ffmpeg transcript decoder frame_file store engine likeness
-    cvat_login cvat_failures cvat_session archive cvat_transfer cvat journal proof
+    cvat_login cvat_failures cvat_connections cvat_session archive cvat_transfer cvat journal proof
     images similarity compare
     sampling notices breaks accounts resume decode_video extract_video
     validate_video
