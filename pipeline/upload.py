@@ -20,6 +20,7 @@ from pipeline.errors import (
     CvatAuthError,
     CvatError,
     CvatPermissionError,
+    CvatRefusedError,
     CvatUnreachableError,
     DatasetError,
     ExitCode,
@@ -250,7 +251,22 @@ class _Stage:
         return None
 
     def _remove(self, entry: TaskEntry) -> None:
-        """Delete a task of ours; what was annotated in it is saved first."""
+        """Delete a task of ours; what was annotated in it is saved first.
+
+        Raises:
+            CvatRefusedError: the task with its id is another one, or was made one.
+            DatasetError: the annotations cannot be saved.
+        """
+        state = self._server.task(entry.task_id) if entry.task_id is not None else None
+        if state is not None and (
+            state.project_id != self._there.project_id
+            or state.name not in {entry.name, entry.working_name}
+        ):
+            raise CvatRefusedError(
+                f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
+                f"while prep made '{printable(entry.name)}' in project {self._there.project_id}, "
+                "so it was not deleted. Give it back its name and place, or delete it in CVAT."
+            )
         annotations = self._annotations(entry)
         if _holds_any(annotations):
             file = self._store.path / f"cvat-annotations-{entry.task_id}.json"

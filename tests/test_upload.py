@@ -500,6 +500,17 @@ def test_annotations_are_never_lost(stand_in, dataset):
     assert Dataset(dataset).foreign_folders() == []
 
 
+def test_a_task_that_took_the_id_of_ours_is_not_deleted(stand_in, dataset):
+    # As after a server was set up anew, whose ids begin at 1 again.
+    send(stand_in, dataset)
+    task_named(stand_in, "a").name = "of somebody else"
+    change_fates(dataset, "a", [1], Fate.DUPLICATE)
+    result = send(stand_in, dataset, replace=True)
+    assert statuses(result) == {"a": "failed", "b": "unchanged"}
+    assert "so it was not deleted" in result.tasks[0].error
+    assert shown(stand_in) == {"of somebody else": TWO["a"], "b": TWO["b"]}
+
+
 def test_a_video_that_left_the_dataset_is_told(stand_in, dataset):
     send(stand_in, dataset)
     shutil.rmtree(dataset / "a")
