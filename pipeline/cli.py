@@ -5,6 +5,7 @@ import json
 import click
 
 from pipeline import __version__
+from pipeline.commands.audit import audit
 from pipeline.commands.console import failure
 from pipeline.commands.dedupe import dedupe
 from pipeline.commands.doctor import doctor
@@ -55,6 +56,7 @@ for command in (
     report,
     upload,
     manifest,
+    audit,
     doctor,
     init,
 ):

@@ -347,6 +347,31 @@ class UploadSettings:
         return self.share is None and self.cloud_storage is None
 
 
+@dataclass(frozen=True)
+class AuditSettings:
+    """Which boxes that CVAT fills in between keyframes are worth a look."""
+
+    tolerance_px: float = option(
+        2.0,
+        "Report a box that is off by more than this from where the clock says.",
+        metavar="PIXELS",
+        minimum=0.01,
+    )
+    max_span_frames: int = option(
+        200, "Report more frames than this between two keyframes.", metavar="FRAMES", minimum=1
+    )
+    max_span_seconds: float = option(
+        10.0, "Report more time than this between two keyframes.", metavar="SECONDS", minimum=0.01
+    )
+    max_stall_seconds: float = option(
+        2.0,
+        "Retime follows the clock over a jump of at most this, as when a camera stalls; a longer "
+        "one is a break like any other.",
+        metavar="SECONDS",
+        minimum=0,
+    )
+
+
 SECTIONS: dict[str, type] = {
     "extract": ExtractSettings,
     "dedupe": DedupeSettings,
@@ -355,6 +380,7 @@ SECTIONS: dict[str, type] = {
     "run": RunSettings,
     "cvat": CvatSettings,
     "upload": UploadSettings,
+    "audit": AuditSettings,
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DatasetError, printable
-from pipeline.store import replace_text
+from pipeline.store import save_text
 
 JOURNAL_NAME = "cvat.json"
 _VERSION = 1
@@ -151,13 +151,9 @@ class Journal:
 
     def _write(self) -> None:
         data = {"version": _VERSION, "uploads": [dataclasses.asdict(u) for u in self._uploads]}
-        try:
-            replace_text(self._file, [json.dumps(data, indent=2), "\n"])
-        except OSError as error:
-            raise DatasetError(
-                f"{printable(self._file)}: cannot be written: {error.strerror}. Nothing goes on "
-                "without this record; make room or set the rights, then run the same command again."
-            ) from error
+        save_text(
+            self._file, [json.dumps(data, indent=2), "\n"], "Nothing goes on without this record. "
+        )
 
 
 def new_mark() -> str:

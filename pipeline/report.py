@@ -4,9 +4,7 @@ The page needs nothing but itself: style, script, numbers and small pictures are
 comes from outside is escaped by the template, which alone makes HTML.
 """
 
-import base64
 import dataclasses
-import io
 import json
 import os
 from collections.abc import Callable, Collection, Iterable
@@ -19,8 +17,9 @@ import jinja2
 
 from pipeline import __version__
 from pipeline.config import BreakSettings, ValidateSettings
-from pipeline.errors import DatasetError, InputError, printable
+from pipeline.errors import InputError, printable
 from pipeline.journal import Journal
+from pipeline.pictures import thumbnail
 from pipeline.records import BREAK_KINDS, VideoRecord
 from pipeline.report_summary import (
     Distribution,
@@ -32,7 +31,7 @@ from pipeline.report_summary import (
     total,
 )
 from pipeline.report_video import Extent, VideoReport, read_video
-from pipeline.store import Dataset, image_name, replace_text
+from pipeline.store import Dataset, image_name, save_text
 
 _PICTURE_BYTES_OF_ALL = 3_500_000
 _LARGE_FROM_BYTES = 60_000
@@ -107,8 +106,8 @@ def report(
         "break_settings": dataclasses.asdict(breaks),
         "videos": [dataclasses.asdict(video) for video in videos],
     }
-    _write(result.numbers, [json.dumps(numbers, separators=(",", ":")), "\n"])
-    _write(result.page, _render(numbers, pictures))
+    save_text(result.numbers, [json.dumps(numbers, separators=(",", ":")), "\n"])
+    save_text(result.page, _render(numbers, pictures))
     return result
 
 
@@ -143,7 +142,7 @@ def _pictures(
     wanted = dict.fromkeys([*(i for p in video.pairs for i in (p.left, p.right)), *video.sheet])
     names = {i: image_name(record.id, i, settings["digits"], settings["format"]) for i in wanted}
     side = _LARGE if limit_bytes >= _LARGE_FROM_BYTES else _SMALL
-    drawn = {i: _thumbnail(store.folder(record.id) / name, side) for i, name in names.items()}
+    drawn = {i: thumbnail(store.folder(record.id) / name, side) for i, name in names.items()}
     while sum(map(len, drawn.values())) > limit_bytes:
         drawn = dict(list(drawn.items())[::2]) if len(drawn) > 1 else {}
     folder = quote(os.fsencode(record.id))
@@ -151,31 +150,6 @@ def _pictures(
         "thumbnails": drawn,
         "images": {i: f"{folder}/{quote(os.fsencode(name))}" for i, name in names.items()},
     }
-
-
-def _thumbnail(path: Path, side: int) -> str:
-    """Return a picture as a data URI, its longer side ``side`` pixels; empty if it has none."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    try:
-        with Image.open(path) as image:
-            image.draft("RGB", (side, side))
-            image.thumbnail((side, side))
-            image.convert("RGB").save(buffer, "WEBP", quality=60)
-    except Exception:  # an image that nobody can open is shown as such; it must not cost the page
-        return ""
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _write(path: Path, pieces: Iterable[str]) -> None:
-    try:
-        replace_text(path, pieces)
-    except OSError as error:
-        raise DatasetError(
-            f"{printable(path)}: cannot be written: {error.strerror}. Make room or set the rights "
-            "of the dataset, then run 'prep report' again."
-        ) from error
 
 
 def _clock(seconds: float | None) -> str:

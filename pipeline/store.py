@@ -36,7 +36,7 @@ from pipeline.records import FrameTable, VideoRecord
 RECORD_NAME = "video.json"
 FRAMES_NAME = "frames.parquet"
 MANIFEST_NAME = "manifest.jsonl"
-RESERVED_NAMES = ("cvat.json", "report.html", "report.json")
+RESERVED_NAMES = ("cvat.json", "report.html", "report.json", "audit.html", "audit.json")
 """Files that other stages put beside the videos' folders."""
 
 _MANIFEST = re.compile(r"([0-9]+\.)?" + re.escape(MANIFEST_NAME))
@@ -221,6 +221,26 @@ def _finish_update(folder: Path) -> None:
         frames.rename(folder / FRAMES_NAME)
     record.rename(folder / RECORD_NAME)
     _flush(folder)
+
+
+def save_text(path: Path, pieces: Iterable[str], consequence: str = "") -> None:
+    """Write a text file as `replace_text` does, for a person.
+
+    Args:
+        path: the file.
+        pieces: its content.
+        consequence: a sentence on what comes of it where it cannot be written.
+
+    Raises:
+        DatasetError: it cannot be written; what was there stays.
+    """
+    try:
+        replace_text(path, pieces)
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(path)}: cannot be written: {error.strerror}. {consequence}Make room, or "
+            "set the rights of the folder, then run the same command again."
+        ) from error
 
 
 def replace_text(path: Path, pieces: Iterable[str]) -> None:

@@ -31,7 +31,7 @@ from pipeline.errors import (
     printable,
 )
 from pipeline.journal import Journal, TaskEntry, Upload, new_mark
-from pipeline.store import Dataset, replace_text
+from pipeline.store import Dataset, save_text
 from pipeline.upload_plan import Part
 from pipeline.upload_project import open_project
 from pipeline.upload_result import TaskOutcome, UploadProgress, UploadResult, failed_task
@@ -270,13 +270,8 @@ class _Stage:
         annotations = self._annotations(entry)
         if _holds_any(annotations):
             file = self._store.path / f"cvat-annotations-{entry.task_id}.json"
-            try:
-                replace_text(file, [json.dumps(annotations, indent=1), "\n"])
-            except OSError as error:
-                raise DatasetError(
-                    f"{printable(file)}: cannot be written: {error.strerror}. The task stays as "
-                    "it is; make room or set the rights, then run the same command again."
-                ) from error
+            text = json.dumps(annotations, indent=1)
+            save_text(file, [text, "\n"], "The task stays as it is. ")
         if entry.task_id is not None:
             self._server.delete_task(entry.task_id)
         self._journal.remove(self._there, entry)

@@ -10,14 +10,13 @@ import numpy as np
 from pipeline.accounts import balance
 from pipeline.config import BreakSettings, UploadSettings
 from pipeline.errors import (
-    DatasetError,
     InputError,
     PrepError,
     UnbalancedVideoError,
     printable,
 )
 from pipeline.records import Fate, FrameTable
-from pipeline.store import Dataset, replace_text
+from pipeline.store import Dataset, save_text
 from pipeline.upload_plan import Part, plan_upload
 
 _STOPPERS = frozenset(("records-differ", "image-missing"))
@@ -101,12 +100,6 @@ def write_manifests(store: Dataset, plans: Sequence[VideoPlan]) -> tuple[Path, .
     written = []
     for part in (part for plan in plans for part in plan.parts):
         path = store.folder(part.video_id) / part.manifest_name
-        try:
-            replace_text(path, part.manifest_lines())
-        except OSError as error:
-            raise DatasetError(
-                f"{printable(path)}: cannot be written: {error.strerror}. Make room or set the "
-                "rights of the dataset, then run the same command again."
-            ) from error
+        save_text(path, part.manifest_lines())
         written.append(path)
     return tuple(written)

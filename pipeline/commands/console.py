@@ -10,11 +10,11 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import click
 
@@ -27,8 +27,10 @@ from pipeline.errors import (
 )
 
 if TYPE_CHECKING:  # --help draws no bars
-    from pipeline.cvat import CvatServer
+    from pipeline.cvat_session import Session
     from pipeline.progress import Bars, UploadBar
+
+T = TypeVar("T")
 
 DEFAULT_DATASET = "dataset"
 
@@ -87,6 +89,14 @@ class Console:
             yield bars
         finally:
             bars.close()
+
+    def watch_items(self) -> "Callable[[Collection[T]], Iterable[T]]":
+        """Return what passes items on, and shows how many are done where bars are drawn."""
+        if not self.shows_progress:
+            return iter
+        from pipeline.progress import watch
+
+        return watch
 
     @contextlib.contextmanager
     def upload_bar(self) -> "Iterator[UploadBar | None]":
@@ -191,16 +201,15 @@ def cvat_options(function: Any) -> Any:
 
 
 @contextlib.contextmanager
-def cvat_server(
+def cvat_session(
     settings: CvatSettings, auth: str | None, stop: Callable[[], bool] = lambda: False
-) -> "Iterator[CvatServer]":
-    """Give a server that is connected and logged in to; log out at the end."""
-    from pipeline.cvat import CvatServer
+) -> "Iterator[Session]":
+    """Give a session with a server that is logged in to; log out at the end."""
     from pipeline.cvat_session import connect
 
     session = connect(settings, auth, stop)
     try:
-        yield CvatServer(session)
+        yield session
     finally:
         session.close()
 

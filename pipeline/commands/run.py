@@ -14,7 +14,7 @@ from pipeline.commands.console import (
     Console,
     config_option,
     cvat_options,
-    cvat_server,
+    cvat_session,
     flags_of,
     output_option,
     verb,
@@ -93,13 +93,15 @@ def _destination(
     console: Console, config: "Config", server: CvatSettings, auth: str | None
 ) -> "Iterator[Destination]":
     """Give a server that is connected and logged in to, and log out at the end."""
+    from pipeline.cvat import CvatServer
     from pipeline.labels import load_labels
     from pipeline.run import Destination
 
     labels_file = config.section(UploadSettings).labels
     labels = () if labels_file is None else tuple(load_labels(Path(labels_file)))
     stop = threading.Event()
-    with cvat_server(server, auth, stop.is_set) as connected, console.upload_bar() as bar:
+    with cvat_session(server, auth, stop.is_set) as session, console.upload_bar() as bar:
+        connected = CvatServer(session)
         connected.refuse_read_only()
         yield Destination(connected, labels, bar, stop)
 

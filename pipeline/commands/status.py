@@ -13,7 +13,7 @@ from pipeline.commands.console import (
     Console,
     config_option,
     cvat_options,
-    cvat_server,
+    cvat_session,
     flags_of,
     verb,
 )
@@ -108,12 +108,14 @@ def _uploads(
     if not cvat:
         return account_uploads(store)
     settings = load_config(config_file).section(CvatSettings, flags_of(CvatSettings, flags))
-    with cvat_server(settings, auth) as server:
-        accounts = account_uploads(store, server)
+    from pipeline.cvat import CvatServer
+
+    with cvat_session(settings, auth) as session:
+        accounts = account_uploads(store, CvatServer(session))
         if not any(account.is_asked for account in accounts):
             raise UsageError(
                 f"{printable(dataset)}: nothing of this dataset was uploaded to "
-                f"{printable(server.host)} yet. Run 'prep upload', or name the server it is on "
+                f"{printable(session.host)} yet. Run 'prep upload', or name the server it is on "
                 "with --host."
             )
     return accounts

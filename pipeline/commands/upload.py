@@ -13,7 +13,7 @@ from pipeline.commands.console import (
     Console,
     config_option,
     cvat_options,
-    cvat_server,
+    cvat_session,
     flags_of,
     settings_options,
     verb,
@@ -76,6 +76,7 @@ def upload(
         raise UsageError("--force goes with --replace.")
     if dry_run:
         return _plan(dataset, settings, breaks)
+    from pipeline.cvat import CvatServer
     from pipeline.store import Dataset
     from pipeline.upload import upload as upload_stage
     from pipeline.upload_videos import nothing_to_upload
@@ -84,10 +85,10 @@ def upload(
     if not store.video_ids():  # before anyone is asked for a password
         raise nothing_to_upload(store)
     stop = threading.Event()
-    with cvat_server(server_settings, auth, stop.is_set) as server, console.upload_bar() as bar:
+    with cvat_session(server_settings, auth, stop.is_set) as session, console.upload_bar() as bar:
         result = upload_stage(
             dataset,
-            server,
+            CvatServer(session),
             settings,
             breaks=breaks,
             labels=labels,

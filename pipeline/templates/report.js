@@ -145,7 +145,7 @@ document.addEventListener("keydown", (event) => {
   if (dialog.open) {
     if (moves) { event.preventDefault(); open(neighbour(opened, moves)); }
     // The browser's own way moves the focus to the row that was opened first, and ours only later.
-    if (event.key === "Escape") { event.preventDefault(); dialog.close(); focusRow(opened); }
+    if (event.key === "Escape") { event.preventDefault(); dialog.close(); leave(); }
     return;
   }
   const row = event.target.closest("tbody tr");
@@ -162,8 +162,13 @@ document.addEventListener("keydown", (event) => {
 // ---- one video
 
 let opened = null;
-dialog.addEventListener("close", () => { if (opened) focusRow(opened); });
+dialog.addEventListener("close", leave); // comes late, when the focus may be elsewhere already
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+function leave() {
+  if (opened) focusRow(opened);
+  opened = null;
+}
 
 function open(row) {
   opened = row;

@@ -130,8 +130,10 @@ def _store(state: State, job: Job, given: dict) -> dict:
         for one in stored[kind]:
             _identify(state, kind, one, ids)
     stored["tracks"] = [track for track in stored["tracks"] if track["shapes"]]
-    for track in stored["tracks"]:
+    for track in (part for whole in stored["tracks"] for part in (whole, *whole["elements"])):
         _identify(state, "tracks", track, ids)
+        if not track["shapes"]:
+            continue
         track["shapes"].sort(key=lambda shape: shape["frame"])
         first = track["shapes"][0]
         if track["frame"] < first["frame"]:
@@ -156,8 +158,11 @@ def _identify(state: State, kind: str, one: dict, ids: dict[str, set[int]]) -> N
 
 def _ids(state: State, kind: str) -> set[int]:
     jobs = state.jobs.values()
+    tracks = [part for job in jobs for one in job.tracks for part in (one, *one["elements"])]
     if kind == "tracked":
-        return {shape["id"] for job in jobs for track in job.tracks for shape in track["shapes"]}
+        return {shape["id"] for track in tracks for shape in track["shapes"]}
+    if kind == "tracks":
+        return {track["id"] for track in tracks}
     return {one["id"] for job in jobs for one in getattr(job, kind)}
 
 
@@ -280,7 +285,8 @@ def _complete(one: dict, kind: str) -> dict:
         }
         for shape in one["shapes"]
     ]
-    return {**common, "shapes": shapes}
+    elements = [_complete(each, kind) for each in one.get("elements", [])]
+    return {**common, "shapes": shapes, "elements": elements}
 
 
 def _placed(shape: dict) -> dict:

@@ -1,5 +1,6 @@
 """What the objects look like in answers: exactly the fields that CVAT 2.54 sends."""
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from cvat_stand_in.state import (
@@ -205,6 +206,9 @@ class Answers:
         """
         data = task.data or Data(0, self.state.folder)
         frames = job.frames if job else range(len(data.frames))
+        shown = data.frames[frames.start : frames.stop]
+        if data.video:
+            shown = [replace(each, name=data.video) for each in shown[:1]]
         stop_frame = data.start_frame + (frames.stop - 1) * data.step if frames else data.stop_frame
         return {
             "chapters": None,
@@ -223,7 +227,7 @@ class Answers:
                     "related_files": 0,
                     "has_related_context": False,
                 }
-                for frame in data.frames[frames.start : frames.stop]
+                for frame in shown
             ],
             "deleted_frames": [number for number in data.deleted_frames if number in frames],
             "included_frames": None,

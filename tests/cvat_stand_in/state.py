@@ -84,7 +84,10 @@ class Frame:
 
 @dataclass(eq=False)
 class Data:
-    """What was uploaded to a task and, once created, its frames in order."""
+    """What was uploaded to a task and, once created, its frames in order.
+
+    ``video`` is the name of the video that they are of, if they are no images.
+    """
 
     id: int
     folder: Path
@@ -99,6 +102,7 @@ class Data:
     storage: str = "local"
     cloud_storage_id: int | None = None
     frames: list[Frame] = field(default_factory=list)
+    video: str = ""
     deleted_frames: list[int] = field(default_factory=list)
     chunks_updated: str = field(default_factory=now)
 

@@ -1,0 +1,243 @@
+"""Tracks as CVAT keeps them: keyframes, and what lies between two of them.
+
+Frames are numbers of the task, 0…n−1.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+TURNING = frozenset({"rectangle", "ellipse"})
+"""The shapes that have a rotation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One object over the frames of a task, or one element of a skeleton.
+
+    ``id`` is the server's, ``None`` in an export; ``number`` the place in the file or answer, from
+    0, which the elements of a skeleton share; ``parent_id`` and ``element`` (the sublabel's name)
+    are those of an element, else ``None``. ``shape`` is CVAT's word for it (rectangle, …).
+
+    ``frames``: int64, shape (keyframes,), ascending. ``is_outside``: bool, shape (keyframes,).
+    ``rotations``: float64, shape (keyframes,), degrees clockwise. ``values``: float64, CVAT's own
+    numbers of all keyframes end to end in pixels; those of keyframe k are
+    ``values[offsets[k]:offsets[k + 1]]``, ``offsets`` int64, shape (keyframes + 1,).
+    """
+
+    id: int | None
+    number: int
+    label: str
+    shape: str
+    element: str | None
+    parent_id: int | None
+    frames: npt.NDArray[np.int64]
+    is_outside: npt.NDArray[np.bool_]
+    rotations: Floats
+    values: Floats
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def raw(self, keyframe: int) -> Floats:
+        """Return CVAT's own numbers of a keyframe, shape (values,)."""
+        return self.values[self.offsets[keyframe] : self.offsets[keyframe + 1]]
+
+    def outline(self, keyframe: int) -> Floats:
+        """Return the visible outline at a keyframe, shape (points, 2), x and y in pixels."""
+        one = self.raw(keyframe)[np.newaxis]
+        turn = self.rotations[keyframe : keyframe + 1]
+        return np.asarray(outlines(self.shape, one, turn)[0])
+
+    @property
+    def points(self) -> tuple[Floats, ...]:
+        """The visible outline at each keyframe; made anew each time it is asked for."""
+        return tuple(self.outline(keyframe) for keyframe in range(len(self)))
+
+    @property
+    def stacked(self) -> Floats | None:
+        """CVAT's own numbers, shape (keyframes, values); ``None`` if their count differs."""
+        counts = np.diff(self.offsets)
+        if len(counts) == 0 or (counts != counts[0]).any():
+            return None
+        return self.values.reshape(len(counts), -1)
+
+
+def outlines(shape: str, raw: Floats, rotations: Floats) -> Floats:
+    """Return visible outlines, shape (keyframes, points, 2), of CVAT's numbers.
+
+    A rectangle has its four corners, an ellipse the ends of its two axes, both turned around the
+    centre; a mask the corners of its box; anything else its own points.
+
+    Args:
+        shape: CVAT's word for the shape.
+        raw: float64, shape (keyframes, values).
+        rotations: float64, shape (keyframes,), degrees.
+    """
+    if shape == "mask":  # run lengths, then left, top, right, bottom
+        raw = raw[:, -4:]
+    if shape not in TURNING | {"mask"} or raw.shape[1] != 4:
+        return raw[:, : raw.shape[1] // 2 * 2].reshape(len(raw), -1, 2)
+    x1, y1, x2, y2 = raw.T
+    if shape == "ellipse":  # centre, the x of the right end, the y of the upper end
+        centre = raw[:, :2]
+        across, down = x2 - x1, y1 - y2
+        zero = np.zeros_like(across)
+        arms = np.stack([across, zero, zero, down, -across, zero, zero, -down], axis=1)
+    else:
+        centre = np.stack([x1 + x2, y1 + y2], axis=1) / 2
+        arms = np.stack([x1, y1, x2, y1, x2, y2, x1, y2], axis=1) - np.tile(centre, 4)
+    angles = np.radians(rotations)[:, np.newaxis]
+    cosine, sine = np.cos(angles), np.sin(angles)
+    x, y = arms[:, 0::2], arms[:, 1::2]
+    turned = np.stack([x * cosine - y * sine, x * sine + y * cosine], axis=2)
+    return np.asarray(centre[:, np.newaxis] + turned)
+
+
+def largest_movement(track: Track, a: int, b: int) -> float:
+    """Return how far the corner that moves most moves from keyframe a to keyframe b, in pixels.
+
+    Outlines with other numbers of points have no common corners: there it is the largest
+    distance of a point to the nearest one of the other, both ways.
+    """
+    one, other = track.outline(a), track.outline(b)
+    if len(one) == len(other):
+        return float(np.hypot(*(other - one).T).max(initial=0.0))
+    if not (len(one) and len(other)):
+        return 0.0
+    # In slices: a brush leaves outlines of thousands of points.
+    nearest = np.full(len(other), np.inf)
+    farthest = 0.0
+    for start in range(0, len(one), 256):
+        apart = one[start : start + 256, np.newaxis] - other
+        distances = np.hypot(apart[..., 0], apart[..., 1])
+        farthest = max(farthest, float(distances.min(axis=1).max()))
+        nearest = np.minimum(nearest, distances.min(axis=0))
+    return max(farthest, float(nearest.max()))
+
+
+def movements(track: Track, keyframes: npt.NDArray[np.int64]) -> Floats:
+    """Return the largest movement from each of these keyframes to the next, shape (keyframes−1,).
+
+    Args:
+        track: the track.
+        keyframes: int64, which of its keyframes, ascending.
+    """
+    if len(keyframes) < 2:
+        return np.zeros(0)
+    if (raw := track.stacked) is not None:
+        shown = outlines(track.shape, raw[keyframes], track.rotations[keyframes])
+        steps = np.diff(shown, axis=0)
+        return np.asarray(np.hypot(steps[..., 0], steps[..., 1]).max(axis=1, initial=0.0))
+    pairs = itertools.pairwise(keyframes.tolist())
+    return np.array([largest_movement(track, a, b) for a, b in pairs])
+
+
+def interpolate(track: Track, a: int, b: int, fraction: float) -> tuple[Floats, float] | None:
+    """Return CVAT's numbers, shape (values,), and the rotation between two keyframes.
+
+    A rotation goes the shorter way. ``None`` where the numbers of points differ, and where CVAT
+    holds the first keyframe instead of moving it: masks, and points that are more than one.
+
+    Args:
+        track: the track.
+        a: place of the first keyframe in the track.
+        b: place of the second.
+        fraction: how far on the way, 0 to 1.
+    """
+    one, other = track.raw(a), track.raw(b)
+    if len(one) != len(other) or is_held(track.shape, len(one)):
+        return None
+    turn = (track.rotations[b] - track.rotations[a] + 180) % 360 - 180
+    turn = 180.0 if turn == -180 else turn  # what CVAT's page does with half a turn
+    rotation = (track.rotations[a] + turn * fraction) % 360
+    return one + (other - one) * fraction, float(rotation)
+
+
+def outline_at(track: Track, frame: int) -> Floats:
+    """Return the outline that CVAT shows of a track at a frame, shape (points, 2), in pixels."""
+    place = max(int(np.searchsorted(track.frames, frame, side="right")) - 1, 0)
+    if place + 1 < len(track) and track.frames[place] < frame:
+        span = int(track.frames[place + 1] - track.frames[place])
+        between = interpolate(track, place, place + 1, (frame - int(track.frames[place])) / span)
+        if between is not None:
+            values, rotation = between
+            shown = outlines(track.shape, values[np.newaxis], np.array([rotation]))
+            return np.asarray(shown[0])
+    return track.outline(place)
+
+
+def is_held(shape: str, values: int) -> bool:
+    """Return whether CVAT leaves such a shape where it is until the next keyframe."""
+    return shape == "mask" or (shape == "points" and values > 2)
+
+
+def tracks_from_api(annotations: Mapping[str, Any], labels: Mapping[int, str]) -> tuple[Track, ...]:
+    """Return the tracks of an answer of CVAT's API, in its order; a skeleton is its elements.
+
+    Args:
+        annotations: the answer to ``GET /api/tasks/ID/annotations/`` (or of a job).
+        labels: the names of labels and sublabels by their ids.
+    """
+    made = []
+    for number, track in enumerate(annotations.get("tracks") or ()):
+        label = labels.get(track["label_id"], f"label {track['label_id']}")
+        elements = track.get("elements") or ()
+        if not elements:
+            made.append(make_track(track["shapes"], number, label, id=track.get("id")))
+        hidden = [shape for shape in track["shapes"] if shape.get("outside")]
+        for element in elements:
+            name = labels.get(element["label_id"], f"label {element['label_id']}")
+            ids = {"id": element.get("id"), "parent_id": track.get("id")}
+            shapes = _hidden_with(element["shapes"], hidden)
+            made.append(make_track(shapes, number, label, element=name, **ids))
+    return tuple(track for track in made if len(track))
+
+
+def _hidden_with(shapes: Sequence[Mapping[str, Any]], hidden: Iterable[Mapping[str, Any]]) -> Any:
+    """Return the shapes of an element with an end where its skeleton ends, if it has none."""
+    known = {shape["frame"]: shape for shape in shapes}
+    ends = []
+    for frame in (shape["frame"] for shape in hidden):
+        before = max((other for other in known if other < frame), default=None)
+        if frame not in known and before is not None and not known[before].get("outside"):
+            ends.append({**known[before], "frame": frame, "outside": True})
+    return [*shapes, *ends]
+
+
+def make_track(
+    shapes: Iterable[Mapping[str, Any]],
+    number: int,
+    label: str,
+    *,
+    id: int | None = None,  # noqa: A002 - the field's name
+    element: str | None = None,
+    parent_id: int | None = None,
+) -> Track:
+    """Return a track of shapes as CVAT's API writes them, in any order; see `Track`."""
+    last = {shape["frame"]: shape for shape in shapes}  # of several on one frame the last wins
+    ordered = [last[frame] for frame in sorted(last)]
+    kind = ordered[0]["type"] if ordered else ""
+    counts = np.fromiter((len(s["points"]) for s in ordered), np.int64, len(ordered))
+    flat = itertools.chain.from_iterable(shape["points"] for shape in ordered)
+    turns = (s.get("rotation") or 0.0 for s in ordered)
+    return Track(
+        id=id,
+        number=number,
+        label=label,
+        shape=kind,
+        element=element,
+        parent_id=parent_id,
+        frames=np.fromiter((s["frame"] for s in ordered), np.int64, len(ordered)),
+        is_outside=np.fromiter((bool(s.get("outside")) for s in ordered), np.bool_, len(ordered)),
+        rotations=np.fromiter(turns, np.float64, len(ordered)) * (kind in TURNING),
+        values=np.fromiter(flat, np.float64, int(counts.sum())),
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+    )
