@@ -13,12 +13,10 @@ from pipeline.config import AuditSettings, BreakSettings
 from pipeline.cvat_annotations import CvatAnnotations, TaskFrames
 from pipeline.errors import ExitCode, InputError, printable
 from pipeline.journal import Journal, TaskEntry
-from pipeline.store import Dataset, save_text
+from pipeline.store import AUDIT_NAME, Dataset, save_text
 from pipeline.track_statistics import TrackStatistics, statistics
 from pipeline.tracks import Track, tracks_from_api
 from pipeline.tracks_xml import XmlAnnotations, tracks_from_xml
-
-AUDIT_NAME = "audit.json"
 
 
 @dataclass(frozen=True)

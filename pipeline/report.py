@@ -31,7 +31,7 @@ from pipeline.report_summary import (
     total,
 )
 from pipeline.report_video import Extent, VideoReport, read_video
-from pipeline.store import Dataset, image_name, save_text
+from pipeline.store import AUDIT_NAME, Dataset, image_name, save_text
 
 _PICTURE_BYTES_OF_ALL = 3_500_000
 _LARGE_FROM_BYTES = 60_000
@@ -104,11 +104,28 @@ def report(
         "findings": [dataclasses.asdict(finding) for finding in findings],
         "histograms": [dataclasses.asdict(histogram) for histogram in result.histograms],
         "break_settings": dataclasses.asdict(breaks),
+        "tracks": _read_tracks(store.path / AUDIT_NAME),
         "videos": [dataclasses.asdict(video) for video in videos],
     }
     save_text(result.numbers, [json.dumps(numbers, separators=(",", ":")), "\n"])
     save_text(result.page, _render(numbers, pictures))
     return result
+
+
+def _read_tracks(file: Path) -> dict[str, Any] | None:
+    """Return how many boxes CVAT filled in, for each label, as the last audit counted them."""
+    names = ("tracks", "keyframes", "interpolated", "held")
+    labels: dict[str, dict[str, int]] = {}
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        for task in told["tasks"]:
+            for label, counts in task["labels"].items():
+                known = labels.setdefault(printable(label), dict.fromkeys(names, 0))
+                for name in names:
+                    known[name] += int(counts[name])
+        return {"findings": len(told["findings"]), "labels": labels}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None  # no audit yet, or none of ours; the report can do without
 
 
 def _render(numbers: dict[str, Any], pictures: list[dict[str, Any]]) -> Iterable[str]:

@@ -36,7 +36,8 @@ from pipeline.records import FrameTable, VideoRecord
 RECORD_NAME = "video.json"
 FRAMES_NAME = "frames.parquet"
 MANIFEST_NAME = "manifest.jsonl"
-RESERVED_NAMES = ("cvat.json", "report.html", "report.json", "audit.html", "audit.json")
+AUDIT_NAME = "audit.json"
+RESERVED_NAMES = ("cvat.json", "report.html", "report.json", "audit.html", AUDIT_NAME)
 """Files that other stages put beside the videos' folders."""
 
 _MANIFEST = re.compile(r"([0-9]+\.)?" + re.escape(MANIFEST_NAME))

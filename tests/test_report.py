@@ -427,6 +427,36 @@ def test_a_video_in_detail(open_page, dataset):
     assert link == (dataset / "bad" / "bad-frame_000000.jpg").as_uri()
 
 
+@pytest.fixture
+def audited(dataset):
+    """The report of a dataset whose tracks were audited: two tasks with the same label."""
+    counts = {"tracks": 2, "keyframes": 5, "interpolated": 30, "held": 15}
+    told = {"tasks": [{"labels": {"<b>car</b>": counts}}] * 2, "findings": [{}]}
+    (dataset / "audit.json").write_text(json.dumps(told))
+    yield dataset
+    (dataset / "audit.json").unlink()
+
+
+def test_tracks_of_the_last_audit(audited, open_page):
+    page = open_page()
+    assert page.locator("#tracks li").all_inner_texts() == [
+        "<b>car</b>: 4 tracks, 10 boxes set by hand, 60 interpolated, 30 held without an end: "
+        "90 % filled in by CVAT"
+    ]
+    doubled = {"tracks": 4, "keyframes": 10, "interpolated": 60, "held": 30}
+    assert numbers_of(audited)["tracks"] == {"findings": 1, "labels": {"<b>car</b>": doubled}}
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"tasks": 1}', '{"tasks": [1], "findings": 1}'])
+def test_without_an_audit_the_report_says_nothing_of_tracks(text, dataset):
+    if text is not None:
+        (dataset / "audit.json").write_text(text)
+    report(dataset)
+    (dataset / "audit.json").unlink(missing_ok=True)
+    assert numbers_of(dataset)["tracks"] is None
+    assert "tracks-title" not in (dataset / "report.html").read_text()
+
+
 def test_tasks_in_cvat_are_linked(open_page, dataset):
     page = open_page()
     shown = {}
