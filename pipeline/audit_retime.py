@@ -207,7 +207,10 @@ def _prove(
 
 def _is_same(track: Json, sent: Json) -> bool:
     """Whether a track was read back as it was sent; new shapes have ids by then."""
-    parts, sent_parts = ([each, *(each.get("elements") or ())] for each in (track, sent))
+    parts, sent_parts = (
+        [each, *sorted(each.get("elements") or (), key=lambda element: int(element["label_id"]))]
+        for each in (track, sent)
+    )
     if list(map(_head, parts)) != list(map(_head, sent_parts)):
         return False
     pairs = (
