@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from conftest import command, environment, names, snapshot
 from cvat_sdk.version import VERSION
 from cvat_stand_in import Fault, Kind, StandIn
 from PIL import Image
+from test_cli import on_terminal
 from test_stand_in import Caller
 
 from pipeline.accounts import recount
@@ -332,6 +334,17 @@ def test_a_long_video_becomes_several_tasks_cut_at_breaks(prep, stand_in, tmp_pa
     assert [task["name"] for task in done["tasks"]] == ["v (1/3)", "v (2/3)", "v (3/3)"]
     assert len(planned["tasks"]) == 3
     assert planned["totals"]["frames"] == done["totals"]["frames_in_cvat"] == 25
+
+
+def test_on_a_terminal_there_is_a_bar_and_in_a_pipe_none(prep, stand_in, dataset, tmp_path):
+    arguments = ["upload", "--cvat", dataset, "--host", stand_in.url, "--auth", "admin:secret"]
+    code, shown = on_terminal(arguments, tmp_path)
+    assert code == 0
+    assert re.search(r"tasks 0/2, frames 0/18: +0%.*[\d.]+k", shown)
+    assert "tasks 1/2, frames " in shown
+    code, shown = on_terminal([*arguments, "-q"], tmp_path)
+    assert (code, shown) == (0, "")
+    assert prep(*arguments).err == ""
 
 
 def test_a_dry_run_plans_what_is_then_made_and_asks_nothing(prep, stand_in, tmp_path):
