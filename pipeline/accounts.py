@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DatasetError, ExitCode, InputError, printable
+from pipeline.errors import DatasetError, ExitCode, printable
 from pipeline.records import Counts, Fate, FrameTable, Notice, Reason, VideoRecord
 from pipeline.store import (
     FRAMES_NAME,
     RECORD_NAME,
     Dataset,
-    image_name,
+    image_names,
     image_pattern,
     is_record,
+    open_dataset,
 )
 
 _PLACES_NAMED = 5
@@ -98,7 +99,7 @@ def status(dataset: str | os.PathLike[str]) -> StatusResult:
     Raises:
         InputError: there is no video in the dataset.
     """
-    store = Dataset(Path(os.path.abspath(dataset)))
+    store = open_dataset(dataset)
     accounts, unreadable = [], []
     for video_id in store.video_ids():
         try:
@@ -107,11 +108,6 @@ def status(dataset: str | os.PathLike[str]) -> StatusResult:
             )
         except DatasetError as error:
             unreadable.append(UnreadableVideo(video_id, str(error)))
-    if not accounts and not unreadable:
-        raise InputError(
-            f"{printable(store.path)}: there is no video in this dataset. Name the folder that "
-            "'prep extract' wrote into."
-        )
     return StatusResult(
         dataset=os.fspath(store.path),
         videos=tuple(accounts),
@@ -218,13 +214,12 @@ def _added(
 ) -> Iterator[Mismatch]:
     added = np.setdiff1d(on_disk, np.flatnonzero(may_have_image(frames)))
     if len(added):
-        digits, image_format = record.settings["digits"], record.settings["format"]
         yield Mismatch(
             "image-added",
             f"{_images(added)} on the disk, but left out by the records: copied there by hand, or "
             "under a wrong number; move away what is not meant.",
             frames=tuple(added.tolist()),
-            files=tuple(image_name(record.id, int(i), digits, image_format) for i in added),
+            files=image_names(record, added),
         )
 
 

@@ -6,18 +6,20 @@
 """
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.accounts import Mismatch
 from pipeline.cvat import CvatServer, ServerFrame
 from pipeline.errors import DatasetError, printable
 from pipeline.journal import Journal, TaskEntry, Upload
 from pipeline.proof import compare_frames, compare_jobs
-from pipeline.records import Fate
-from pipeline.store import Dataset, image_name
+from pipeline.records import Fate, VideoRecord
+from pipeline.store import Dataset, image_names
 from pipeline.upload_videos import images_digest
 
 _NAMED = 5
@@ -74,6 +76,8 @@ def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[U
     """
     journal = Journal(store.path)
     known = store.video_ids()
+    # The tasks of one video follow each other, and its table may be long.
+    read = functools.lru_cache(maxsize=1)(functools.partial(_read, store))
     accounts = []
     for upload in journal.uploads:
         asked = server
@@ -88,7 +92,7 @@ def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[U
                 upload.project_id,
                 upload.project_name,
                 asked is not None,
-                tuple(_account(store, upload, entry, known, asked) for entry in upload.tasks),
+                tuple(_account(read, upload, entry, known, asked) for entry in upload.tasks),
                 tuple(sorted(set(known) - {entry.video for entry in upload.tasks})),
             )
         )
@@ -96,7 +100,7 @@ def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[U
 
 
 def _account(
-    store: Dataset,
+    read: Callable[[str], "_Kept"],
     upload: Upload,
     entry: TaskEntry,
     known: list[str],
@@ -106,7 +110,7 @@ def _account(
     names, size = None, None
     if entry.video in known:
         try:
-            names, size, is_same = _expected(store, entry)
+            names, size, is_same = _expected(read(entry.video), entry)
         except DatasetError as error:
             mismatches.append(Mismatch("records-unreadable", str(error)))
         else:
@@ -141,20 +145,32 @@ def _account(
     )
 
 
-def _expected(store: Dataset, entry: TaskEntry) -> tuple[list[str], tuple[int, int] | None, bool]:
-    """Return the images that belong into a task now, their size, and if all are as they were."""
-    record, frames = store.read_record(entry.video), store.read_frames(entry.video)
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """The kept frames of a video: int64 indices, ascending, and the digest of their images."""
+
+    record: VideoRecord
+    indices: npt.NDArray[np.int64]
+    digest: str
+    frames_decoded: int
+
+
+def _read(store: Dataset, video_id: str) -> _Kept:
+    record, frames = store.read_record(video_id), store.read_frames(video_id)
     kept = np.flatnonzero(frames.fate == Fate.KEPT)
+    return _Kept(record, kept, images_digest(frames), len(frames))
+
+
+def _expected(kept: _Kept, entry: TaskEntry) -> tuple[list[str], tuple[int, int] | None, bool]:
+    """Return the images that belong into a task now, their size, and if all are as they were."""
     # What is new before the first part or after the last one belongs to it.
     first = 0 if entry.part == 1 else entry.first_frame
-    last = len(frames) if entry.part == entry.parts else entry.last_frame
-    kept = kept[(kept >= first) & (kept <= last)]
-    digits, image_format = record.settings["digits"], record.settings["format"]
-    names = [image_name(record.id, int(index), digits, image_format) for index in kept]
-    size = None
+    last = kept.frames_decoded if entry.part == entry.parts else entry.last_frame
+    indices = kept.indices[(kept.indices >= first) & (kept.indices <= last)]
+    record, size = kept.record, None
     if record.image_width is not None and record.image_height is not None:
         size = (record.image_width, record.image_height)
-    return names, size, images_digest(frames) == entry.video_digest
+    return [*image_names(record, indices)], size, kept.digest == entry.video_digest
 
 
 def _ask(

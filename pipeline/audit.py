@@ -13,7 +13,7 @@ from pipeline.config import AuditSettings, BreakSettings
 from pipeline.cvat_annotations import CvatAnnotations, TaskFrames
 from pipeline.errors import ExitCode, InputError, printable
 from pipeline.journal import Journal, TaskEntry
-from pipeline.store import AUDIT_NAME, Dataset, save_text
+from pipeline.store import AUDIT_NAME, Dataset, open_dataset, save_text
 from pipeline.track_statistics import TrackStatistics, statistics
 from pipeline.tracks import Track, tracks_from_api
 from pipeline.tracks_xml import XmlAnnotations, tracks_from_xml
@@ -114,7 +114,7 @@ def audit(
         DatasetError: ``cvat.json`` cannot be read.
         CvatError: a task is not there, or the server does not answer.
     """
-    store = _open(dataset)
+    store = open_dataset(dataset)
     chosen = [*tasks] or [*_uploaded(store, server.host)]
     if not chosen:
         raise InputError(
@@ -183,7 +183,7 @@ def audit_export(
         UsageError: the file is no such export.
         DatasetError: ``cvat.json`` cannot be read.
     """
-    store = _open(dataset)
+    store = open_dataset(dataset)
     export = tracks_from_xml(file)
     matcher = Matcher(store, breaks or BreakSettings())
     task, jobs = _task_of(export, store, matcher)
@@ -216,16 +216,6 @@ def write_audit(result: AuditResult) -> Path:
     }
     save_text(path, [json.dumps(data, indent=1), "\n"])
     return path
-
-
-def _open(dataset: str | os.PathLike[str]) -> Dataset:
-    store = Dataset(Path(os.path.abspath(dataset)))
-    if not store.video_ids():
-        raise InputError(
-            f"{printable(store.path)}: there is no video in this dataset. Name the folder that "
-            "'prep extract' wrote into."
-        )
-    return store
 
 
 def _uploaded(store: Dataset, host: str) -> Iterator[int]:

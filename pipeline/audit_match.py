@@ -13,7 +13,7 @@ from pipeline.config import BreakSettings
 from pipeline.cvat_annotations import TaskFrames
 from pipeline.errors import DatasetError, printable
 from pipeline.records import Fate, VideoRecord
-from pipeline.store import Dataset, image_name
+from pipeline.store import Dataset, image_names
 from pipeline.task_clock import TaskClock, clock_of
 
 _IMAGE_NAME = re.compile(r"(.+)-frame_([0-9]{1,9})\.\w+")
@@ -77,11 +77,9 @@ class Matcher:
             DatasetError: its frame table cannot be read.
         """
         kept = np.flatnonzero(self._store.read_frames(video).fate == Fate.KEPT)
-        kept = kept[(kept >= first) & (kept <= (kept[-1:].sum() if last is None else last))]
-        settings = self.records[video].settings
-        return tuple(
-            image_name(video, int(index), settings["digits"], settings["format"]) for index in kept
-        )
+        if last is not None:
+            kept = kept[(kept >= first) & (kept <= last)]
+        return image_names(self.records[video], kept)
 
     def _of_images(self, task: TaskFrames) -> tuple[str | None, npt.NDArray[np.int64], str | None]:
         """Go by the names of the images: those that prep gives them tell video and frame."""

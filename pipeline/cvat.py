@@ -11,7 +11,7 @@ from pipeline.cvat_transfer import Transfer
 from pipeline.errors import (
     CvatPermissionError,
     CvatRefusedError,
-    CvatUncertainError,
+    RequestLostError,
     printable,
 )
 
@@ -111,6 +111,17 @@ class CvatServer:
                 "its id with --project."
             )
         return Project(named[0]["id"], named[0]["name"]) if named else None
+
+    def look_up_project(self, name_or_id: str) -> Project | None:
+        """Return the project of this name, else of this id, ``None`` if there is none.
+
+        Raises:
+            CvatRefusedError: several have this name.
+        """
+        found = self.find_project(name_or_id)
+        if found is None and name_or_id.isascii() and name_or_id.isdigit():
+            found = self.project(int(name_or_id))
+        return found
 
     def project(self, project_id: int) -> Project | None:
         """Return the project with an id, ``None`` if it is gone."""
@@ -295,10 +306,6 @@ def list_jobs(session: Session, task_id: int) -> tuple[ServerJob, ...]:
         if each.get("type", "annotation") == "annotation"  # others show the same frames again
     )
     return tuple(sorted(jobs, key=lambda job: (job.start, job.stop)))
-
-
-class RequestLostError(CvatUncertainError):
-    """The server knows nothing of a request that it accepted: what it was to do is not done."""
 
 
 def _state(told: Mapping[str, Any]) -> TaskState:

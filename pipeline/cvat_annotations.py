@@ -60,10 +60,7 @@ class CvatAnnotations:
 
     def tasks_of_project(self, name_or_id: str) -> list[int]:
         """Return the ids of the tasks of a project, ascending; none if there is no such project."""
-        server = CvatServer(self._session)
-        project = server.find_project(name_or_id)
-        if project is None and name_or_id.isascii() and name_or_id.isdigit():
-            project = server.project(int(name_or_id))
+        project = CvatServer(self._session).look_up_project(name_or_id)
         if project is None:
             return []
         listed = self._session.list_all("tasks", project_id=project.id)

@@ -23,6 +23,7 @@
     │   ├── CvatPermissionError    4  CVAT does not let this user do that
     │   ├── CvatRefusedError       4  CVAT says no; nothing was done
     │   ├── CvatUncertainError     4  no answer: whether it was done is not known
+    │   │   └── RequestLostError   4  CVAT has forgotten what it had accepted
     │   └── UnprovenError          4  CVAT does not show what was sent
     └── InterruptedRunError        5  stopped by a person; can be resumed
 
@@ -180,6 +181,12 @@ class CvatUncertainError(CvatError):
     """The answer did not come or says nothing: whether the request was carried out is not known."""
 
     kind = "cvat-uncertain"
+
+
+class RequestLostError(CvatUncertainError):
+    """CVAT knows nothing of a request that it accepted: what it was to do is not done."""
+
+    kind = "cvat-request-lost"
 
 
 class UnprovenError(CvatError):

@@ -17,7 +17,7 @@ import jinja2
 
 from pipeline import __version__
 from pipeline.config import BreakSettings, ValidateSettings
-from pipeline.errors import InputError, printable
+from pipeline.errors import printable
 from pipeline.journal import Journal
 from pipeline.pictures import thumbnail
 from pipeline.records import BREAK_KINDS, VideoRecord
@@ -31,7 +31,7 @@ from pipeline.report_summary import (
     total,
 )
 from pipeline.report_video import Extent, VideoReport, read_video
-from pipeline.store import AUDIT_NAME, Dataset, image_name, save_text
+from pipeline.store import AUDIT_NAME, Dataset, image_name, open_dataset, save_text
 
 _PICTURE_BYTES_OF_ALL = 3_500_000
 _LARGE_FROM_BYTES = 60_000
@@ -71,13 +71,8 @@ def report(
         InputError: there is no video in the dataset.
         DatasetError: a record cannot be read, or the report not be written.
     """
-    store, breaks = Dataset(Path(os.path.abspath(dataset))), breaks or BreakSettings()
+    store, breaks = open_dataset(dataset), breaks or BreakSettings()
     records = store.read_records()
-    if not records:
-        raise InputError(
-            f"{printable(store.path)}: there is no video in this dataset. Name the folder that "
-            "'prep extract' wrote into."
-        )
     extent = Extent.for_videos(len(records))
     distribution = Distribution(thresholds_of(validate or ValidateSettings()))
     uploads = Journal(store.path).uploads

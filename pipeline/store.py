@@ -29,7 +29,7 @@ import filelock
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DatasetError, InterruptedRunError, printable
+from pipeline.errors import DatasetError, InputError, InterruptedRunError, printable
 from pipeline.frame_file import read_frames, write_frames
 from pipeline.records import FrameTable, VideoRecord
 
@@ -207,6 +207,21 @@ class Dataset:
         _finish_update(folder)
 
 
+def open_dataset(path: str | os.PathLike[str]) -> Dataset:
+    """Return a dataset that is there.
+
+    Raises:
+        InputError: there is no video in it.
+    """
+    store = Dataset(Path(os.path.abspath(path)))
+    if not store.video_ids():
+        raise InputError(
+            f"{printable(store.path)}: there is no video in this dataset. Name the folder that "
+            "'prep extract' wrote into."
+        )
+    return store
+
+
 def _record_text(record: VideoRecord) -> str:
     return json.dumps(record.to_json(), indent=2, ensure_ascii=True) + "\n"
 
@@ -280,6 +295,13 @@ def image_name(video_id: str, index: int, digits: int, image_format: str) -> str
 def is_record(name: str) -> bool:
     """Whether a file in a video's folder is one of prep's that is no image."""
     return name in {RECORD_NAME, FRAMES_NAME} or _MANIFEST.fullmatch(name) is not None
+
+
+def image_names(record: VideoRecord, indices: npt.ArrayLike) -> tuple[str, ...]:
+    """Return the file names of frames of a video, in the order of their indices."""
+    digits, image_format = record.settings["digits"], record.settings["format"]
+    numbers = np.asarray(indices).tolist()
+    return tuple(image_name(record.id, index, digits, image_format) for index in numbers)
 
 
 def image_pattern(video_id: str, digits: int, image_format: str) -> re.Pattern[str]:

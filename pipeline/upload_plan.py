@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pipeline.breaks import find_breaks, find_runs
 from pipeline.config import BreakSettings, UploadSettings
 from pipeline.records import Break, Fate, FrameTable, VideoRecord
-from pipeline.store import MANIFEST_NAME, image_name
+from pipeline.store import MANIFEST_NAME, image_names
 
 Borders = tuple[tuple[int, int], ...]
 """First and last frame number in CVAT of each job of a task."""
@@ -128,7 +128,6 @@ def plan_upload(
     if not settings.sends_images:
         prefix = (settings.share or "").strip("/")
         folder = f"{prefix}/{record.id}/" if prefix else f"{record.id}/"
-    digits, image_format = record.settings["digits"], record.settings["format"]
     is_sized = record.image_width is not None and record.image_height is not None
     parts = []
     for number, (first, last) in enumerate(tasks, 1):
@@ -141,7 +140,7 @@ def plan_upload(
             count=len(tasks),
             frames=indices,
             crc32=frames.crc32[indices],
-            names=tuple(image_name(record.id, int(i), digits, image_format) for i in indices),
+            names=image_names(record, indices),
             folder=folder,
             manifest_folder=folder if settings.cloud_storage is None else "",
             image_size=(record.image_width, record.image_height) if is_sized else None,  # type: ignore[arg-type]

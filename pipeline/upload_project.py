@@ -38,11 +38,11 @@ def open_project(
             )
     else:
         name = settings.project or default_name
-        project = server.find_project(name)
+        # A dataset's own name is never taken for an id.
+        look_up = server.find_project if settings.project is None else server.look_up_project
+        project = look_up(name)
         if project is None and settings.project and name.isascii() and name.isdigit():
-            project = server.project(int(name))
-            if project is None:
-                raise UsageError(f"--project {name}: CVAT shows no project with this id or name.")
+            raise UsageError(f"--project {name}: CVAT shows no project with this id or name.")
         if project is None:
             return server.create_project(name, labels), [] if labels else [
                 f"the new project '{printable(name)}' has no labels; add them in CVAT before "

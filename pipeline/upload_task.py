@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.archive import Archive
 from pipeline.config import UploadSettings
-from pipeline.cvat import CvatServer, RequestLostError, TaskSpec, TaskState
+from pipeline.cvat import CvatServer, TaskSpec, TaskState
 from pipeline.errors import (
     CvatError,
     CvatRefusedError,
@@ -21,6 +21,7 @@ from pipeline.errors import (
     CvatUnreachableError,
     InterruptedRunError,
     PrepError,
+    RequestLostError,
     UnprovenError,
     printable,
 )

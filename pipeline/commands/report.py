@@ -25,7 +25,6 @@ def report(console: Console, dataset: Path, config_file: Path | None) -> Answer:
     DATASET is the folder that 'prep extract' wrote into (default: dataset). The page needs no
     network and can be sent to anyone; its pictures open the images where it lies beside them.
     """
-    from pipeline.progress import watch
     from pipeline.report import report as report_stage
 
     config = load_config(config_file)
@@ -33,7 +32,7 @@ def report(console: Console, dataset: Path, config_file: Path | None) -> Answer:
         dataset,
         breaks=config.section(BreakSettings),
         validate=config.section(ValidateSettings),
-        watch=watch if console.shows_progress else iter,
+        watch=console.watch_items(),
     )
     return Answer(
         exit_code=ExitCode.OK,

@@ -54,7 +54,6 @@ def run(
     the settings file; configs/tracking.yaml and configs/detection.yaml are made for these tasks.
     What is done already is left as it is, so a run that was cut off is simply repeated.
     """
-    from pipeline.progress import watch
     from pipeline.run import run as run_stages
 
     config = load_config(config_file)
@@ -70,7 +69,7 @@ def run(
             config,
             overwrite=overwrite,
             progress=bars,
-            watch=watch if bars is not None else iter,
+            watch=console.watch_items(),
             destination=destination,
         )
     concerns = tuple(_concerns(result))

@@ -1,17 +1,3 @@
-"use strict";
-
-// ---- light and dark
-
-const theme = document.getElementById("theme");
-const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark"
-  || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-const nameTheme = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
-theme.addEventListener("click", () => {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  nameTheme();
-});
-nameTheme();
-
 // ---- the findings
 
 const whole = (value) => value.toLocaleString("en-US");

@@ -1,4 +1,3 @@
-"use strict";
 // Numbers of a video are read only when it is opened. Texts reach the page as text nodes, never
 // as HTML.
 
@@ -34,18 +33,6 @@ function clock(seconds) {
   const rest = (tenths % 60).toFixed(2).padStart(5, "0");
   return `${sign}${hours ? `${hours}:${String(minutes).padStart(2, "0")}` : minutes}:${rest}`;
 }
-
-// ---- light and dark
-
-const theme = document.getElementById("theme");
-const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark"
-  || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-const nameTheme = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
-theme.addEventListener("click", () => {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  nameTheme();
-});
-nameTheme();
 
 // ---- the table
 
