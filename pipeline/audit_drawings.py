@@ -11,7 +11,7 @@ from pipeline.audit_rules import Finding
 from pipeline.retime import progress_by_time
 from pipeline.task_clock import TaskClock
 from pipeline.track_pieces import TaskView, read_track
-from pipeline.tracks import Track, interpolate, is_held, outlines
+from pipeline.tracks import Track, is_held, outline_between
 
 Floats = npt.NDArray[np.float64]
 
@@ -118,7 +118,7 @@ def outline_at(track: Track, task: TaskView, frame: int) -> Floats | None:
         return track.outline(a)
     b = int(places[here + 1])
     share = (frame - track.frames[a]) / (track.frames[b] - track.frames[a])
-    return _between(track, a, b, float(share))
+    return outline_between(track, a, b, float(share))
 
 
 def outline_by_clock(track: Track, clock: TaskClock, finding: Finding) -> Floats | None:
@@ -128,7 +128,7 @@ def outline_by_clock(track: Track, clock: TaskClock, finding: Finding) -> Floats
     a, b = np.searchsorted(track.frames, [finding.first_frame, finding.last_frame]).tolist()
     shares = progress_by_time(clock, finding.first_frame, finding.last_frame)
     share = float(shares[finding.worst_frame - finding.first_frame])
-    return None if np.isnan(share) else _between(track, a, b, share)
+    return None if np.isnan(share) else outline_between(track, a, b, share)
 
 
 def _outlines(finding: Finding, track: Track, task: TaskView, frame: int) -> list[Outline]:
@@ -151,14 +151,6 @@ def _outlines(finding: Finding, track: Track, task: TaskView, frame: int) -> lis
         if by_clock is not None:
             drawn.append(Outline("clock", track.shape, by_clock))
     return drawn
-
-
-def _between(track: Track, a: int, b: int, share: float) -> Floats | None:
-    found = interpolate(track, a, b, share)
-    if found is None:
-        return None
-    raw, rotation = found
-    return np.asarray(outlines(track.shape, raw[np.newaxis], np.array([rotation]))[0])
 
 
 def _can_be_drawn(outline: Outline) -> bool:

@@ -166,12 +166,20 @@ def outline_at(track: Track, frame: int) -> Floats:
     place = max(int(np.searchsorted(track.frames, frame, side="right")) - 1, 0)
     if place + 1 < len(track) and track.frames[place] < frame:
         span = int(track.frames[place + 1] - track.frames[place])
-        between = interpolate(track, place, place + 1, (frame - int(track.frames[place])) / span)
+        share = (frame - int(track.frames[place])) / span
+        between = outline_between(track, place, place + 1, share)
         if between is not None:
-            values, rotation = between
-            shown = outlines(track.shape, values[np.newaxis], np.array([rotation]))
-            return np.asarray(shown[0])
+            return between
     return track.outline(place)
+
+
+def outline_between(track: Track, a: int, b: int, fraction: float) -> Floats | None:
+    """Return the outline between two keyframes, shape (points, 2), in pixels; see `interpolate`."""
+    between = interpolate(track, a, b, fraction)
+    if between is None:
+        return None
+    values, rotation = between
+    return np.asarray(outlines(track.shape, values[np.newaxis], np.array([rotation]))[0])
 
 
 def is_held(shape: str, values: int) -> bool:
