@@ -4,6 +4,7 @@
     python scripts/bench.py validate [--pairs N]
     python scripts/bench.py dedupe     needs the extra 'bench' for three of its columns
     python scripts/bench.py upload     needs cvat-cli, and CVAT_HOST, CVAT_USERNAME, CVAT_PASSWORD
+    python scripts/bench.py dataset [--frames N] [--videos N]    one of very many frames
 
 For extract everything runs in alternation, A B, B A, …, with the same ffmpeg, so that a machine
 whose speed drifts slows both; the ratio is taken pair by pair and its median printed. The clips are
@@ -44,19 +45,26 @@ class Measured:
 
 def main() -> None:
     """Parse the command line and run a benchmark."""
+    benchmarks = {
+        "extract": bench_extract,
+        "validate": bench_validate,
+        "dedupe": bench_dedupe,
+        "upload": bench_upload,
+    }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["extract", "validate", "dedupe", "upload"])
+    parser.add_argument("what", choices=[*benchmarks, "dataset"])
     parser.add_argument("--pairs", type=int, default=5, help="pairs a comparison (default 5)")
+    parser.add_argument("--frames", type=int, default=1_000_000, help="of the dataset")
+    parser.add_argument("--videos", type=int, default=500, help="of the dataset")
     arguments = parser.parse_args()
-    ffmpeg = find_ffmpeg(RunSettings())
     with tempfile.TemporaryDirectory(prefix="prep-bench-") as folder:
-        benchmark = {
-            "extract": bench_extract,
-            "validate": bench_validate,
-            "dedupe": bench_dedupe,
-            "upload": bench_upload,
-        }
-        benchmark[arguments.what](ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
+        if arguments.what == "dataset":
+            from bench_dataset import bench_dataset
+
+            bench_dataset(PREP, Path(folder), arguments.frames, arguments.videos)
+            return
+        ffmpeg = find_ffmpeg(RunSettings())
+        benchmarks[arguments.what](ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
 
 
 def bench_extract(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
