@@ -50,20 +50,31 @@ class Mismatch:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Account:
-    """The accounts of one video.
+    """The accounts of one video; where all is well, its size does not depend on the frames.
 
     ``counts`` is counted anew: the claims and packets of the record, the rows of the frame table,
-    the files in the folder. ``on_disk``: int64, the frames that have an image file, ascending.
-    ``explained`` says why header, packets and frames differ, where they do.
+    the files in the folder. ``explained`` says why header, packets and frames differ, where they
+    do.
     """
 
     id: str
     counts: Counts
-    on_disk: npt.NDArray[np.int64]
     explained: tuple[Notice, ...]
     mismatches: tuple[Mismatch, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Inventory:
+    """What lies in the folder of a video.
+
+    ``numbers``: int64, ascending, those in the names of images, which may be no frame's.
+    ``foreign`` are the names that are no image's.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    foreign: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,13 +133,36 @@ def balance(store: Dataset, record: VideoRecord, frames: FrameTable) -> Account:
     Raises:
         DatasetError: its folder cannot be read.
     """
+    return balance_with(record, frames, take_inventory(store.folder(record.id), record))
+
+
+def take_inventory(folder: Path, record: VideoRecord) -> Inventory:
+    """Return what lies in the folder of a video; hidden files and prep's own are passed over.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    pattern = image_pattern(record.id, record.settings["digits"], record.settings["format"])
+    numbers, foreign = [], []
     try:
-        on_disk, foreign = _look(store.folder(record.id), record)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                match = pattern.fullmatch(entry.name)
+                if match and entry.is_file():
+                    numbers.append(int(match[1]))
+                elif not is_record(entry.name) and not entry.name.startswith("."):
+                    foreign.append(entry.name)
     except OSError as error:
         raise DatasetError(
-            f"{printable(store.folder(record.id))}: cannot be read: {error.strerror}. Check the "
-            "folder and its rights."
+            f"{printable(folder)}: cannot be read: {error.strerror}. Check the folder and its "
+            "rights."
         ) from error
+    return Inventory(np.sort(np.array(numbers, dtype=np.int64)), tuple(sorted(foreign)))
+
+
+def balance_with(record: VideoRecord, frames: FrameTable, inventory: Inventory) -> Account:
+    """Return the accounts of one committed video, in whose folder somebody has looked already."""
+    on_disk = inventory.numbers
     known = on_disk[on_disk < len(frames)]
     counts = dataclasses.replace(
         recount(record.counts, frames),
@@ -138,10 +172,10 @@ def balance(store: Dataset, record: VideoRecord, frames: FrameTable) -> Account:
         *_differing_records(record.counts, counts),
         *_missing(frames, known),
         *_added(record, frames, on_disk),
-        *_foreign(foreign),
+        *_foreign(inventory.foreign),
     )
     explained = tuple(n for n in record.warnings if n.kind in _EXPLANATIONS)
-    return Account(record.id, counts, known, explained, mismatches)
+    return Account(record.id, counts, explained, mismatches)
 
 
 def recount(counts: Counts, frames: FrameTable) -> Counts:
@@ -166,20 +200,6 @@ def may_have_image(frames: FrameTable) -> npt.NDArray[np.bool_]:
     """
     marked = (frames.fate == Fate.DUPLICATE) & (frames.crc32 >= 0)
     return np.asarray(marked | np.isin(frames.fate, (Fate.KEPT, Fate.REJECTED)))
-
-
-def _look(folder: Path, record: VideoRecord) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Return the numbers in the names of the images, and the names that are no image's."""
-    pattern = image_pattern(record.id, record.settings["digits"], record.settings["format"])
-    numbers, foreign = [], []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            match = pattern.fullmatch(entry.name)
-            if match and entry.is_file():
-                numbers.append(int(match[1]))
-            elif not is_record(entry.name) and not entry.name.startswith("."):
-                foreign.append(entry.name)
-    return np.sort(np.array(numbers, dtype=np.int64)), sorted(foreign)
 
 
 def _differing_records(recorded: Counts, counted: Counts) -> Iterator[Mismatch]:
@@ -223,7 +243,7 @@ def _added(
         )
 
 
-def _foreign(files: list[str]) -> Iterator[Mismatch]:
+def _foreign(files: tuple[str, ...]) -> Iterator[Mismatch]:
     if files:
         named = ", ".join(printable(name) for name in files[:_PLACES_NAMED])
         more = f" and {len(files) - _PLACES_NAMED} more" * (len(files) > _PLACES_NAMED)
@@ -232,7 +252,7 @@ def _foreign(files: list[str]) -> Iterator[Mismatch]:
             "file-foreign",
             f"{subject} not belong here ({named}{more}): put there by hand or by another program; "
             "move away what is no image of prep.",
-            files=tuple(files),
+            files=files,
         )
 
 

@@ -55,7 +55,7 @@ def report(
     *,
     breaks: BreakSettings | None = None,
     validate: ValidateSettings | None = None,
-    watch: Callable[[Collection[VideoRecord]], Iterable[VideoRecord]] = iter,
+    watch: Callable[[Collection[Any]], Iterable[Any]] = iter,
 ) -> ReportResult:
     """Write ``report.html`` and ``report.json`` into a dataset.
 
@@ -65,24 +65,24 @@ def report(
         dataset: the folder of the dataset.
         breaks: which breaks end a run; the defaults if absent.
         validate: limits to draw into the histograms; the defaults if absent.
-        watch: passes on the videos, and may show how far the work is.
+        watch: passes on the ids of the videos, and may show how far the work is.
 
     Raises:
         InputError: there is no video in the dataset.
         DatasetError: a record cannot be read, or the report not be written.
     """
     store, breaks = open_dataset(dataset), breaks or BreakSettings()
-    records = store.read_records()
-    extent = Extent.for_videos(len(records))
+    video_ids = store.video_ids()
+    extent = Extent.for_videos(len(video_ids))
     distribution = Distribution(thresholds_of(validate or ValidateSettings()))
     uploads = Journal(store.path).uploads
     videos, pictures = [], []
-    for record in watch(records.values()):
-        frames = store.read_frames(record.id)
+    for video_id in watch(video_ids):  # a record may have a break for each of its frames
+        record, frames = store.read_record(video_id), store.read_frames(video_id)
         distribution.add(frames)
         video = read_video(store, record, frames, breaks, extent, uploads)
         videos.append(video)
-        pictures.append(_pictures(store, record, video, _PICTURE_BYTES_OF_ALL // len(records)))
+        pictures.append(_pictures(store, record, video, _PICTURE_BYTES_OF_ALL // len(video_ids)))
     findings = find(videos, breaks)
     result = ReportResult(
         page=store.path / "report.html",

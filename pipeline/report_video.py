@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.accounts import balance
+from pipeline.accounts import balance_with, take_inventory
 from pipeline.breaks import find_runs
 from pipeline.config import BreakSettings
 from pipeline.errors import printable
@@ -112,8 +112,9 @@ def read_video(
     uploads: Sequence[Upload] = (),
 ) -> VideoReport:
     """Return the numbers of one committed video; ``uploads`` are those of the dataset."""
-    account = balance(dataset, record, frames)
-    on_disk = account.on_disk
+    inventory = take_inventory(dataset.folder(record.id), record)
+    account = balance_with(record, frames, inventory)
+    on_disk = inventory.numbers[inventory.numbers < len(frames)]
     shown = on_disk[frames.fate[on_disk] == Fate.KEPT]
     return VideoReport(
         id=record.id,
