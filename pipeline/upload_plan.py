@@ -10,19 +10,51 @@ import hashlib
 import itertools
 import json
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.breaks import find_breaks, find_runs
-from pipeline.config import BreakSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.records import Break, Fate, FrameTable, VideoRecord
-from pipeline.store import MANIFEST_NAME, image_names
+from pipeline.store import MANIFEST_NAME, image_name
 
 Borders = tuple[tuple[int, int], ...]
 """First and last frame number in CVAT of each job of a task."""
+
+
+class ImageNames(Sequence[str]):
+    """The file names of frames of a video, each made when it is asked for.
+
+    The plans of a whole dataset are held at once, and names take ten times the room of numbers.
+    """
+
+    def __init__(self, record: VideoRecord, frames: npt.NDArray[np.int64]) -> None:
+        self._video_id, self._frames = record.id, frames
+        self._digits, self._format = record.settings["digits"], record.settings["format"]
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._name(index) for index in self._frames.tolist())
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self._name(index) for index in self._frames[place].tolist()]
+        return self._name(int(self._frames[place]))
+
+    def _name(self, index: int) -> str:
+        return image_name(self._video_id, index, self._digits, self._format)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +74,7 @@ class Part:
     count: int
     frames: npt.NDArray[np.int64]
     crc32: npt.NDArray[np.int64]
-    names: tuple[str, ...]
+    names: Sequence[str]
     folder: str
     manifest_folder: str
     image_size: tuple[int, int] | None
@@ -71,7 +103,7 @@ class Part:
         """The borders of the jobs as CVAT makes them."""
         if self.jobs is not None:
             return self.jobs
-        count = len(self.names)
+        count = len(self.frames)
         size = min(self.segment_size or count, count)
         overlap = min(self.overlap, size // 2)
         starts = range(0, count - overlap, size - overlap)
@@ -123,6 +155,7 @@ def plan_upload(
         return ()
     found = find_breaks(frames, record.warnings, breaks)
     runs = _positions(kept, find_runs(frames, found, breaks))
+    enders = [each for each in found if each.kind in breaks.run_enders]
     tasks = _cut_tasks(runs, settings.task_size)
     folder = ""
     if not settings.sends_images:
@@ -140,7 +173,7 @@ def plan_upload(
             count=len(tasks),
             frames=indices,
             crc32=frames.crc32[indices],
-            names=image_names(record, indices),
+            names=ImageNames(record, indices),
             folder=folder,
             manifest_folder=folder if settings.cloud_storage is None else "",
             image_size=(record.image_width, record.image_height) if is_sized else None,  # type: ignore[arg-type]
@@ -149,7 +182,6 @@ def plan_upload(
             overlap=settings.overlap,
             open_breaks=(),
         )
-        enders = [b for b in found if b.kind in breaks.run_enders]
         parts.append(dataclasses.replace(part, open_breaks=_open_breaks(part, enders)))
     return tuple(parts)
 
@@ -181,9 +213,11 @@ def _cut_tasks(runs: Borders, task_size: int) -> Borders:
 
 
 def _clip(runs: Borders, first: int, last: int) -> Iterator[tuple[int, int]]:
-    for start, stop in runs:
-        if stop >= first and start <= last:
-            yield max(start, first), min(stop, last)
+    """Yield what of each run lies in a task; a video may have very many of both."""
+    begin = bisect.bisect_left(runs, first, key=operator.itemgetter(1))
+    end = bisect.bisect_right(runs, last, key=operator.itemgetter(0))
+    for start, stop in runs[begin:end]:
+        yield max(start, first), min(stop, last)
 
 
 def _cut_jobs(
@@ -216,13 +250,18 @@ def _join_short(runs: Sequence[tuple[int, int]], shortest: int) -> list[tuple[in
 
 
 def _open_breaks(part: Part, breaks: Sequence[Break]) -> tuple[Break, ...]:
-    """Return the breaks that have no border of a job between their frames."""
-    places = {int(frame): place for place, frame in enumerate(part.frames)}
-    inside = [b for b in breaks if b.after in places and b.before in places]
-    jobs = part.expected_jobs
-    crossed = []
-    for each in inside:
-        a, b = places[each.after], places[each.before]
-        if any(first <= a and b <= last for first, last in jobs):
-            crossed.append(each)
-    return tuple(crossed)
+    """Return the breaks that have no border of a job between their frames.
+
+    The breaks are those of the video, in the order of their frames.
+    """
+    begin = bisect.bisect_left(breaks, part.frames[0], key=operator.attrgetter("after"))
+    end = bisect.bisect_right(breaks, part.frames[-1], key=operator.attrgetter("before"))
+    inside = breaks[begin:end]
+    afters = np.searchsorted(part.frames, [each.after for each in inside])
+    befores = np.searchsorted(part.frames, [each.before for each in inside])
+    # Jobs may overlap: of those that hold the frame before a break, the last one reaches furthest.
+    firsts, lasts = np.array(part.expected_jobs).T
+    reach = lasts[np.searchsorted(firsts, afters, side="right") - 1]
+    return tuple(
+        each for each, last, place in zip(inside, reach, befores, strict=True) if place <= last
+    )

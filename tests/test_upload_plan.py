@@ -1,0 +1,84 @@
+"""The plan of an upload: names that are made when asked for, and breaks that a job leaves open."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from test_accounts import table
+from test_upload import PROBE
+
+from pipeline.accounts import recount
+from pipeline.breaks import find_breaks
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import UploadSettings
+from pipeline.records import Counts, Fate, SourceIdentity, VideoRecord
+from pipeline.store import image_names
+from pipeline.upload_plan import plan_upload
+
+BREAKS = BreakSettings()
+SETTINGS = st.builds(
+    lambda jobs, job_size, overlap, shortest_job, task_size: UploadSettings(
+        jobs=jobs,
+        job_size=job_size,
+        overlap=min(overlap, job_size // 2) if jobs == "size" else 0,
+        shortest_job=shortest_job,
+        task_size=task_size,
+    ),
+    st.sampled_from(("runs", "size", "one")),
+    st.integers(1, 12),
+    st.integers(0, 6),
+    st.integers(1, 5),
+    st.integers(1, 30),
+)
+FRAMES = st.lists(st.tuples(st.sampled_from(list(Fate)), st.booleans()), min_size=1, max_size=60)
+
+
+def record_of(frames):
+    """Return the record of a video with these frames."""
+    return VideoRecord(
+        id="v",
+        source=SourceIdentity("v.mp4", "/data/v.mp4", 1, 1, ""),
+        settings_digest="",
+        settings={"digits": 6, "format": "jpg"},
+        ffmpeg_version="7.1",
+        probe=PROBE,
+        rotation_degrees=None,
+        image_width=48,
+        image_height=32,
+        counts=recount(Counts(None, len(frames), 0, 0, 0, 0, 0, 0), frames),
+        breaks=(),
+        warnings=(),
+    )
+
+
+@given(rows=FRAMES, settings=SETTINGS)
+def test_every_break_inside_a_job_is_told_and_no_other(rows, settings):
+    frames = table([fate for fate, _ in rows], scores=[99 * is_cut for _, is_cut in rows])
+    parts = plan_upload(record_of(frames), frames, settings, BREAKS)
+    enders = [b for b in find_breaks(frames, (), BREAKS) if b.kind in BREAKS.run_enders]
+    for part in parts:
+        held = [part.frames[first : last + 1].tolist() for first, last in part.expected_jobs]
+        assert list(part.open_breaks) == [
+            each for each in enders if any(each.after in job and each.before in job for job in held)
+        ]
+    planned = [index for part in parts for index in part.frames.tolist()]
+    assert planned == np.flatnonzero(frames.fate == Fate.KEPT).tolist()
+
+
+@given(rows=FRAMES, settings=SETTINGS)
+def test_jobs_hold_every_frame_and_end_with_the_runs(rows, settings):
+    frames = table([fate for fate, _ in rows], scores=[99 * is_cut for _, is_cut in rows])
+    for part in plan_upload(record_of(frames), frames, settings, BREAKS):
+        jobs = part.expected_jobs
+        assert {n for a, b in jobs for n in range(a, b + 1)} == set(range(len(part.frames)))
+        if settings.jobs == "runs" and settings.shortest_job == 1:
+            assert part.open_breaks == ()
+
+
+def test_names_are_those_of_the_frames():
+    frames = table([Fate.KEPT, Fate.DUPLICATE] * 10)
+    record = record_of(frames)
+    (part,) = plan_upload(record, frames, UploadSettings(), BREAKS)
+    names = image_names(record, part.frames)
+    assert (tuple(part.names), len(part.names)) == (names, 10)
+    assert (part.names[3], part.names[-1], part.names[2:5]) == (names[3], names[-1], [*names[2:5]])
+    assert names[4] in part.names
