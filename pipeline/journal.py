@@ -150,10 +150,7 @@ class Journal:
         return keys.index(wanted)
 
     def _write(self) -> None:
-        data = {"version": _VERSION, "uploads": [dataclasses.asdict(u) for u in self._uploads]}
-        save_text(
-            self._file, [json.dumps(data, indent=2), "\n"], "Nothing goes on without this record. "
-        )
+        save_text(self._file, [_text(self._uploads), "\n"], "Nothing goes on without this record. ")
 
 
 def new_mark() -> str:
@@ -163,6 +160,13 @@ def new_mark() -> str:
 
 def _key(entry: TaskEntry) -> tuple[str, int]:
     return entry.video, entry.part
+
+
+def _text(uploads: list[Upload]) -> str:
+    # It is written several times a task. Without ``indent`` it is C that encodes, which with
+    # hundreds of tasks saves minutes; so does not to copy all of them with ``asdict``.
+    data = [{**vars(each), "tasks": [vars(entry) for entry in each.tasks]} for each in uploads]
+    return json.dumps({"version": _VERSION, "uploads": data})
 
 
 def _read(file: Path) -> list[Upload]:
