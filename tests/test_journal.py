@@ -1,0 +1,23 @@
+"""The journal: what was written down is read back, whatever is in it."""
+
+import dataclasses
+
+from pipeline.journal import Journal, TaskEntry
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    journal = Journal(tmp_path)
+    names = ("v", 'q"\u2028 ü', "bytes \udcff")
+    for place, organization in enumerate((None, "org")):
+        upload = journal.open("https://cvat.example", organization, place, names[place])
+        assert Journal(tmp_path).uploads == journal.uploads  # an upload without a task as well
+        for name in names:
+            entry = TaskEntry(name, 1, 2, f"{name} (1/2)", "mark", "d", "v", 9, 0, 8)
+            journal.put(upload, entry)
+            jobs, verified = ((31, 0, 4), (32, 5, 8)), (0, 4, 8)
+            journal.put(upload, dataclasses.replace(entry, part=2, task_id=5, jobs=jobs))
+            journal.put(upload, dataclasses.replace(entry, frames_verified=verified))
+            assert Journal(tmp_path).uploads == journal.uploads
+    journal.remove(upload, entry)
+    assert Journal(tmp_path).uploads == journal.uploads
+    assert [len(each.tasks) for each in journal.uploads] == [6, 5]
