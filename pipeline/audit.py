@@ -9,7 +9,8 @@ from typing import Any
 
 from pipeline.audit_match import Match, Matcher, unmatched_clock
 from pipeline.audit_rules import Finding, audit_tracks
-from pipeline.config import AuditSettings, BreakSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import AuditSettings
 from pipeline.cvat_annotations import CvatAnnotations, TaskFrames
 from pipeline.errors import ExitCode, InputError, printable
 from pipeline.journal import Journal, TaskEntry

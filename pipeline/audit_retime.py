@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.audit import TaskAudit
-from pipeline.config import AuditSettings
+from pipeline.config_cvat import AuditSettings
 from pipeline.cvat_annotations import CvatAnnotations
 from pipeline.errors import (
     CvatError,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import AuditSettings
+from pipeline.config_cvat import AuditSettings
 from pipeline.records import BREAK_KINDS
 from pipeline.task_clock import TaskClock
 from pipeline.track_pieces import Reading, TaskView, find_links, read_track, set_by_server

@@ -9,10 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from pipeline.config import SECTIONS, DedupeSettings, ExtractSettings, refuse_unknown
+from pipeline.config import (
+    BreakSettings,
+    DedupeSettings,
+    ExtractSettings,
+    RunSettings,
+    ValidateSettings,
+    refuse_unknown,
+)
+from pipeline.config_cvat import AuditSettings, CvatSettings, UploadSettings
 from pipeline.errors import UsageError, printable
 
 S = TypeVar("S")
+
+SECTIONS: dict[str, type] = {
+    "extract": ExtractSettings,
+    "dedupe": DedupeSettings,
+    "breaks": BreakSettings,
+    "validate": ValidateSettings,
+    "run": RunSettings,
+    "cvat": CvatSettings,
+    "upload": UploadSettings,
+    "audit": AuditSettings,
+}
 
 
 @dataclass(frozen=True)

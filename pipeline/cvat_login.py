@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from pipeline.config import CvatSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.errors import CvatAuthError, UsageError, printable
 
 _LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from pipeline.config import CvatSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.cvat_connections import Breaker
 from pipeline.cvat_failures import AGAIN, describe_refusal, is_cut, path_of, reason_of
 from pipeline.cvat_login import (

@@ -6,16 +6,19 @@ What is there already is left as it is. A bad task is a value, like a bad video;
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import engine
-from pipeline.config import BreakSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.cvat import CvatServer, TaskState
+from pipeline.engines.local import InProcess
 from pipeline.errors import (
     CvatAuthError,
     CvatError,
@@ -168,9 +171,12 @@ class _Stage:
         self._progress.tasks_planned(
             len(new), sum(len(part.names) for part in new), sum(map(self._size_bytes, new))
         )
-        workers = self._settings.parallel
-        for _, outcome in engine.run(self._carry_out, work, workers=workers, stop=self._stop):
-            yield outcome
+        # One waits long for a server, and the session to it cannot be shared with other processes.
+        engine = InProcess(self._settings.parallel, math.inf, self._stop)
+        with closing(engine.run(lambda each, _: self._carry_out(each), work)) as results:
+            for _, outcome in results:
+                if isinstance(outcome, TaskOutcome):
+                    yield outcome
         if self._gave_up is None:
             self._sweep()
 

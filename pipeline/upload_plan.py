@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.breaks import find_breaks, find_runs
-from pipeline.config import BreakSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.records import Break, Fate, FrameTable, VideoRecord
 from pipeline.store import MANIFEST_NAME, image_name
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.config import UploadSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.cvat import CvatServer, Project
 from pipeline.errors import UsageError, printable
 from pipeline.journal import Journal

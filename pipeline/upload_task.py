@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.archive import Archive
-from pipeline.config import UploadSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.cvat import CvatServer, TaskSpec, TaskState
 from pipeline.errors import (
     CvatError,

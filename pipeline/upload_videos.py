@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.accounts import balance
-from pipeline.config import BreakSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.errors import (
     InputError,
     PrepError,

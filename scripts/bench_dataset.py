@@ -36,7 +36,8 @@ LINKS = 60_000  # ext4 allows 65,000 names of one file
 
 JOURNAL = """
 import dataclasses, pathlib, sys
-from pipeline.config import BreakSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.journal import Journal, TaskEntry
 from pipeline.store import Dataset
 from pipeline.upload_videos import plan_dataset

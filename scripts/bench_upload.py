@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import CvatSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.cvat import CvatServer
 from pipeline.cvat_session import connect
 

@@ -15,7 +15,7 @@ from test_upload import LABELS, access, picture, send, store_video, task_named
 
 from pipeline.audit import audit, audit_export
 from pipeline.audit_post import post_task
-from pipeline.config import CvatSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.cvat_annotations import CvatAnnotations
 from pipeline.cvat_session import connect
 from pipeline.errors import CvatError, CvatUncertainError, ExitCode, InputError, UsageError

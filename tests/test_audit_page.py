@@ -17,7 +17,8 @@ from pipeline.audit_match import Match, unmatched_clock
 from pipeline.audit_page import KIND_TEXTS, share_out, write_page
 from pipeline.audit_rules import FINDING_KINDS, audit_tracks
 from pipeline.breaks import find_breaks
-from pipeline.config import AuditSettings, BreakSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import AuditSettings
 from pipeline.errors import DatasetError
 from pipeline.pictures import thumbnail
 from pipeline.records import Fate

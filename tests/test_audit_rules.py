@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pipeline.audit_rules import audit_tracks
 from pipeline.breaks import find_breaks
-from pipeline.config import AuditSettings, BreakSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import AuditSettings
 from pipeline.errors import UsageError
 from pipeline.records import Break, Fate, FrameTable, Notice, Reason
 from pipeline.task_clock import clock_of

@@ -7,8 +7,9 @@ import pytest
 import yaml
 from conftest import indices, record
 
-from pipeline.config import SECTIONS, DedupeSettings, ExtractSettings
+from pipeline.config import DedupeSettings, ExtractSettings
 from pipeline.config_file import (
+    SECTIONS,
     Config,
     effective_settings,
     load_config,

@@ -13,7 +13,7 @@ import media
 import pytest
 from conftest import command, environment, images, names
 
-from pipeline.config import CvatSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.cvat import CvatServer
 from pipeline.cvat_session import connect
 

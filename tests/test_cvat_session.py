@@ -26,7 +26,7 @@ from cvat_sdk.version import VERSION
 from cvat_stand_in import Fault, Kind, StandIn
 
 from pipeline import cvat_session
-from pipeline.config import CvatSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.cvat_login import Credentials
 from pipeline.cvat_session import connect
 from pipeline.errors import (

@@ -30,7 +30,7 @@ from test_upload import access, send, task_named
 from pipeline.audit import audit, audit_export
 from pipeline.audit_retime import retime_task, undo
 from pipeline.audit_rules import audit_tracks
-from pipeline.config import AuditSettings
+from pipeline.config_cvat import AuditSettings
 from pipeline.errors import CvatError, DatasetError, UnprovenError, UsageError
 from pipeline.records import Fate, Reason
 from pipeline.retime import Guide, fewest_keyframes, retimed
@@ -544,7 +544,7 @@ def test_keyframes_of_the_server_at_borders_are_moved_those_of_people_not(
 def test_overlapping_jobs_show_one_track_that_follows(tmp_path_factory, steps, more, jobs, gone):
     from cvat_stand_in import StandIn
 
-    from pipeline.config import CvatSettings
+    from pipeline.config_cvat import CvatSettings
     from pipeline.cvat_annotations import CvatAnnotations
     from pipeline.cvat_session import connect
 

@@ -23,7 +23,8 @@ from test_stand_in import Caller
 
 from pipeline.accounts import recount
 from pipeline.breaks import find_breaks
-from pipeline.config import BreakSettings, CvatSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import CvatSettings, UploadSettings
 from pipeline.cvat import CvatServer
 from pipeline.cvat_session import connect
 from pipeline.errors import CvatRefusedError, UsageError

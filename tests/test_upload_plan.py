@@ -8,7 +8,8 @@ from test_upload import PROBE
 
 from pipeline.accounts import recount
 from pipeline.breaks import find_breaks
-from pipeline.config import BreakSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.records import Counts, Fate, SourceIdentity, VideoRecord
 from pipeline.store import image_names
 from pipeline.upload_plan import plan_upload

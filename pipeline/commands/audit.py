@@ -17,7 +17,8 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import AuditSettings, BreakSettings, CvatSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import AuditSettings, CvatSettings
 from pipeline.config_file import load_config
 from pipeline.errors import ExitCode, InputError, UsageError, printable
 

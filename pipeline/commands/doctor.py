@@ -15,7 +15,8 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import CvatSettings, RunSettings
+from pipeline.config import RunSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.config_file import load_config
 from pipeline.errors import ExitCode
 

@@ -15,7 +15,8 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import UploadSettings
 from pipeline.config_file import load_config
 from pipeline.errors import ExitCode, printable
 

@@ -17,7 +17,7 @@ from pipeline.commands.console import (
     flags_of,
     verb,
 )
-from pipeline.config import CvatSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.config_file import load_config
 from pipeline.errors import DatasetError, ExitCode, UsageError, printable
 

@@ -18,7 +18,8 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings, CvatSettings, UploadSettings
+from pipeline.config import BreakSettings
+from pipeline.config_cvat import CvatSettings, UploadSettings
 from pipeline.config_file import load_config
 from pipeline.errors import ExitCode, PrepError, UsageError, printable
 
