@@ -4,7 +4,6 @@ import dataclasses
 import os
 import re
 import shutil
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,9 +15,17 @@ import numpy.typing as npt
 from pipeline.config import DedupeSettings, ExtractSettings, RunSettings
 from pipeline.decoder import Decoded, Watch, decode
 from pipeline.errors import DecoderDiedError, NotAVideoError, printable
-from pipeline.ffmpeg import THUMBNAIL_SIDE, Ffmpeg, Pass, compares_exactly, extraction_command
+from pipeline.ffmpeg import (
+    EVERYTHING,
+    THUMBNAIL_SIDE,
+    Ffmpeg,
+    Pass,
+    compares_exactly,
+    extraction_command,
+)
 from pipeline.records import PacketIndex, VideoInfo
 from pipeline.sampling import choose_frames, exact_condition, plan_condition
+from pipeline.segments import Segment, refuse_unproven
 from pipeline.sources import Source
 
 _THUMBNAILS = "thumbnails.gray"
@@ -49,7 +56,7 @@ class VideoDecoder:
     dedupe: DedupeSettings
     run: RunSettings
     ffmpeg: Ffmpeg
-    stop: threading.Event
+    is_stopped: Callable[[], bool]
     threads: int | None
 
     def write(
@@ -88,15 +95,8 @@ class VideoDecoder:
         frames that look alike, and a comparison for which the frames had to be converted.
         """
         time_base = Fraction(info.time_base)
-        shown = packets.pts[~packets.is_discarded]
-        alike = self.dedupe.dedupe == "similar"
-        still = self.dedupe.dedupe != "off"
-        survey = alike or (still and not compares_exactly(self.settings, info))
-        work = Pass(
-            condition=plan_condition(self.settings, time_base, shown),
-            drops_still=still,
-            writes_images=not survey,
-        )
+        planned = plan_condition(self.settings, time_base, packets.shown_pts)
+        work = self._first_pass(info, planned)
         decoded = self._decode(source, info, folder, work, on_frames)
         exact = self._correct(work, decoded, info)
         if self.settings.fps is not None:
@@ -105,19 +105,76 @@ class VideoDecoder:
                 exact = dataclasses.replace(exact, condition=exact_condition(wanted))
         if exact != work:
             decoded = self._decode(source, info, folder, exact, lambda frames: None)
+        return self._settle(source, info, folder, exact, decoded)
+
+    def choose_in_segment(
+        self,
+        source: Source,
+        info: VideoInfo,
+        segment: Segment,
+        promised_pts: npt.NDArray[np.int64],
+        wanted: npt.NDArray[np.int64] | None,
+        folder: Path,
+        on_frames: Callable[[int], None],
+    ) -> Chosen:
+        """Write the images of a segment into a work folder, and prove that they are its frames.
+
+        Frames are compared with those of the segment only; its first one is always kept.
+
+        Args:
+            source: the whole video.
+            info: its header.
+            segment: the part of it.
+            promised_pts: int64, timestamps of its frames and of those of its border.
+            wanted: int64, the frames asked for, ascending and counted from its first one; all of
+                them if absent.
+            folder: named as the video.
+            on_frames: told how many more frames are decoded.
+
+        Returns:
+            The choice, with frame indices counted from its first one, without its border.
+
+        Raises:
+            UnprovenSegmentError: decoded alone, it is not what it is in the whole.
+            VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
+        """
+        condition = EVERYTHING if wanted is None else exact_condition(wanted)
+        work = dataclasses.replace(self._first_pass(info, condition), segment=segment)
+        decoded = self._decode(source, info, folder, work, on_frames)
+        refuse_unproven(
+            segment,
+            promised_pts,
+            decoded.pts,
+            decoded.transcript.complaints,
+            self._correct(work, decoded, info) != work or bool(decoded.transcript.size_changes),
+        )
+        return self._settle(source, info, folder, work, decoded)
+
+    def _first_pass(self, info: VideoInfo, condition: str) -> Pass:
+        still = self.dedupe.dedupe != "off"
+        survey = self.dedupe.dedupe == "similar" or (
+            still and not compares_exactly(self.settings, info)
+        )
+        return Pass(condition, drops_still=still, writes_images=not survey)
+
+    def _settle(
+        self, source: Source, info: VideoInfo, folder: Path, work: Pass, decoded: Decoded
+    ) -> Chosen:
+        """Finish the choice that a pass has prepared; decode again where the images differ."""
+        frames = len(decoded.pts) if work.segment is None else work.segment.frames
         selected = (
-            np.arange(len(decoded.pts), dtype=np.int32)
-            if exact.selects_all(self.settings)
+            np.arange(frames, dtype=np.int32)
+            if work.selects_all(self.settings)
             else decoded.selected
         )
-        if alike:
+        if self.dedupe.dedupe == "similar":
             chosen = self._thin(Chosen(decoded, selected, decoded.kept), folder.parents[1])
         else:
             chosen = Chosen(decoded, selected, np.union1d(decoded.kept, decoded.edge))
-            if not survey and len(chosen.kept) == len(decoded.kept):
+            if work.writes_images and len(chosen.kept) == len(decoded.kept):
                 return chosen
         final = dataclasses.replace(
-            exact,
+            work,
             condition=exact_condition(chosen.kept.astype(np.int64)),
             drops_still=False,
             writes_images=True,
@@ -192,7 +249,7 @@ class VideoDecoder:
             max_frames=10**self.settings.digits,
             stall_seconds=self.run.stall_seconds,
             on_frames=on_frames,
-            stop=self.stop.is_set,
+            stop=self.is_stopped,
         )
         decoded = decode(command, folder, source.path, info, watch)
         if len(decoded.pts) == 0:

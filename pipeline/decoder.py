@@ -4,12 +4,10 @@ ffmpeg decodes the video, scores scene changes and writes the images; Python onl
 says. A process of its own also survives what crashes a decoder.
 """
 
-import ctypes
 import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from pipeline.errors import (
     printable,
 )
 from pipeline.ffmpeg import clean_environment
+from pipeline.machine import die_with_parent
 from pipeline.records import VideoInfo
 from pipeline.transcript import Transcript
 
@@ -88,7 +87,7 @@ def decode(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C reaches prep alone, which then ends ffmpeg
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
     except OSError as error:
         raise FfmpegUnusableError(
@@ -218,13 +217,3 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         process.kill()
-
-
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    """Make ffmpeg end when prep is killed outright; runs in the child. Linux only."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -5,20 +5,22 @@ is made by `pipeline.extract_video`, before an image is written.
 """
 
 import errno
+import functools
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline import engine
-from pipeline.compare import Comparer
+from pipeline.compare import Comparer, Seen, look
 from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from pipeline.config_file import effective_dedupe
 from pipeline.decoder import disk_full
 from pipeline.dedupe_folder import FolderImages, find_folders
 from pipeline.dedupe_video import VideoImages
+from pipeline.engines.base import Engine, Link, Lost
+from pipeline.engines.local import InProcess
 from pipeline.errors import (
     DiskFullError,
     ExitCode,
@@ -28,17 +30,19 @@ from pipeline.errors import (
     PrepError,
     UsageError,
     VideoError,
+    WorkerDiedError,
     describe_bug,
     printable,
 )
 from pipeline.extract import Progress
 from pipeline.extract_video import VideoExtractor
-from pipeline.ffmpeg import Ffmpeg, find_ffmpeg
+from pipeline.ffmpeg import find_ffmpeg
+from pipeline.machine import count_cores
 from pipeline.records import Notice, Reason
-from pipeline.similarity import HashIndex
 from pipeline.store import RECORD_NAME, Dataset
 
 S = TypeVar("S", VideoImages, FolderImages)
+R = TypeVar("R")
 
 _OFF = DedupeSettings(dedupe="off")
 
@@ -97,6 +101,7 @@ def dedupe(
     delete: bool = False,
     restore: bool = False,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> DedupeResult:
     """Mark duplicates among the images of a dataset, or of a folder that another tool made.
 
@@ -107,11 +112,12 @@ def dedupe(
         path: the dataset or folder.
         settings: what a duplicate is; the defaults if absent. With ``delete`` and none given, what
             is marked already is deleted as it is.
-        run: which ffmpeg restores; the defaults if absent.
+        run: how the work is done; the defaults if absent.
         breaks: where a tracker must not interpolate; the defaults if absent.
         delete: remove the files of the images that are marked.
         restore: mark nothing, and bring back what was left out or deleted as a duplicate.
         progress: told how the work goes on.
+        engine: carries out the work; threads of this process if absent.
 
     Raises:
         UsageError: the path or the settings cannot be used. Nothing was done.
@@ -129,7 +135,9 @@ def dedupe(
     folders: Sequence[FolderImages] = ()
     if not any(root.glob(f"[!.]*/{RECORD_NAME}")):
         folders = find_folders(root, effective_dedupe(settings))
-    work = _Run(store, settings, run or RunSettings(), progress or Progress(), delete, restore)
+    run = run or RunSettings()
+    engine = engine or InProcess(run.workers)
+    work = _Run(store, settings, run, progress or Progress(), delete, restore, engine)
     with store.writing():
         if folders:
             outcomes = tuple(work.outcomes(folders, deletes_marked))
@@ -142,7 +150,7 @@ def dedupe(
 
 
 class _Run:
-    """What all videos or folders of a run share, and the work on each."""
+    """What all videos or folders of a run share, and what is done in their order."""
 
     def __init__(
         self,
@@ -152,66 +160,86 @@ class _Run:
         progress: Progress,
         delete: bool,
         restore: bool,
+        engine: Engine,
     ) -> None:
-        self._store, self._run, self._progress = store, run, progress
-        self._delete, self._restore = delete, restore
-        self._stop = threading.Event()
-        self._comparer = Comparer(settings, HashIndex(settings.distance), self._stop)
-        self._ffmpeg: Ffmpeg | None = None
+        self._store, self._settings, self._run, self._progress = store, settings, run, progress
+        self._delete, self._restore, self._engine = delete, restore, engine
+        self._comparer = Comparer(settings)
 
     def outcomes(self, sequences: Sequence[S], deletes_marked: bool) -> Iterator[DedupeOutcome]:
-        """Do one after another, and make a value of what goes wrong with it.
+        """Yield what became of each, in their order; what goes wrong with one is a value.
 
         Args:
             sequences: the videos or folders.
             deletes_marked: compare nothing anew, and delete what is marked, if anything is.
         """
-        as_marked = deletes_marked and any(_is_marked(sequence) for sequence in sequences)
+        engine = self._engine
+        if deletes_marked and any(_is_marked(sequence) for sequence in sequences):
+            job: Job = _delete_marked
+        elif self._restore:
+            job = functools.partial(_bring_back, self._store, self._run)
+            if isinstance(sequences[0], FolderImages):  # whose marks point to each other
+                engine = InProcess(1)
+        else:
+            few = len(sequences) < 2 * engine.workers
+            threads = count_cores() if few else engine.cores_each
+            job = functools.partial(_look_at, self._settings, threads)
         sizes = [sequence.count() for sequence in sequences]
         self._progress.batch_started(len(sequences), sum(sizes))
-        for number, sequence in enumerate(sequences):
-            where = printable(self._store.folder(sequence.id))
-            try:
-                self._progress.video_started(sequence.id, sizes[number], sizes[number])
-                if as_marked:
-                    yield self._delete_marked(sequence)
-                elif self._restore:
-                    yield self._bring_back(sequence)
-                else:
-                    yield self._mark(sequences, number)
-            except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
-                raise  # the others would fare no better
-            except PrepError as error:
-                yield _failed(sequence.id, str(error), error.kind)
-            except OSError as error:
-                if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                    raise disk_full() from error
-                reason = error.strerror or type(error).__name__
-                text = f"{where}: {reason}. Check the folder and its rights."
-                yield _failed(sequence.id, text, VideoError.kind)
-            except Exception as error:  # one that finds a bug must not cost the others
-                yield _failed(sequence.id, f"{where}: {describe_bug(error)}", PrepError.kind)
-            finally:
-                self._progress.video_done(sequence.id, sizes[number])
+        done: dict[int, Seen | DedupeOutcome] = {}
+        following = 0
+        with closing(
+            engine.run(
+                functools.partial(_carry_out, self._store, job),
+                list(enumerate(sequences)),
+                on_message=lambda item, message: self._take_message(item, message, sizes),
+            )
+        ) as results:
+            for (number, sequence), result in results:
+                done[number] = (
+                    _failed(sequence.id, f"{self._where(sequence)}: {result.why}", WorkerDiedError)
+                    if isinstance(result, Lost)
+                    else result
+                )
+                while following in done:
+                    yield self._finish(sequences, following, done.pop(following))
+                    self._progress.video_done(sequences[following].id, sizes[following])
+                    following += 1
 
-    def _mark(self, sequences: Sequence[S], number: int) -> DedupeOutcome:
+    def _take_message(self, item: tuple[int, S], message: int, sizes: Sequence[int]) -> None:
+        number, sequence = item
+        if message == _BEGUN:
+            self._progress.video_started(sequence.id, sizes[number], sizes[number])
+        else:
+            self._progress.frames_done(sequence.id, message)
+
+    def _finish(
+        self, sequences: Sequence[S], number: int, seen: Seen | DedupeOutcome
+    ) -> DedupeOutcome:
+        """Compare what was seen with what comes before it, and write down what came of it."""
+        if isinstance(seen, DedupeOutcome):
+            return seen
         sequence = sequences[number]
-        images = sequence.images()
-        marks = self._comparer.compare(images, number, self._frames_done(sequence.id))
-        changed = sequence.mark(images, marks, sequences)
+        return _guarded(
+            self._store, sequence, lambda: self._mark(sequences, number, sequence, seen)
+        )
+
+    def _mark(self, sequences: Sequence[S], number: int, sequence: S, seen: Seen) -> DedupeOutcome:
+        marks = self._comparer.compare(seen, number)
+        changed = sequence.mark(seen.numbers, marks, sequences)
         deleted, deleted_bytes = sequence.delete() if self._delete else (0, 0)
-        unreadable = images.numbers[marks.unreadable].tolist()
+        unreadable = seen.numbers[seen.unreadable].tolist()
         notices: tuple[Notice, ...] = sequence.find_missing()
         if unreadable:
             text = (
                 f"{len(unreadable)} images cannot be read and were left as they are, the first is "
-                f"{printable(images.path_of(unreadable[0]).name)}."
+                f"{printable(sequence.images().path_of(unreadable[0]).name)}."
             )
             notices = (*notices, Notice("unreadable", text))
         return DedupeOutcome(
             sequence.id,
             "marked" if changed or deleted else "unchanged",
-            images=len(images.numbers),
+            images=len(seen.numbers),
             still=int((marks.reason == Reason.STILL).sum()),
             similar=int((marks.reason == Reason.SIMILAR).sum()),
             elsewhere=int((marks.sequence >= 0).sum()),
@@ -220,47 +248,94 @@ class _Run:
             notices=notices,
         )
 
-    def _delete_marked(self, sequence: VideoImages | FolderImages) -> DedupeOutcome:
-        images, marked = len(sequence.images().numbers), sequence.marked()
-        deleted, deleted_bytes = sequence.delete()
-        return DedupeOutcome(
-            sequence.id,
-            "marked" if deleted else "unchanged",
-            images=images,
-            still=marked.count(Reason.STILL),
-            similar=marked.count(Reason.SIMILAR),
-            deleted=deleted,
-            deleted_bytes=deleted_bytes,
-            notices=sequence.find_missing(),
-        )
+    def _where(self, sequence: VideoImages | FolderImages) -> str:
+        return printable(self._store.folder(sequence.id))
 
-    def _bring_back(self, sequence: VideoImages | FolderImages) -> DedupeOutcome:
-        restored, notices = sequence.restore(self._extractor, self._frames_done(sequence.id))
-        return DedupeOutcome(
-            sequence.id,
-            "restored" if restored else "unchanged",
-            images=len(sequence.images().numbers),
-            restored=restored,
-            notices=(*notices, *sequence.find_missing()),
-        )
 
-    def _frames_done(self, name: str) -> Callable[[int], None]:
-        return lambda frames: self._progress.frames_done(name, frames)
+Job = Callable[[VideoImages | FolderImages, Link], Seen | DedupeOutcome]
+"""What is done with one video or folder, anywhere."""
 
-    def _extractor(self) -> VideoExtractor:
-        """Return what extracts images again; ffmpeg is looked for when it is needed."""
-        self._ffmpeg = self._ffmpeg or find_ffmpeg(self._run)
-        return VideoExtractor(
-            self._store,
-            ExtractSettings(),
-            _OFF,
-            BreakSettings(),
-            self._run,
-            self._ffmpeg,
-            engine.MemoryBudget(engine.memory_bytes() // 2),
-            self._stop,
-            threads=None,
-        )
+_BEGUN = 0
+"""The message that the work on a video or folder begins; others say how many more images."""
+
+
+def _carry_out(
+    store: Dataset, job: Job, item: tuple[int, VideoImages | FolderImages], link: Link
+) -> Seen | DedupeOutcome:
+    _, sequence = item
+    link.tell(_BEGUN)
+    return _guarded(store, sequence, lambda: job(sequence, link))
+
+
+def _look_at(
+    settings: DedupeSettings, threads: int, sequence: VideoImages | FolderImages, link: Link
+) -> Seen:
+    return look(sequence.images(), settings, threads, link.tell, link.is_stopped)
+
+
+def _delete_marked(sequence: VideoImages | FolderImages, link: Link) -> DedupeOutcome:
+    images, marked = len(sequence.images().numbers), sequence.marked()
+    deleted, deleted_bytes = sequence.delete()
+    return DedupeOutcome(
+        sequence.id,
+        "marked" if deleted else "unchanged",
+        images=images,
+        still=marked.count(Reason.STILL),
+        similar=marked.count(Reason.SIMILAR),
+        deleted=deleted,
+        deleted_bytes=deleted_bytes,
+        notices=sequence.find_missing(),
+    )
+
+
+def _bring_back(
+    store: Dataset, run: RunSettings, sequence: VideoImages | FolderImages, link: Link
+) -> DedupeOutcome:
+    extractor = functools.partial(_extractor, store, run)
+    restored, notices = sequence.restore(extractor, link.tell, link.is_stopped)
+    return DedupeOutcome(
+        sequence.id,
+        "restored" if restored else "unchanged",
+        images=len(sequence.images().numbers),
+        restored=restored,
+        notices=(*notices, *sequence.find_missing()),
+    )
+
+
+def _extractor(store: Dataset, run: RunSettings) -> VideoExtractor:
+    """Return what extracts images again; ffmpeg is looked for when it is needed."""
+    ffmpeg = find_ffmpeg(run)
+    return VideoExtractor(
+        store,
+        ExtractSettings(),
+        _OFF,
+        BreakSettings(),
+        run,
+        ffmpeg,
+        cores_each=count_cores(),
+        are_many=False,
+    )
+
+
+def _guarded(
+    store: Dataset, sequence: VideoImages | FolderImages, work: Callable[[], R]
+) -> R | DedupeOutcome:
+    """Do some work, and make a value of what goes wrong with it."""
+    where = printable(store.folder(sequence.id))
+    try:
+        return work()
+    except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
+        raise  # the others would fare no better
+    except PrepError as error:
+        return _failed(sequence.id, str(error), type(error))
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise disk_full() from error
+        reason = error.strerror or type(error).__name__
+        text = f"{where}: {reason}. Check the folder and its rights."
+        return _failed(sequence.id, text, VideoError)
+    except Exception as error:  # one that finds a bug must not cost the others
+        return _failed(sequence.id, f"{where}: {describe_bug(error)}", PrepError)
 
 
 def _is_marked(sequence: VideoImages | FolderImages) -> bool:
@@ -270,5 +345,5 @@ def _is_marked(sequence: VideoImages | FolderImages) -> bool:
         return True  # what is wrong there is told when its turn comes
 
 
-def _failed(name: str, error: str, kind: str) -> DedupeOutcome:
-    return DedupeOutcome(name, "failed", error=error, error_kind=kind)
+def _failed(name: str, text: str, error: type[PrepError]) -> DedupeOutcome:
+    return DedupeOutcome(name, "failed", error=text, error_kind=error.kind)

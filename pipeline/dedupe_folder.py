@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.compare import Images, Marks, nothing_marked
 from pipeline.errors import DatasetError, UsageError, printable
@@ -65,11 +66,13 @@ class FolderImages:
         """Return nothing: what another tool made is not known."""
         return ()
 
-    def mark(self, images: Images, marks: Marks, sequences: Sequence["FolderImages"]) -> bool:
+    def mark(
+        self, numbers: npt.NDArray[np.int64], marks: Marks, sequences: Sequence["FolderImages"]
+    ) -> bool:
         """Replace the marks of an earlier run by these; return whether that changed anything.
 
         Args:
-            images: what was compared.
+            numbers: int64, the images that were compared.
             marks: what came of it.
             sequences: what ``marks.sequence`` counts.
         """
@@ -80,7 +83,7 @@ class FolderImages:
         }
         entries = {name: before[name] for name in self._deleted(before)}
         rows = zip(
-            images.numbers.tolist(),
+            numbers.tolist(),
             marks.reason.tolist(),
             marks.sequence.tolist(),
             marks.number.tolist(),
@@ -118,7 +121,10 @@ class FolderImages:
         return deleted, size_bytes
 
     def restore(
-        self, extractor: Callable[[], VideoExtractor], on_frames: Callable[[int], None]
+        self,
+        extractor: Callable[[], VideoExtractor],
+        on_frames: Callable[[int], None],
+        is_stopped: Callable[[], bool],
     ) -> tuple[int, tuple[Notice, ...]]:
         """Forget the marks; images that were deleted stay gone, for nothing can make them again.
 
@@ -128,8 +134,8 @@ class FolderImages:
         marks = self.read_marks()
         deleted = self._deleted(marks)
         marked = sum(entry["fate"] == "duplicate" for entry in marks.values())
-        images = self.images()
-        self.mark(images, nothing_marked(images), ())
+        numbers = self.images().numbers
+        self.mark(numbers, nothing_marked(numbers), ())
         if not deleted:
             return marked, ()
         text = (

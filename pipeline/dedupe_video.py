@@ -62,17 +62,19 @@ class VideoImages:
         text = f"{len(lost)} images of kept frames are gone, the first is frame {lost[0]}."
         return (Notice("files-missing", text, int(lost[0])),)
 
-    def mark(self, images: Images, marks: Marks, sequences: Sequence["VideoImages"]) -> bool:
+    def mark(
+        self, numbers: npt.NDArray[np.int64], marks: Marks, sequences: Sequence["VideoImages"]
+    ) -> bool:
         """Replace the marks of an earlier run by these; return whether that changed anything.
 
         Args:
-            images: what was compared.
+            numbers: int64, the images that were compared.
             marks: what came of it.
             sequences: what ``marks.sequence`` counts.
         """
         before = self.store.read_frames(self.id)
         frames = self._released(before, self._present())
-        marked = images.numbers[marks.reason != Reason.NONE]
+        marked = numbers[marks.reason != Reason.NONE]
         like = marks.reason != Reason.NONE
         ids = np.array([*(other.id for other in sequences), ""], dtype=object)
         frames.fate[marked] = Fate.DUPLICATE
@@ -100,7 +102,10 @@ class VideoImages:
         return len(marked), size_bytes
 
     def restore(
-        self, extractor: Callable[[], VideoExtractor], on_frames: Callable[[int], None]
+        self,
+        extractor: Callable[[], VideoExtractor],
+        on_frames: Callable[[int], None],
+        is_stopped: Callable[[], bool],
     ) -> tuple[int, tuple[Notice, ...]]:
         """Keep all duplicates again; those without a file are extracted from the source.
 
@@ -110,6 +115,7 @@ class VideoImages:
         Args:
             extractor: gives what extracts them; asked only if there is need.
             on_frames: told how many more frames are decoded.
+            is_stopped: asked often.
 
         Returns:
             How many images were restored, and what a person should look at.
@@ -133,7 +139,7 @@ class VideoImages:
                 extractor(), settings=build_settings(ExtractSettings, settings, "extract")
             )
             with self.store.work_folder(self.id) as folder:
-                checksums = again.extract_again(self.record, lost, folder, on_frames)
+                checksums = again.extract_again(self.record, lost, folder, on_frames, is_stopped)
                 self.store.add_images(self.id, folder)
             notices = self._differences(before.crc32[lost], checksums, again.ffmpeg.version)
             crc32 = before.crc32.copy()

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import __version__, engine
-from pipeline.config import CvatSettings, RunSettings
+from pipeline import __version__
+from pipeline.config import RunSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.cvat_session import connect
 from pipeline.errors import (
     CvatPermissionError,
@@ -18,6 +19,7 @@ from pipeline.errors import (
     printable,
 )
 from pipeline.ffmpeg import find_ffmpeg, list_abilities
+from pipeline.machine import count_cores, memory_bytes
 
 _LITTLE_DISK_BYTES = 5 * 10**9
 
@@ -39,7 +41,7 @@ def diagnose(
         Check("prep", f"{__version__}, Python {platform.python_version()}", ExitCode.OK),
         Check(
             "machine",
-            f"{engine.count_cores()} cores, {engine.memory_bytes() / 2**30:.1f} GiB memory",
+            f"{count_cores()} cores, {memory_bytes() / 2**30:.1f} GiB memory",
             ExitCode.OK,
         ),
         _check("ffmpeg", lambda: _ffmpeg(run)),

@@ -15,6 +15,7 @@
     │   ├── SourceChangedError     3  the file is no longer the one that was extracted
     │   ├── DecoderDiedError       3  ffmpeg was killed or gave up
     │   ├── DecoderHungError       3  ffmpeg made no progress and was stopped
+    │   ├── WorkerDiedError        3  the process that worked on it died, again when repeated
     │   └── UnbalancedVideoError   3  the disk does not hold what the records say
     ├── DiskFullError              3  no room left; the whole run stops
     ├── CvatError                  4  CVAT or the network
@@ -131,6 +132,12 @@ class DecoderHungError(VideoError):
     """Ffmpeg made no progress for too long and was stopped."""
 
     kind = "decoder-hung"
+
+
+class WorkerDiedError(VideoError):
+    """The process that worked on it died or hung, and again when that was repeated."""
+
+    kind = "worker-died"
 
 
 class UnbalancedVideoError(VideoError):

@@ -1,39 +1,43 @@
 """Extract: every frame of every video under its own number, with a record of what each is."""
 
-import errno
+import functools
 import os
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import engine
 from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from pipeline.config_file import effective_settings
-from pipeline.decoder import disk_full
-from pipeline.errors import (
-    DiskFullError,
-    FfmpegUnusableError,
-    InputError,
-    InterruptedRunError,
-    PrepError,
-    VideoError,
-    describe_bug,
-    printable,
+from pipeline.engines.base import Engine, Lost
+from pipeline.engines.local import InProcess
+from pipeline.errors import InputError, WorkerDiedError, printable
+from pipeline.extract_units import (
+    ExtractSegment,
+    ExtractWhole,
+    FramesDone,
+    InOnePiece,
+    JoinSegments,
+    OpenVideo,
+    Result,
+    Unit,
+    carry_out,
+    memory_needed,
+    size_bytes,
+    source_of,
+    video_of,
 )
-from pipeline.extract_video import VideoExtractor
+from pipeline.extract_video import Opened, VideoExtractor
 from pipeline.ffmpeg import find_ffmpeg
 from pipeline.records import ExtractResult, VideoOutcome, VideoRecord
-from pipeline.resume import check_unchanged, match_records, refuse_other_settings
+from pipeline.resume import match_records, refuse_other_settings
 from pipeline.sources import Source, assign_ids, find_sources
-from pipeline.store import RESERVED_NAMES, Dataset, load_libraries
+from pipeline.store import RESERVED_NAMES, Dataset
 
 _MANY = 4
 
 
 class Progress:
-    """Told how the work goes on, from several threads. This one does nothing with it."""
+    """Told how the work goes on. This one does nothing with it."""
 
     def batch_started(self, videos: int, size_bytes: int) -> None:
         """Work on this many videos, of this size together, begins."""
@@ -58,6 +62,7 @@ def extract(
     breaks: BreakSettings | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> ExtractResult:
     """Extract the frames of videos into a dataset; what is there already is left as it is.
 
@@ -73,6 +78,7 @@ def extract(
         breaks: where a tracker must not interpolate; the defaults if absent.
         overwrite: extract again what is there already.
         progress: told how the work goes on.
+        engine: carries out the work; threads of this process if absent.
 
     Raises:
         UsageError: the inputs, the settings, the dataset or ffmpeg cannot be used, or videos are
@@ -86,10 +92,10 @@ def extract(
         progress or Progress(),
     )
     dedupe, breaks = dedupe or DedupeSettings(), breaks or BreakSettings()
+    engine = engine or InProcess(run.workers)
     ffmpeg = find_ffmpeg(run)
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))
-    stop = threading.Event()
     with store.writing():
         known = match_records(found.sources, store.read_records())
         if not overwrite:
@@ -98,24 +104,27 @@ def extract(
         ids = {path: record.id for path, record in known.items()}
         taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
         ids |= assign_ids(new, taken=taken, among=found.sources)
-        memory = engine.MemoryBudget(engine.memory_bytes() // 2)
-        cores = engine.count_cores()
-        workers = run.workers or min(cores, len(found.sources))
         # With few videos a worker may be the last one at work, and should have all cores then.
-        is_many = workers > 1 and len(found.sources) >= _MANY * workers
-        threads = max(1, cores // workers) if is_many else None
+        is_many = engine.workers > 1 and len(found.sources) >= _MANY * engine.workers
         extractor = VideoExtractor(
-            store, settings, dedupe, breaks, run, ffmpeg, memory, stop, threads
+            store, settings, dedupe, breaks, run, ffmpeg, engine.cores_each, is_many
         )
-        batch = _Batch(extractor, {} if overwrite else known, ids, progress)
-        progress.batch_started(len(found.sources), sum(_size(s.path) for s in found.sources))
-        threading.Thread(target=load_libraries, daemon=True, name="prep-loader").start()
+        batch = _Batch({} if overwrite else known, ids, progress)
+        progress.batch_started(len(found.sources), sum(size_bytes(s.path) for s in found.sources))
         outcomes = {}
         with closing(
-            engine.run(batch.extract_one, found.sources, workers=workers, stop=stop)
+            engine.run(
+                functools.partial(carry_out, extractor),
+                batch.units(found.sources),
+                follow=batch.follow,
+                memory_needed=memory_needed,
+                on_message=batch.take_message,
+            )
         ) as results:
-            for source, outcome in results:
-                outcomes[source.path] = outcome
+            for unit, result in results:
+                outcome = batch.outcome(unit, result)
+                if outcome is not None:
+                    outcomes[source_of(unit).path] = outcome
     return ExtractResult(
         dataset=os.fspath(store.path),
         videos=(
@@ -126,63 +135,81 @@ def extract(
     )
 
 
-@dataclass(frozen=True)
 class _Batch:
-    """Does one video after another, and makes a value of what goes wrong with it."""
+    """Says which unit of work comes of which, and what became of each video."""
 
-    extractor: VideoExtractor
-    known: Mapping[Path, VideoRecord]
-    ids: Mapping[Path, str]
-    progress: Progress
+    def __init__(
+        self, known: Mapping[Path, VideoRecord], ids: Mapping[Path, str], progress: Progress
+    ) -> None:
+        self._known, self._ids, self._progress = known, ids, progress
+        self._segments_left: dict[str, int] = {}
+        self._in_one_piece: dict[str, Opened] = {}
+        self._failed: dict[str, VideoOutcome] = {}
 
-    def extract_one(self, source: Source) -> VideoOutcome:
-        """Return what became of one video."""
-        path, video_id = os.fspath(source.path), self.ids[source.path]
-        try:
-            if self.extractor.stop.is_set():
-                raise InterruptedRunError("interrupted")
-            record = self.known.get(source.path)
-            if record is not None:
-                notices = check_unchanged(source, record, self.extractor.store)
-                self.extractor.refuse_damage(source, notices)
-                return VideoOutcome(path, video_id, "unchanged", record, notices)
-            record = self._extract(source, video_id)
-            return VideoOutcome(path, video_id, "extracted", record, record.warnings)
-        except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
-            raise  # the other videos would fare no better
-        except PrepError as error:
-            return VideoOutcome(path, video_id, "failed", error=str(error), error_kind=error.kind)
-        except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise disk_full() from error
-            reason = error.strerror or type(error).__name__
-            where = f" ({printable(error.filename)})" if error.filename else ""
-            text = f"{printable(path)}: {reason}{where}. Check the file and its rights."
-            return VideoOutcome(path, video_id, "failed", error=text, error_kind=VideoError.kind)
-        except Exception as error:  # one video that finds a bug must not cost the others
-            text = f"{printable(path)}: {describe_bug(error)}"
-            return VideoOutcome(path, video_id, "failed", error=text, error_kind=PrepError.kind)
-        finally:
-            self.progress.video_done(video_id, _size(source.path))
+    def units(self, sources: Iterable[Source]) -> Iterator[Unit]:
+        """Yield the first unit of each video."""
+        for source in sources:
+            yield OpenVideo(source, self._ids[source.path], self._known.get(source.path))
 
-    def _extract(self, source: Source, video_id: str) -> VideoRecord:
-        return self.extractor.extract(
-            source,
-            video_id,
-            on_start=lambda packets: self.progress.video_started(
-                video_id, packets, _size(source.path)
-            ),
-            on_frames=lambda frames: self.progress.frames_done(video_id, frames),
-        )
+    def take_message(self, unit: Unit, message: FramesDone) -> None:
+        """Pass on how many more frames are decoded."""
+        self._progress.frames_done(video_of(unit), message.frames)
+
+    def follow(self, unit: Unit, result: Result | Lost) -> Iterable[Unit]:
+        """Return what is to be done next for the same video."""
+        match unit, result:
+            case _, Opened() as opened:
+                size = size_bytes(opened.source.path)
+                self._progress.video_started(opened.video_id, opened.frames_promised, size)
+                self._segments_left[opened.video_id] = len(opened.segments)
+                if opened.segments:
+                    return [ExtractSegment(opened, segment) for segment in opened.segments]
+                return [ExtractWhole(opened)]
+            case JoinSegments(), InOnePiece(opened):
+                return [ExtractWhole(opened)]
+            case ExtractSegment(opened), _:
+                return self._after_segment(opened, unit, result)
+        return ()
+
+    def outcome(self, unit: Unit, result: Result | Lost) -> VideoOutcome | None:
+        """Return what became of a video, with the last of its units."""
+        video_id = video_of(unit)
+        if isinstance(unit, ExtractSegment):
+            if self._segments_left[video_id] or video_id not in self._failed:
+                return None
+            outcome = self._failed[video_id]
+        elif isinstance(result, VideoOutcome | Lost):
+            outcome = _as_outcome(unit, result)
+        else:
+            return None
+        self._progress.video_done(video_id, size_bytes(source_of(unit).path))
+        return outcome
+
+    def _after_segment(self, opened: Opened, unit: Unit, result: Result | Lost) -> Iterable[Unit]:
+        video_id = opened.video_id
+        self._segments_left[video_id] -= 1
+        if isinstance(result, InOnePiece):
+            self._in_one_piece[video_id] = result.opened
+        if isinstance(result, VideoOutcome | Lost):
+            self._failed.setdefault(video_id, _as_outcome(unit, result))
+        if self._segments_left[video_id] or video_id in self._failed:
+            return ()
+        if video_id in self._in_one_piece:
+            return [ExtractWhole(self._in_one_piece[video_id])]
+        return [JoinSegments(opened)]
+
+
+def _as_outcome(unit: Unit, result: VideoOutcome | Lost) -> VideoOutcome:
+    if isinstance(result, VideoOutcome):
+        return result
+    path = os.fspath(source_of(unit).path)
+    text = (
+        f"{printable(path)}: {result.why}. If memory is short, lower --workers; else this file "
+        "brings down the libraries that read it: convert it first, or leave it out."
+    )
+    return VideoOutcome(path, video_of(unit), "failed", error=text, error_kind=WorkerDiedError.kind)
 
 
 def _missing(path: str) -> VideoOutcome:
     text = f"{printable(path)}: no such file or folder. Check the path."
     return VideoOutcome(path, None, "failed", error=text, error_kind=InputError.kind)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

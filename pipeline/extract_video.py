@@ -1,7 +1,9 @@
 """Extract one video: from the file to a committed folder, whole or not at all."""
 
+import dataclasses
+import hashlib
+import json
 import shutil
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import engine
 from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from pipeline.config_file import effective_settings, settings_digest
 from pipeline.decode_video import Chosen, VideoDecoder
-from pipeline.decoder import Decoded, disk_full
+from pipeline.decoder import disk_full
 from pipeline.errors import (
     DamagedVideoError,
     DecoderDiedError,
@@ -24,27 +25,61 @@ from pipeline.errors import (
     printable,
 )
 from pipeline.ffmpeg import Ffmpeg
+from pipeline.frame_table import build_frame_table, count_frames, join_segments
+from pipeline.machine import count_cores
 from pipeline.notices import describe
 from pipeline.probe import probe
 from pipeline.records import (
-    MISSING_PTS,
-    Counts,
-    Fate,
-    FrameTable,
     Notice,
     PacketIndex,
-    Reason,
+    SourceIdentity,
     VideoInfo,
     VideoRecord,
 )
 from pipeline.resume import identify, is_same_file, stat_identity
+from pipeline.sampling import list_frames
+from pipeline.segments import BORDER_FRAMES, Segment, cut, refuse_unlike
+from pipeline.shelf import SegmentFrames, Shelf
 from pipeline.sources import Source
 from pipeline.store import Dataset, checksum_images, image_name, list_image_indices
+
+OnFrames = Callable[[int], None]
+"""Told how many more frames are decoded."""
+
+IsStopped = Callable[[], bool]
+"""Says whether to give up; asked often."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A video that was looked into, and what is to be done with it.
+
+    ``segments``: the parts to decode, none where it is decoded in one piece; ``hindrance`` says why
+    that is so if it is long. ``packets`` are absent where they lie on the shelf of the video.
+    """
+
+    source: Source
+    video_id: str
+    identity: SourceIdentity
+    info: VideoInfo
+    frames_promised: int
+    packets: PacketIndex | None
+    segments: tuple[Segment, ...]
+    hindrance: str | None
+
+    @property
+    def memory_needed(self) -> int:
+        """Bytes that ffmpeg needs at most: frames in flight in all its threads."""
+        return _memory_needed(self.info)
 
 
 @dataclass(frozen=True)
 class VideoExtractor:
-    """What all videos of one run share, and the work on each."""
+    """What all videos of one run share, and the work on each.
+
+    ``cores_each``: threads for ffmpeg where there are many units; ``are_many``: whether the videos
+    are that. Else ffmpeg may have as many as it likes.
+    """
 
     store: Dataset
     settings: ExtractSettings
@@ -52,65 +87,160 @@ class VideoExtractor:
     breaks: BreakSettings
     run: RunSettings
     ffmpeg: Ffmpeg
-    memory: engine.MemoryBudget
-    stop: threading.Event
-    threads: int | None
+    cores_each: int
+    are_many: bool
 
-    def extract(
-        self,
-        source: Source,
-        video_id: str,
-        on_start: Callable[[int], None],
-        on_frames: Callable[[int], None],
-    ) -> VideoRecord:
-        """Extract a video and commit it to the dataset.
+    def open(self, source: Source, video_id: str, is_stopped: IsStopped) -> Opened:
+        """Look into a video, and plan how to decode it.
 
         Args:
             source: the video.
             video_id: its folder in the dataset.
-            on_start: told the number of packets when decoding begins.
-            on_frames: told how many more frames are decoded.
+            is_stopped: asked often.
+
+        Raises:
+            VideoError: this video cannot be done.
+            InterruptedRunError.
+        """
+        info, packets = probe(source.path, is_stopped)
+        _refuse_too_many(source, len(packets.pts), self.settings.digits)
+        identity = identify(source, is_stopped)
+        cutting = cut(packets, Fraction(info.time_base), self.settings.segment_frames)
+        opened = Opened(
+            source, video_id, identity, info, len(cutting.pts), packets, (), cutting.hindrance
+        )
+        if not cutting.segments:
+            return opened
+        shelf = Shelf(self.store, video_id)
+        shelf.open(self._key(identity, cutting.segments), packets)
+        if shelf.hindrance is not None:
+            return dataclasses.replace(opened, hindrance=shelf.hindrance)
+        return dataclasses.replace(opened, packets=None, segments=cutting.segments)
+
+    def extract_whole(
+        self, opened: Opened, on_frames: OnFrames, is_stopped: IsStopped
+    ) -> VideoRecord:
+        """Extract a video in one piece and commit it to the dataset.
 
         Raises:
             VideoError: this video cannot be done.
             DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can the others.
         """
-        info, packets = probe(source.path, self.stop.is_set)
-        _refuse_too_many(source, len(packets.pts), self.settings.digits)
-        identity = identify(source, self.stop)
-        with (
-            self.memory.reserve(_memory_needed(info)),
-            self.store.work_folder(video_id) as folder,
-        ):
-            on_start(len(packets.pts))
-            chosen = self._decoder.choose(source, info, packets, folder, on_frames)
-            decoded = chosen.decoded
-            if stat_identity(source.path) != (identity.size_bytes, identity.mtime_ns):
-                raise SourceChangedError(
-                    f"{printable(source.path)}: the file changed while it was read. Run again when "
-                    "nothing writes to it any more."
-                )
-            checksums = self._checksum_images(source, folder, decoded)
-            frames = _frame_table(chosen, checksums, Fraction(info.time_base))
-            warnings = describe(info, packets, decoded, frames)
-            self.refuse_damage(source, warnings)
-            width, height = self._image_size(folder, decoded)
-            settings = effective_settings(self.settings, self.dedupe)
-            record = VideoRecord(
-                id=video_id,
-                source=identity,
-                settings_digest=settings_digest(settings),
-                settings=settings,
-                ffmpeg_version=self.ffmpeg.version,
-                probe=info,
-                rotation_degrees=decoded.transcript.rotation_degrees,
-                image_width=width,
-                image_height=height,
-                counts=_count(info, packets, frames, len(checksums)),
-                breaks=find_breaks(frames, warnings, self.breaks),
-                warnings=warnings,
+        source, info = opened.source, opened.info
+        shelf = Shelf(self.store, opened.video_id)
+        packets = opened.packets or shelf.read_packets()
+        with self.store.work_folder(opened.video_id) as folder:
+            decoder = self._decoder(is_stopped)
+            chosen = decoder.choose(source, info, packets, folder, on_frames)
+            checksums = self._checksum_images(source, folder, chosen.decoded.kept, is_stopped)
+            record = self._commit(opened, packets, folder, chosen, checksums)
+        shelf.remove()
+        return record
+
+    def extract_segment(
+        self, opened: Opened, segment: Segment, on_frames: OnFrames, is_stopped: IsStopped
+    ) -> None:
+        """Extract one segment of a video and lay it on the shelf; if it is there, that is it.
+
+        Raises:
+            UnprovenSegmentError: decoded alone, it is not what it is in the whole.
+            VideoError: this video cannot be done.
+            DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can the others.
+        """
+        shelf = Shelf(self.store, opened.video_id)
+        if shelf.holds(segment):
+            on_frames(segment.frames)
+            return
+        pts = np.sort(shelf.read_packets().shown_pts)
+        first, end = segment.first, segment.first + segment.frames
+        wanted = None
+        if self.settings.selects_by_position:
+            asked_for = list_frames(self.settings, Fraction(opened.info.time_base), pts)
+            wanted = asked_for[slice(*np.searchsorted(asked_for, (first, end)))] - first
+        with self.store.work_folder(opened.video_id) as folder:
+            decoder = self._decoder(is_stopped, is_segment=True)
+            chosen = decoder.choose_in_segment(
+                opened.source,
+                opened.info,
+                segment,
+                pts[first : end + segment.border],
+                wanted,
+                folder,
+                _at_most(segment.frames, on_frames),
             )
-            self.store.commit(folder, record, frames)
+            kept = chosen.kept + np.int32(first)
+            pictures = chosen.decoded.transcript.pictures
+            frames = SegmentFrames(
+                pts=chosen.decoded.pts[: segment.frames],
+                scene_score=chosen.decoded.scene_score,
+                selected=chosen.selected,
+                kept=chosen.kept,
+                alike=chosen.alike,
+                alike_to=chosen.alike_to,
+                crc32=self._checksum_images(opened.source, folder, kept, is_stopped),
+                begins=np.array(pictures[:BORDER_FRAMES], dtype=np.str_),
+                ends=np.array(pictures[len(pictures) - segment.border :], dtype=np.str_),
+                rotation_degrees=np.array(
+                    chosen.decoded.transcript.rotation_degrees, dtype=np.float64
+                ),
+            )
+            _refuse_changed(opened)
+            shelf.put(segment, frames, folder)
+
+    def join(self, opened: Opened) -> VideoRecord:
+        """Make a video of its segments and commit it to the dataset.
+
+        Raises:
+            UnprovenSegmentError: two neighbours do not agree on the frames that both decoded.
+            VideoError: this video cannot be done.
+        """
+        shelf = Shelf(self.store, opened.video_id)
+        parts = [shelf.get(segment) for segment in opened.segments]
+        for segment, part, following in zip(opened.segments, parts, parts[1:], strict=False):
+            refuse_unlike(segment, tuple(part.ends), tuple(following.begins))
+        chosen, checksums = join_segments(opened.info, opened.segments, parts)
+        self._check_images(opened.source, shelf.images, chosen.kept)
+        record = self._commit(opened, shelf.read_packets(), shelf.images, chosen, checksums)
+        shelf.remove()
+        return record
+
+    def give_up_segments(self, opened: Opened, why: str) -> Opened:
+        """Note that a video has to be decoded in one piece; return it so."""
+        Shelf(self.store, opened.video_id).give_up(why)
+        return dataclasses.replace(opened, segments=(), hindrance=why)
+
+    def _commit(
+        self,
+        opened: Opened,
+        packets: PacketIndex,
+        folder: Path,
+        chosen: Chosen,
+        checksums: npt.NDArray[np.int64],
+    ) -> VideoRecord:
+        """Write the record of a video, and move its folder into place."""
+        info = opened.info
+        _refuse_changed(opened)
+        frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
+        warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance)
+        self.refuse_damage(opened.source, warnings)
+        width, height = self._image_size(folder, chosen.kept)
+        settings = effective_settings(self.settings, self.dedupe)
+        record = VideoRecord(
+            id=opened.video_id,
+            source=opened.identity,
+            settings_digest=settings_digest(settings),
+            settings=settings,
+            ffmpeg_version=self.ffmpeg.version,
+            probe=info,
+            rotation_degrees=chosen.decoded.transcript.rotation_degrees,
+            image_width=width,
+            image_height=height,
+            counts=count_frames(info, packets, frames, len(checksums)),
+            breaks=find_breaks(frames, warnings, self.breaks),
+            warnings=warnings,
+            segments=tuple(segment.first for segment in opened.segments) or (0,),
+        )
+        self.store.commit(folder, record, frames)
         return record
 
     def extract_again(
@@ -118,7 +248,8 @@ class VideoExtractor:
         record: VideoRecord,
         indices: npt.NDArray[np.int64],
         folder: Path,
-        on_frames: Callable[[int], None],
+        on_frames: OnFrames,
+        is_stopped: IsStopped,
     ) -> npt.NDArray[np.int64]:
         """Write the images of these frames of a committed video into a work folder.
 
@@ -127,6 +258,7 @@ class VideoExtractor:
             indices: ascending frame indices.
             folder: named as the video.
             on_frames: told how many more frames are decoded.
+            is_stopped: asked often.
 
         Returns:
             The CRC-32 of each image file: int64, the shape of ``indices``.
@@ -146,8 +278,8 @@ class VideoExtractor:
                 "from it, so its frames cannot be restored. Put it back there and run again, or "
                 "extract it anew with 'prep extract --overwrite --dedupe off'."
             )
-        with self.memory.reserve(_memory_needed(record.probe)):
-            decoded = self._decoder.write(source, record.probe, indices, folder, on_frames)
+        decoder = self._decoder(is_stopped)
+        decoded = decoder.write(source, record.probe, indices, folder, on_frames)
         if len(decoded.pts) != record.counts.frames_decoded or not np.array_equal(
             decoded.kept, indices
         ):
@@ -157,7 +289,7 @@ class VideoExtractor:
                 "certain and nothing was restored. Use the ffmpeg of that time, version "
                 f"{printable(record.ffmpeg_version)}."
             )
-        return self._checksum_images(source, folder, decoded)
+        return self._checksum_images(source, folder, decoded.kept, is_stopped)
 
     def refuse_damage(self, source: Source, warnings: Iterable[Notice]) -> None:
         """Hold a damaged video against the settings.
@@ -172,40 +304,46 @@ class VideoExtractor:
                 "With --on-damage keep, what decodes is kept."
             )
 
-    @property
-    def _decoder(self) -> VideoDecoder:
-        return VideoDecoder(
-            self.settings, self.dedupe, self.run, self.ffmpeg, self.stop, self.threads
-        )
+    def _decoder(self, is_stopped: IsStopped, *, is_segment: bool = False) -> VideoDecoder:
+        threads = self.cores_each if is_segment or self.are_many else None
+        return VideoDecoder(self.settings, self.dedupe, self.run, self.ffmpeg, is_stopped, threads)
+
+    def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
+        """Return what segments on a shelf must have in common."""
+        settings = effective_settings(self.settings, self.dedupe)
+        firsts = [segment.first for segment in segments]
+        key = [identity.sha256, settings, self.ffmpeg.version, firsts]
+        return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
     def _checksum_images(
-        self, source: Source, folder: Path, decoded: Decoded
+        self,
+        source: Source,
+        folder: Path,
+        kept: npt.NDArray[np.int32],
+        is_stopped: IsStopped,
     ) -> npt.NDArray[np.int64]:
         """Return the checksums of the images, after holding them against ffmpeg's report."""
+        self._check_images(source, folder, kept)
+        digits, image_format = self.settings.digits, self.settings.format
+        checksums = checksum_images(folder, folder.name, kept, digits, image_format, is_stopped)
+        if (checksums < 0).any():
+            broken = int(kept[np.argmin(checksums)])
+            name = image_name(folder.name, broken, digits, image_format)
+            raise _images_lost(source, folder, len(kept), f"{name} is cut off")
+        return checksums
+
+    def _check_images(self, source: Source, folder: Path, kept: npt.NDArray[np.int32]) -> None:
         digits, image_format = self.settings.digits, self.settings.format
         on_disk = list_image_indices(folder, folder.name, digits, image_format)
-        broken = None
-        if np.array_equal(on_disk, decoded.kept):
-            checksums = checksum_images(
-                folder, folder.name, on_disk, digits, image_format, self.stop.is_set
-            )
-            if not (checksums < 0).any():
-                return checksums
-            broken = image_name(
-                folder.name, int(on_disk[np.argmin(checksums)]), digits, image_format
-            )
-        if shutil.disk_usage(folder).free < 16 * 2**20:
-            raise disk_full()
-        what = f"{broken} is cut off" if broken else f"{len(on_disk)} are on disk"
-        raise DecoderDiedError(
-            f"{printable(source.path)}: ffmpeg reported {len(decoded.kept)} images, but {what}. "
-            "Nothing of it was kept; check the disk and run again."
-        )
+        if not np.array_equal(on_disk, kept):
+            raise _images_lost(source, folder, len(kept), f"{len(on_disk)} are on disk")
 
-    def _image_size(self, folder: Path, decoded: Decoded) -> tuple[int | None, int | None]:
-        if len(decoded.kept) == 0:
+    def _image_size(
+        self, folder: Path, kept: npt.NDArray[np.int32]
+    ) -> tuple[int | None, int | None]:
+        if len(kept) == 0:
             return None, None
-        first = int(decoded.kept[0])
+        first = int(kept[0])
         name = image_name(folder.name, first, self.settings.digits, self.settings.format)
         from PIL.JpegImagePlugin import JpegImageFile
         from PIL.PngImagePlugin import PngImageFile
@@ -229,53 +367,36 @@ def _memory_needed(info: VideoInfo) -> int:
     """Return a generous estimate of what ffmpeg needs: frames in flight in all its threads."""
     deep = info.pixel_format is None or not info.pixel_format.endswith(("420p", "nv12"))
     frame_bytes = info.coded_width * info.coded_height * (4 if deep else 2)
-    threads = min(engine.count_cores(), 16)
+    threads = min(count_cores(), 16)
     return 100_000_000 + frame_bytes * (2 * threads + 24)
 
 
-def _frame_table(
-    chosen: Chosen, checksums: npt.NDArray[np.int64], time_base: Fraction
-) -> FrameTable:
-    pts = chosen.decoded.pts
-    seconds = pts.astype(np.float64) * time_base.numerator / time_base.denominator
-    shape = len(pts)
-    fate = np.full(shape, Fate.SAMPLED_OUT, dtype=np.int8)
-    reason = np.full(shape, Reason.NONE, dtype=np.int8)
-    duplicate_of = np.full(shape, -1, dtype=np.int32)
-    crc32 = np.full(shape, -1, dtype=np.int64)
-    # What ffmpeg left out equals the last frame that it let through: a kept one, or an alike one.
-    passed = np.union1d(chosen.kept, chosen.alike).astype(np.int32)
-    still = np.setdiff1d(chosen.selected, passed)
-    fate[still], reason[still] = Fate.DUPLICATE, Reason.STILL
-    duplicate_of[still] = passed[np.searchsorted(passed, still) - 1]
-    fate[chosen.alike], reason[chosen.alike] = Fate.DUPLICATE, Reason.SIMILAR
-    duplicate_of[chosen.alike] = chosen.alike_to
-    of_alike = still[reason[duplicate_of[still]] == Reason.SIMILAR]
-    duplicate_of[of_alike] = duplicate_of[duplicate_of[of_alike]]
-    fate[chosen.kept], crc32[chosen.kept] = Fate.KEPT, checksums
-    return FrameTable(
-        pts=pts,
-        time_seconds=np.where(pts == MISSING_PTS, np.nan, seconds),
-        fate=fate,
-        reason=reason,
-        duplicate_of=duplicate_of,
-        duplicate_video=np.full(shape, "", dtype=object),
-        scene_score=chosen.decoded.scene_score,
-        crc32=crc32,
-        sharpness=np.full(shape, np.nan, dtype=np.float32),
-        brightness=np.full(shape, np.nan, dtype=np.float32),
-        contrast=np.full(shape, np.nan, dtype=np.float32),
+def _images_lost(source: Source, folder: Path, reported: int, what: str) -> Exception:
+    if shutil.disk_usage(folder).free < 16 * 2**20:
+        return disk_full()
+    return DecoderDiedError(
+        f"{printable(source.path)}: ffmpeg reported {reported} images, but {what}. Nothing of it "
+        "was kept; check the disk and run again."
     )
 
 
-def _count(info: VideoInfo, packets: PacketIndex, frames: FrameTable, files_on_disk: int) -> Counts:
-    return Counts(
-        frames_in_header=info.frames_in_header,
-        packets=len(packets.pts),
-        frames_decoded=len(frames),
-        kept=frames.count(Fate.KEPT),
-        duplicates=frames.count(Fate.DUPLICATE),
-        sampled_out=frames.count(Fate.SAMPLED_OUT),
-        rejected=frames.count(Fate.REJECTED),
-        files_on_disk=files_on_disk,
-    )
+def _at_most(limit: int, on_frames: OnFrames) -> OnFrames:
+    """Return what passes on no more frames: those of a border are not told."""
+    left = limit
+
+    def tell(frames: int) -> None:
+        nonlocal left
+        frames = min(frames, left)
+        left -= frames
+        on_frames(frames)
+
+    return tell
+
+
+def _refuse_changed(opened: Opened) -> None:
+    identity = opened.identity
+    if stat_identity(opened.source.path) != (identity.size_bytes, identity.mtime_ns):
+        raise SourceChangedError(
+            f"{printable(opened.source.path)}: the file changed while it was read. Run again when "
+            "nothing writes to it any more."
+        )

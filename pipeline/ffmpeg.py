@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import ffmpeg as ffmpeg_python
@@ -18,6 +19,7 @@ from pipeline.config import DedupeSettings, ExtractSettings, RunSettings
 from pipeline.errors import FfmpegUnusableError, printable
 from pipeline.probe import DEMUXERS
 from pipeline.records import VideoInfo
+from pipeline.segments import BORDER_FRAMES, Segment
 
 OLDEST = "4.4"
 _LIBAVFILTER_4_4 = (7, 110)
@@ -27,9 +29,11 @@ _EDGE = 16
 """Columns that mpdecimate takes no notice of on the left: 8 in each plane, so 16 where colour is
 stored at half the width."""
 
-_FILTERS = "crop format metadata mpdecimate pad scale scdet select setparams setpts settb split"
+_COMPARING = "crop format mpdecimate pad split"
+_TELLING = "metadata scdet showinfo"
+_TIMING = "select setpts settb trim"
 NEEDED = {
-    "filters": frozenset(_FILTERS.split()),
+    "filters": frozenset(f"{_COMPARING} {_TELLING} {_TIMING} scale setparams".split()),
     "encoders": frozenset(("mjpeg", "png", "rawvideo")),
 }
 """What prep uses of ffmpeg, by the option that lists it."""
@@ -122,7 +126,8 @@ class Pass:
     are selected. ``drops_still``: leave out those of them in which nothing changed.
     ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
     ``matrix``: write this colour matrix into all frames first. ``is_steady``: whether the stream
-    keeps its size and pixel format, as far as is known.
+    keeps its size and pixel format, as far as is known. ``segment``: the part of the video that is
+    decoded; ``condition`` then counts from its first frame.
     """
 
     condition: str
@@ -130,6 +135,7 @@ class Pass:
     writes_images: bool
     matrix: str | None = None
     is_steady: bool = True
+    segment: Segment | None = None
 
     def selects_all(self, settings: ExtractSettings) -> bool:
         """Whether no frame is left out; the log then does not name the selected ones."""
@@ -171,6 +177,8 @@ def extraction_command(
     - One branch scores and prints every frame, with its true timestamp, into the log. The
       other selects and numbers: its timestamps *become* the frame index, which image2 puts into
       the file name. ``1e12`` carries the choice over the change of time base.
+    - Of a segment, the frames before it are let go, and ``trim`` ends the reading behind its
+      border. Checksums of the frames that neighbours share go into the log.
     - ``mpdecimate`` compares each frame with the last one that it let through, in blocks. It
       takes no notice of the columns on the left, so a strip of these is compared beside it (to
       frame the whole picture would cost half as much as the comparison). And it would pass frames
@@ -190,13 +198,21 @@ def extraction_command(
     # less memory, with few threads each.
     limit = {} if threads is None else {"threads": threads}
     source_options |= limit
+    if work.segment is not None and work.segment.seek_seconds is not None:
+        source_options |= _seek(work.segment.seek_seconds)
     stream = ffmpeg_python.input(f"file:{source}", **source_options)["V:0"]
     if work.matrix is not None:
         stream = stream.filter("setparams", colorspace=work.matrix)
     stream = stream.filter("scale").filter("settb", info.time_base)
+    border = None
+    if work.segment is not None:
+        stream, border = _cut_out(stream, work.segment)
     branches = stream.filter_multi_output("split")
     scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
-    chosen = branches[1].filter("setpts", f"1e12*({work.condition})")
+    condition = f"({work.condition})"
+    if work.segment is not None:
+        condition += f"*lt(N,{work.segment.frames})"
+    chosen = branches[1].filter("setpts", f"1e12*{condition}")
     key = "*key" if settings.keyframes else ""
     chosen = (
         _number(chosen, "if(gt(PTS,0),N,-1)")
@@ -207,10 +223,14 @@ def extraction_command(
         chosen = chosen.filter("metadata", mode="print", key=MARK)
     timing = {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
     outputs = [_number(scored, "N").output("-", format="null", **timing)]
+    if border is not None:
+        outputs.append(_number(border, "N").output("-", format="null", **timing))
     if work.drops_still:
         chosen, edge = _drop_still(chosen, settings, dedupe, work, info)
         outputs.append(_mark(edge, "edge").output("-", format="null", **timing))
     chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
+    if work.segment is not None:
+        chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
     if work.writes_images:
         if work.converts_late(info) and settings.max_size is None:
             # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
@@ -231,6 +251,26 @@ def extraction_command(
     # The graph of a long sampled video is larger than a command line may be.
     command[place : place + 2] = [ffmpeg.graph_from_file, graph_file]
     return command, graph
+
+
+def _seek(seconds: Fraction) -> dict[str, Any]:
+    """Return the input options that make ffmpeg begin at the keyframe at or before an instant."""
+    return {"ss": f"{float(seconds):.6f}", "seek_timestamp": 1, "noaccurate_seek": None}
+
+
+def _cut_out(stream: Any, segment: Segment) -> tuple[Any, Any]:
+    """Return the frames of a segment with those of its border; and those that a neighbour has too.
+
+    The second stream is for the log only: size, format and checksum of each frame.
+    """
+    if segment.start_pts is not None:
+        # Frames without a timestamp pass as well, to be noticed.
+        stream = stream.filter("select", f"not(lt(pts,{segment.start_pts}))")
+    if segment.border:
+        stream = stream.filter("trim", end_frame=segment.frames + segment.border)
+    branches = stream.filter_multi_output("split")
+    at_border = branches[1].filter("select", f"lt(n,{BORDER_FRAMES})+gte(n,{segment.frames})")
+    return branches[0], at_border.filter("showinfo")
 
 
 def clean_environment() -> dict[str, str]:

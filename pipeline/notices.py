@@ -3,16 +3,34 @@
 import numpy as np
 
 from pipeline.decoder import Decoded
-from pipeline.records import MISSING_PTS, FrameTable, Notice, PacketIndex, VideoInfo
-from pipeline.transcript import Complaint
+from pipeline.records import (
+    MISSING_PTS,
+    Complaint,
+    FrameTable,
+    Notice,
+    PacketIndex,
+    VideoInfo,
+)
 
 _PLACES_NAMED = 5
 
 
 def describe(
-    info: VideoInfo, packets: PacketIndex, decoded: Decoded, frames: FrameTable
+    info: VideoInfo,
+    packets: PacketIndex,
+    decoded: Decoded,
+    frames: FrameTable,
+    hindrance: str | None = None,
 ) -> tuple[Notice, ...]:
-    """Return what is remarkable about a video, findings first."""
+    """Return what is remarkable about a video, findings first.
+
+    Args:
+        info: what its header says.
+        packets: what the demuxer delivered.
+        decoded: what the decoder delivered.
+        frames: what became of it.
+        hindrance: why it could not be cut into segments, if it is long enough for that.
+    """
     notices = [
         *_damage(packets, decoded, frames),
         *_nothing_selected(decoded),
@@ -22,6 +40,7 @@ def describe(
         *_timestamps(frames),
         *_streams(info),
         *_hdr(info),
+        *_one_piece(hindrance),
     ]
     return tuple(notices)
 
@@ -180,6 +199,13 @@ def _hdr(info: VideoInfo) -> list[Notice]:
             "beside ordinary footage convert the video to SDR first.",
         )
     ]
+
+
+def _one_piece(hindrance: str | None) -> list[Notice]:
+    if hindrance is None:
+        return []
+    text = f"decoded in one piece, not in segments side by side: {hindrance}."
+    return [Notice("one-piece", text)]
 
 
 def _time_of(frames: FrameTable, frame: int) -> float | None:

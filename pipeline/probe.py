@@ -5,6 +5,7 @@ The only owner of the demuxer library (PyAV).
 
 import contextlib
 import os
+from array import array
 from collections.abc import Callable
 from enum import IntEnum
 from fractions import Fraction
@@ -92,39 +93,34 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream) ->
 def _list_packets(
     container: av.container.InputContainer, stream: av.VideoStream, stop: Callable[[], bool]
 ) -> PacketIndex:
-    """Return the packets of the video stream, in file order; memory is 9 bytes a packet.
+    """Return the packets of the video stream, in file order; memory is 10 bytes a packet.
 
     A file that breaks off or turns to nonsense yields the packets before that place, and
     ``complete`` is False.
     """
-    pts: list[np.ndarray] = []
-    discarded: list[np.ndarray] = []
-    chunk_pts: list[int] = []
-    chunk_discarded: list[bool] = []
+    pts: array[int] = array("q")
+    discarded, keys = bytearray(), bytearray()
     complete = True
-
-    def flush() -> None:
-        pts.append(np.array(chunk_pts, dtype=np.int64))
-        discarded.append(np.array(chunk_discarded, dtype=np.bool_))
-        chunk_pts.clear()
-        chunk_discarded.clear()
 
     try:
         for packet in container.demux(stream):
             if packet.size == 0:  # PyAV's own mark of the end
                 continue
             timestamp = packet.pts if packet.pts is not None else packet.dts
-            chunk_pts.append(MISSING_PTS if timestamp is None else timestamp)
-            chunk_discarded.append(packet.is_discard)
-            if len(chunk_pts) >= 4096:
-                flush()
+            pts.append(MISSING_PTS if timestamp is None else timestamp)
+            discarded.append(packet.is_discard)
+            keys.append(packet.is_keyframe)
             if stop():
                 raise InterruptedRunError("interrupted")
     except (av.FFmpegError, IndexError):
         # IndexError: PyAV does not know streams that appear in the middle of a damaged file.
         complete = False
-    flush()
-    return PacketIndex(np.concatenate(pts), np.concatenate(discarded), complete)
+    return PacketIndex(
+        pts=np.array(pts, dtype=np.int64),
+        is_discarded=np.array(discarded, dtype=np.bool_),
+        is_key=np.array(keys, dtype=np.bool_),
+        complete=complete,
+    )
 
 
 @contextlib.contextmanager

@@ -158,12 +158,32 @@ class PacketIndex:
 
     ``pts``: int64, shape (packets,), in time-base units, ``MISSING_PTS`` where absent.
     ``is_discarded``: bool, shape (packets,): an edit list hides the packet's frame.
+    ``is_key``: bool, shape (packets,): decoding may begin here, the container says.
     ``complete``: False where the demuxer stopped with an error before the end.
     """
 
     pts: "npt.NDArray[np.int64]"
     is_discarded: "npt.NDArray[np.bool_]"
+    is_key: "npt.NDArray[np.bool_]"
     complete: bool
+
+    @property
+    def shown_pts(self) -> "npt.NDArray[np.int64]":
+        """The timestamps of the packets that are to be shown, in file order."""
+        return self.pts[~self.is_discarded]
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """A line of ffmpeg that tells of damage.
+
+    ``pts``: where the demuxer says so, in time-base units; else ``frames_before``, the number of
+    frames delivered by then, tells roughly where.
+    """
+
+    text: str
+    frames_before: int
+    pts: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +244,8 @@ class VideoRecord:
 
     ``image_width`` and ``image_height`` are measured on the first image, ``None`` where no frame
     was selected. ``rotation_degrees`` is the display rotation that ffmpeg reports and applies.
+    ``segments`` are the indices of the frames at which it was cut into parts that were decoded, and
+    compared, each for itself; the first is 0.
     """
 
     id: str
@@ -238,6 +260,7 @@ class VideoRecord:
     counts: Counts
     breaks: tuple[Break, ...]
     warnings: tuple[Notice, ...]
+    segments: tuple[int, ...] = (0,)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready data."""
@@ -266,6 +289,7 @@ class VideoRecord:
                 "counts": Counts(**data["counts"]),
                 "breaks": tuple(Break(**each) for each in data["breaks"]),
                 "warnings": tuple(Notice(**notice) for notice in data["warnings"]),
+                "segments": tuple(data.get("segments", (0,))),
             }
         )
 

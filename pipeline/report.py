@@ -55,7 +55,7 @@ def report(
     *,
     breaks: BreakSettings | None = None,
     validate: ValidateSettings | None = None,
-    watch: Callable[[Collection[Any]], Iterable[Any]] = iter,
+    watch: Callable[[Collection[str]], Iterable[str]] = iter,
 ) -> ReportResult:
     """Write ``report.html`` and ``report.json`` into a dataset.
 

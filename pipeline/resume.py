@@ -6,8 +6,7 @@ modification time, else a hash of the content) and the digest of the settings.
 
 import hashlib
 import os
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +96,11 @@ def check_unchanged(source: Source, record: VideoRecord, store: Dataset) -> tupl
     )
 
 
-def identify(source: Source, stop: threading.Event) -> SourceIdentity:
+def identify(source: Source, is_stopped: Callable[[], bool]) -> SourceIdentity:
     """Return the identity of a file; reads it whole.
 
     Raises:
-        InterruptedRunError: ``stop`` was set meanwhile.
+        InterruptedRunError: ``is_stopped`` said so.
     """
     size_bytes, mtime_ns = stat_identity(source.path)
     return SourceIdentity(
@@ -109,7 +108,7 @@ def identify(source: Source, stop: threading.Event) -> SourceIdentity:
         path=os.fspath(source.path),
         size_bytes=size_bytes,
         mtime_ns=mtime_ns,
-        sha256=_sha256(source.path, stop),
+        sha256=_sha256(source.path, is_stopped),
     )
 
 
@@ -134,11 +133,11 @@ def stat_identity(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _sha256(path: Path, stop: threading.Event | None = None) -> str:
+def _sha256(path: Path, is_stopped: Callable[[], bool] = lambda: False) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-            if stop is not None and stop.is_set():
+            if is_stopped():
                 raise InterruptedRunError("interrupted")
     return digest.hexdigest()

@@ -13,15 +13,16 @@ from pipeline.config import (
     DedupeSettings,
     ExtractSettings,
     RunSettings,
-    UploadSettings,
     ValidateSettings,
 )
+from pipeline.config_cvat import UploadSettings
 from pipeline.config_file import Config
 from pipeline.cvat import CvatServer
 from pipeline.dedupe import DedupeResult, dedupe
+from pipeline.engines.base import Engine
 from pipeline.errors import CvatError, ExitCode, UsageError
 from pipeline.extract import Progress, extract
-from pipeline.records import ExtractResult, VideoRecord
+from pipeline.records import ExtractResult
 from pipeline.report import ReportResult, report
 from pipeline.store import Dataset
 from pipeline.upload import upload
@@ -76,8 +77,9 @@ def run(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
-    watch: Callable[[Collection[VideoRecord]], Iterable[VideoRecord]] = iter,
+    watch: Callable[[Collection[str]], Iterable[str]] = iter,
     destination: Destination | None = None,
+    engine: Engine | None = None,
 ) -> RunResult:
     """Extract, look for duplicates, validate, balance the accounts, upload, write the report.
 
@@ -91,6 +93,7 @@ def run(
         progress: told how each stage goes on.
         watch: passes on the videos to the report, and may show how far it is.
         destination: where to upload; nothing is uploaded if absent.
+        engine: carries out the work; threads of this process if absent.
 
     Raises:
         UsageError, DiskFullError, InterruptedRunError: as the stages.
@@ -107,13 +110,14 @@ def run(
         breaks=breaks,
         overwrite=overwrite,
         progress=progress,
+        engine=engine,
     )
     if not Dataset(Path(os.path.abspath(dataset))).video_ids():
         return RunResult(extracted)
     deduped = None
     if settings.dedupe == "similar":  # copies in other videos are seen only when all are there
-        deduped = dedupe(dataset, settings, how, breaks=breaks, progress=progress)
-    validated = validate(dataset, limits, how, breaks=breaks, progress=progress)
+        deduped = dedupe(dataset, settings, how, breaks=breaks, progress=progress, engine=engine)
+    validated = validate(dataset, limits, how, breaks=breaks, progress=progress, engine=engine)
     accounts = status(dataset)
     uploaded, upload_error = None, None
     if destination is not None:

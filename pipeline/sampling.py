@@ -42,6 +42,23 @@ def exact_condition(indices: npt.NDArray[np.int64]) -> str:
     return _membership("N", indices)
 
 
+def list_frames(
+    settings: ExtractSettings, time_base: Fraction, pts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the indices of the frames that range and sampling ask for, ascending.
+
+    Keyframes are left to ffmpeg's select filter.
+
+    Args:
+        settings: range and sampling.
+        time_base: seconds a timestamp unit.
+        pts: int64, shape (frames,), timestamps in display order, ``MISSING_PTS`` for none.
+    """
+    if settings.fps is not None:
+        return choose_frames(settings, time_base, pts)
+    return np.flatnonzero(_in_range(settings, time_base, pts))[:: settings.every or 1]
+
+
 def choose_frames(
     settings: ExtractSettings, time_base: Fraction, pts: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:

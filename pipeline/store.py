@@ -8,7 +8,8 @@
         frames.parquet
         video.json
         manifest.jsonl      where images are not sent to CVAT, but lie where it finds them
-      .prep/                lock, and the work folders of a run that is going on
+      .prep/                lock, the work folders of a run that is going on, and the segments of
+                            long videos that are not complete (`pipeline.shelf`)
 """
 
 import contextlib
@@ -24,6 +25,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import filelock
 import numpy as np
@@ -156,12 +158,17 @@ class Dataset:
             remover.start()
             remover.join(patience_seconds)
 
+    def shelf_folder(self, video_id: str) -> Path:
+        """Return where the segments of a video wait until it is complete."""
+        return self.path / _PRIVATE / "segments" / video_id
+
     def _remove_leftovers(self) -> None:
-        for leftover in (self.path / _PRIVATE / "work").iterdir():
-            # Killed between the two renames that replace a video: the old one comes back.
-            for old in leftover.glob(f"{_OLD}/*"):
-                if not self.folder(old.name).exists():
-                    old.rename(self.folder(old.name))
+        private = self.path / _PRIVATE
+        # Killed between the two renames that replace a video: the old one comes back.
+        for old in private.glob(f"*/*/{_OLD}/*"):
+            if not self.folder(old.name).exists():
+                old.rename(self.folder(old.name))
+        for leftover in (private / "work").iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
         for folder in self.path.iterdir():
             if any((folder / (name + _NEXT)).exists() for name in (RECORD_NAME, FRAMES_NAME)):
@@ -178,6 +185,7 @@ class Dataset:
         target = self.folder(record.id)
         if target.exists():
             old = folder.parents[1] / _OLD
+            shutil.rmtree(old, ignore_errors=True)
             old.mkdir()
             target.rename(old / target.name)
         folder.rename(target)
@@ -185,11 +193,7 @@ class Dataset:
 
     def add_images(self, video_id: str, folder: Path) -> None:
         """Move the images of a work folder into a committed video; each is there whole or not."""
-        _flush_file_system(folder)
-        target = self.folder(video_id)
-        for image in list(folder.iterdir()):
-            image.rename(target / image.name)
-        _flush(target)
+        move_images(folder, self.folder(video_id))
 
     def update(self, record: VideoRecord, frames: FrameTable) -> None:
         """Replace record and frame table of a committed video, both or none.
@@ -205,6 +209,14 @@ class Dataset:
         _flush(promise.with_suffix(".part"))
         promise.with_suffix(".part").rename(promise)
         _finish_update(folder)
+
+
+def move_images(folder: Path, target: Path) -> None:
+    """Move all images of a work folder into another; each is there whole or not at all."""
+    _flush_file_system(folder)
+    for image in list(folder.iterdir()):
+        image.rename(target / image.name)
+    _flush(target)
 
 
 def open_dataset(path: str | os.PathLike[str]) -> Dataset:
@@ -265,10 +277,19 @@ def replace_text(path: Path, pieces: Iterable[str]) -> None:
     Raises:
         OSError: it cannot be written; what was there stays.
     """
-    part = path.with_name(f".{path.name}.part")
+    encoded = (piece.encode("utf-8") for piece in pieces)
+    replace_file(path, path.with_name(f".{path.name}.part"), lambda file: file.writelines(encoded))
+
+
+def replace_file(path: Path, part: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file durably under another name, ``part``, then rename it.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
     try:
-        with part.open("w", encoding="utf-8") as file:
-            file.writelines(pieces)
+        with part.open("wb") as file:
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -323,7 +344,7 @@ def list_image_indices(
 def checksum_images(
     folder: Path,
     video_id: str,
-    indices: npt.NDArray[np.int64],
+    indices: npt.NDArray[np.integer],
     digits: int,
     image_format: str,
     stop: Callable[[], bool],
@@ -354,7 +375,10 @@ def _flush_file_system(folder: Path) -> None:
     if sys.platform == "linux":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            ctypes.CDLL(None).syncfs(descriptor)
+            # Where writing was put off, as over a network, a full disk shows only now.
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), os.fspath(folder))
         finally:
             os.close(descriptor)
     else:

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from pipeline.errors import printable
 from pipeline.ffmpeg import MARK
-from pipeline.records import MISSING_PTS, VideoInfo
+from pipeline.records import MISSING_PTS, Complaint, VideoInfo
 
 _COMPLAINTS_KEPT = 200
 _LINE_LENGTH = 400
 
+# '[Parsed_showinfo_7 @ 0x55d] [info] n:   0 pts: ... fmt:gray ... s:8x8 ... checksum:455B1DC8'
+_SHOWN = re.compile(r"\[Parsed_showinfo_\d+ @ [^\]]+\] \[info\] (?P<rest>.*)")
+_PICTURE = re.compile(r"n: *\d+ pts:.* (fmt:\S+) .*\b(s:\d+x\d+) .*\b(checksum:[0-9A-F]+)")
 # '[Parsed_metadata_3 @ 0x55d] [info] frame:7    pts:280     pts_time:0.28'. Where a message before
 # it lacks its line end, the prefix is missing and the row is glued to that message.
 _ROW = re.compile(
@@ -36,19 +39,6 @@ _OUTPUT_SIDE = re.compile(
 
 
 @dataclass(frozen=True)
-class Complaint:
-    """A line that tells of damage.
-
-    ``pts``: where the demuxer says so, in time-base units; else ``frames_before``, the number of
-    frames delivered by then, tells roughly where.
-    """
-
-    text: str
-    frames_before: int
-    pts: int | None
-
-
-@dataclass(frozen=True)
 class SizeChange:
     """From frame ``frame`` on the stream has another size in pixels, or pixel format."""
 
@@ -63,6 +53,7 @@ class Transcript:
     ``pts``, ``scene_score``: one entry a frame. ``selected``: the indices of the frames
     asked for; ``kept``: of those among them that were written. ``edge``: of those in which the left
     edge changed.
+    ``pictures``: size, format and checksum of those that were looked at.
     ``complaints``: the first of ``complaint_count`` lines that tell of damage.
     ``changed_matrix``: the colour matrix of the first frame, where later ones have another.
     """
@@ -74,6 +65,7 @@ class Transcript:
         self.kept: array[int] = array("i")
         self.edge: array[int] = array("i")
         self._marked = {"selected": self.selected, "kept": self.kept, "edge": self.edge}
+        self.pictures: list[str] = []
         self.complaints: list[Complaint] = []
         self.complaint_count = 0
         self.size_changes: list[SizeChange] = []
@@ -94,6 +86,10 @@ class Transcript:
         """Take in one line."""
         if match := _ROW.match(line):
             self._add_row(match)
+            return
+        if match := _SHOWN.match(line):  # what it says of side data is not for us
+            if picture := _PICTURE.match(match["rest"]):
+                self.pictures.append(" ".join(picture.groups()))
             return
         level = _LEVEL.match(line)
         line = printable(line[:_LINE_LENGTH])

@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,16 +11,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import engine
 from pipeline.config import BreakSettings, RunSettings, ValidateSettings
 from pipeline.decoder import disk_full
+from pipeline.engines.base import Engine, Lost
+from pipeline.engines.local import InProcess
 from pipeline.errors import (
     DatasetError,
     ExitCode,
     InputError,
-    InterruptedRunError,
     PrepError,
     VideoError,
+    WorkerDiedError,
     describe_bug,
     printable,
 )
@@ -29,7 +29,7 @@ from pipeline.extract import Progress
 from pipeline.images import Judgement
 from pipeline.records import Fate, FrameTable, VideoRecord
 from pipeline.store import Dataset
-from pipeline.validate_video import Finding, VideoCheck
+from pipeline.validate_video import Chunk, Finding, VideoCheck, judge_chunk
 
 _CHUNK_IMAGES = 16
 
@@ -77,6 +77,7 @@ def validate(
     *,
     breaks: BreakSettings | None = None,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> ValidateResult:
     """Check every image of a dataset and write into its records what came of it.
 
@@ -90,6 +91,7 @@ def validate(
         run: ``workers`` is the number of images at once; one a core if absent.
         breaks: where a tracker must not interpolate; the defaults if absent.
         progress: told how the work goes on.
+        engine: carries out the work; threads of this process if absent.
 
     Raises:
         UsageError: there is no such dataset, or another run is writing into it.
@@ -103,19 +105,15 @@ def validate(
             f"{printable(store.path)}: there are no videos of prep in it. Name the folder that "
             "'prep extract' wrote into."
         )
-    stop = threading.Event()
+    engine = engine or InProcess(run.workers)
     with store.writing():
         batch = _Batch(
             store,
             settings or ValidateSettings(),
             breaks or BreakSettings(),
             progress or Progress(),
-            stop,
         )
-        workers = run.workers or engine.count_cores()
-        with closing(
-            engine.run(batch.judge, batch.chunks(), workers=workers, stop=stop)
-        ) as results:
+        with closing(engine.run(judge_chunk, batch.chunks())) as results:
             for chunk, judgements in results:
                 batch.take(chunk, judgements)
     return ValidateResult(
@@ -141,14 +139,6 @@ def quality_marks(
     }
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """A few images of one video, by frame index."""
-
-    video: VideoCheck
-    indices: npt.NDArray[np.int64]
-
-
 class _Batch:
     """Goes through the videos, a few open at a time; a damaged one is a value."""
 
@@ -158,13 +148,13 @@ class _Batch:
         settings: ValidateSettings,
         breaks: BreakSettings,
         progress: Progress,
-        stop: threading.Event,
     ) -> None:
         self.store, self.settings, self.breaks = store, settings, breaks
-        self.progress, self.stop = progress, stop
+        self.progress = progress
+        self.open: dict[str, VideoCheck] = {}
         self.outcomes: dict[str, ValidatedVideo] = {}
 
-    def chunks(self) -> Iterator[_Chunk]:
+    def chunks(self) -> Iterator[Chunk]:
         """Yield all images; a video is opened when its turn comes."""
         records = {}
         for video_id in self.store.video_ids():
@@ -184,34 +174,31 @@ class _Batch:
             self.progress.video_started(video_id, video.waiting, _images(record))
             if not video.waiting:
                 self._finish(video)
-            for start in range(0, len(video.indices), _CHUNK_IMAGES):
-                yield _Chunk(video, video.indices[start : start + _CHUNK_IMAGES])
+                continue
+            self.open[video_id] = video
+            yield from video.chunks(_CHUNK_IMAGES)
 
-    def judge(self, chunk: _Chunk) -> list[Judgement] | Exception:
-        """Return the judgement of each image; called in many threads."""
-        judgements = []
-        for index in chunk.indices:
-            if self.stop.is_set():
-                raise InterruptedRunError("interrupted")
-            try:
-                judgements.append(chunk.video.judge(int(index)))
-            except Exception as error:
-                return error
-        return judgements
-
-    def take(self, chunk: _Chunk, judgements: list[Judgement] | Exception) -> None:
+    def take(self, chunk: Chunk, judgements: list[Judgement] | Exception | Lost) -> None:
         """Note the judgements; with the last of a video, it is finished."""
-        video = chunk.video
-        if video.record.id in self.outcomes:  # it failed at an earlier chunk
+        if chunk.video_id not in self.open:  # it failed at an earlier chunk
             return
+        video = self.open[chunk.video_id]
         self.progress.frames_done(video.record.id, len(chunk.indices))
+        if isinstance(judgements, Lost):
+            first, last = chunk.names[0], chunk.names[-1]
+            judgements = WorkerDiedError(
+                f"{printable(video.folder)}: {judgements.why}, over the images {printable(first)} "
+                f"to {printable(last)}. If memory is short, lower --workers."
+            )
         if isinstance(judgements, Exception):
+            del self.open[chunk.video_id]
             self._fail(video.record.id, judgements)
             self.progress.video_done(video.record.id, _images(video.record))
             return
         for index, judgement in zip(chunk.indices, judgements, strict=True):
             video.take(int(index), judgement)
         if not video.waiting:
+            del self.open[chunk.video_id]
             self._finish(video)
 
     def _finish(self, video: VideoCheck) -> None:
@@ -240,7 +227,6 @@ class _Batch:
 
     def _fail(self, video_id: str, error: Exception) -> None:
         where = printable(self.store.folder(video_id))
-        text, kind = f"{where}: {describe_bug(error)}", PrepError.kind
         if isinstance(error, PrepError):
             text, kind = str(error), error.kind
         elif isinstance(error, OSError):
@@ -248,6 +234,8 @@ class _Batch:
                 raise disk_full() from error
             text = f"{where}: {error.strerror}. Check the folder and its rights."
             kind = VideoError.kind
+        else:
+            text, kind = f"{where}: {describe_bug(error)}", PrepError.kind
         self.outcomes[video_id] = ValidatedVideo(video_id, error=text, error_kind=kind)
 
 

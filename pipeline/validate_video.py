@@ -12,7 +12,8 @@ import numpy.typing as npt
 from pipeline.accounts import may_have_image, recount
 from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings
-from pipeline.errors import DatasetError, printable
+from pipeline.engines.base import Link
+from pipeline.errors import DatasetError, InterruptedRunError, PrepError, describe_bug, printable
 from pipeline.images import Judgement, checksum, judge
 from pipeline.records import MEASURES, Fate, FrameTable, Reason, VideoRecord
 from pipeline.store import FRAMES_NAME, RECORD_NAME, image_name, image_pattern, is_record
@@ -59,6 +60,41 @@ class Finding:
         return f"{printable(self.video)}/{printable(self.file)} {text}"
 
 
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """A few images of one video, with all that is needed to judge them anywhere.
+
+    ``indices`` are their frame indices, int64; ``names`` and ``crc32`` (int64) have that shape.
+    """
+
+    video_id: str
+    folder: Path
+    image_format: str
+    size: tuple[int, int]
+    indices: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    crc32: npt.NDArray[np.int64]
+
+
+def judge_chunk(chunk: Chunk, link: Link) -> list[Judgement] | Exception:
+    """Return the judgement of each image, or why they cannot be judged.
+
+    Raises:
+        InterruptedRunError: the link said so.
+    """
+    judgements = []
+    for name, crc32 in zip(chunk.names, chunk.crc32.tolist(), strict=True):
+        if link.is_stopped():
+            raise InterruptedRunError("interrupted")
+        try:
+            judgements.append(judge(chunk.folder / name, chunk.image_format, chunk.size, crc32))
+        except (PrepError, OSError) as error:
+            return error
+        except Exception as error:  # its place is known only here
+            return PrepError(f"{printable(chunk.folder)}: {describe_bug(error)}")
+    return judgements
+
+
 class VideoCheck:
     """One video while its images are judged: ``frames`` as they were, ``now`` as they are found.
 
@@ -82,11 +118,20 @@ class VideoCheck:
         self._digits, self._format = record.settings["digits"], record.settings["format"]
         self._pattern = image_pattern(record.id, self._digits, self._format)
 
-    def judge(self, index: int) -> Judgement:
-        """Return what is wrong with the image of a frame; may be called in many threads."""
+    def chunks(self, length: int) -> Iterator[Chunk]:
+        """Yield all images that are to be judged, so many at a time."""
         size = (self.record.image_width or 0, self.record.image_height or 0)
-        path = self.folder / self._name(index)
-        return judge(path, self._format, size, int(self.frames.crc32[index]))
+        for start in range(0, len(self.indices), length):
+            indices = self.indices[start : start + length]
+            yield Chunk(
+                self.record.id,
+                self.folder,
+                self._format,
+                size,
+                indices,
+                tuple(map(self._name, indices.tolist())),
+                self.frames.crc32[indices],
+            )
 
     def take(self, index: int, judgement: Judgement) -> None:
         """Note what was found out about the image of a frame."""

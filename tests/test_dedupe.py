@@ -6,7 +6,6 @@ import random
 import re
 import shutil
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from conftest import command, environment, frames, images, indices, record, snap
 from PIL import Image
 from test_cli import on_terminal
 
-from pipeline import engine
+from pipeline.compare import read_ahead
 from pipeline.config import DedupeSettings
 from pipeline.dedupe import dedupe
 from pipeline.extract import extract
@@ -654,7 +653,7 @@ def test_odd_images_are_read_as_they_are(tmp_path):
 
 
 def test_work_in_order_stays_close_to_its_caller():
-    stop, begun = threading.Event(), []
+    begun = []
 
     def work(number):
         begun.append(number)
@@ -663,14 +662,12 @@ def test_work_in_order_stays_close_to_its_caller():
             raise ValueError("twenty")
         return number
 
-    results = engine.run_in_order(work, range(100), workers=3, stop=stop)
+    results = read_ahead(work, range(100), threads=3)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     time.sleep(0.1)
     assert len(begun) <= 5 + 2 * 3
-    assert not stop.is_set()
     with pytest.raises(ValueError, match="twenty"):
         list(results)
-    assert stop.is_set()
     assert len(begun) <= 20 + 2 * 3
 
 

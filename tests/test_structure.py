@@ -11,11 +11,12 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
-    errors records plain_yaml positions config config_file labels
-    sources probe ffmpeg transcript decoder frame_file store engine likeness
+    errors machine records plain_yaml positions config config_cvat config_file labels
+    engines.base engines.local engines.ray_cluster engines.choice
+    sources probe segments ffmpeg transcript decoder frame_file store shelf likeness
     cvat_login cvat_failures cvat_connections cvat_session archive cvat_transfer cvat journal proof
     images similarity compare
-    sampling notices breaks accounts resume decode_video extract_video
+    sampling notices breaks accounts resume decode_video frame_table extract_video extract_units
     validate_video
     extract doctor
     validate
@@ -83,6 +84,8 @@ def test_each_outside_library_has_one_owner():
         "simplejpeg": "images",
         "jinja2": "report audit_page",
         "faiss": "similarity",
+        "multiprocessing": "engines.local",
+        "ray": "engines.ray_cluster",
     }
     for module in ORDER:
         tree = ast.parse(path_of(module).read_text())

@@ -1,13 +1,10 @@
 """Small parts that no footage reaches with certainty."""
 
 import dataclasses
-import threading
-import time
 
 import numpy as np
 import pytest
 
-from pipeline import engine
 from pipeline.frame_file import read_frames, write_frames
 from pipeline.records import MISSING_PTS, Fate, FrameTable, Reason, StreamInfo, VideoInfo
 from pipeline.transcript import Complaint, SizeChange, Transcript
@@ -162,58 +159,3 @@ def test_frame_table_survives_the_disk(tmp_path):
         read, written = getattr(back, field.name), getattr(table, field.name)
         np.testing.assert_array_equal(read, written)
         assert read.dtype == written.dtype, field.name
-
-
-def test_engine_yields_all_and_bounds_what_runs_at_once():
-    running, most, lock = 0, 0, threading.Lock()
-
-    def work(item):
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.01)
-        with lock:
-            running -= 1
-        return item * item
-
-    results = dict(engine.run(work, range(20), workers=3, stop=threading.Event()))
-    assert results == {n: n * n for n in range(20)}
-    assert most == 3
-
-
-def test_engine_stops_all_when_one_fails():
-    stop, done = threading.Event(), []
-
-    def work(item):
-        if item == 3:
-            raise RuntimeError("three")
-        stop.wait(10)
-        done.append(item)
-
-    with pytest.raises(RuntimeError, match="three"):
-        list(engine.run(work, [1, 2, 3, 4, 5, 6, 7, 8], workers=3, stop=stop))
-    assert stop.is_set()
-    assert len(done) <= 5
-
-
-def test_memory_budget_lets_one_through_and_holds_the_others_back():
-    budget, held, most, lock = engine.MemoryBudget(100), 0, 0, threading.Lock()
-
-    def work(size):
-        nonlocal held, most
-        with budget.reserve(size):
-            with lock:
-                held += size
-                most = max(most, held)
-            time.sleep(0.01)
-            with lock:
-                held -= size
-        return size
-
-    sizes = [40, 60, 500, 50, 50, 100]
-    assert sorted(
-        r for _, r in engine.run(work, sizes, workers=6, stop=threading.Event())
-    ) == sorted(sizes)
-    assert most == 500
-    assert budget._used_bytes == 0

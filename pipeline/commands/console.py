@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import click
 
-from pipeline.config import CvatSettings
+from pipeline.config import RunSettings
+from pipeline.config_cvat import CvatSettings
 from pipeline.errors import (
     ExitCode,
     InterruptedRunError,
@@ -178,6 +179,9 @@ def _flag(name: str, settings_field: "dataclasses.Field[Any]", hint: Any) -> Cal
         help=text,
     )
 
+
+engine_options = settings_options(RunSettings, "workers", "engine", "address")
+"""Says what carries out the work."""
 
 config_option = click.option(
     "-c",

@@ -12,12 +12,14 @@ from pipeline.commands.console import (
     Answer,
     Console,
     config_option,
+    engine_options,
     flags_of,
     settings_options,
     verb,
 )
 from pipeline.config import BreakSettings, DedupeSettings, RunSettings
 from pipeline.config_file import load_config
+from pipeline.engines.choice import open_engine
 from pipeline.errors import printable
 
 if TYPE_CHECKING:  # it loads libraries that --help can do without
@@ -29,6 +31,7 @@ if TYPE_CHECKING:  # it loads libraries that --help can do without
 @config_option
 @settings_options(DedupeSettings)
 @settings_options(RunSettings, "ffmpeg")
+@engine_options
 @click.option(
     "--delete",
     is_flag=True,
@@ -54,15 +57,15 @@ def dedupe(
     folder in it is a sequence, in natural order of the names. The marks of an earlier run are
     replaced; no file is deleted without --delete.
     """
-    from pipeline.dedupe import dedupe as dedupe_stage
-
     config = load_config(config_file)
     chosen = flags_of(DedupeSettings, flags)
     says_what = "dedupe" in config.values or any(value is not None for value in chosen.values())
     settings = config.section(DedupeSettings, chosen) if says_what else None
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
-    with console.bars() as bars:
+    with open_engine(run) as engine, console.bars() as bars:
+        from pipeline.dedupe import dedupe as dedupe_stage  # while workers begin
+
         result = dedupe_stage(
             folder,
             settings,
@@ -71,6 +74,7 @@ def dedupe(
             delete=delete,
             restore=restore,
             progress=bars,
+            engine=engine,
         )
     return _answer(result)
 

@@ -11,6 +11,7 @@ from pipeline.commands.console import (
     Answer,
     Console,
     config_option,
+    engine_options,
     flags_of,
     output_option,
     settings_options,
@@ -18,6 +19,7 @@ from pipeline.commands.console import (
 )
 from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from pipeline.config_file import load_config
+from pipeline.engines.choice import open_engine
 from pipeline.errors import printable
 from pipeline.records import ExtractResult, VideoOutcome
 
@@ -28,7 +30,8 @@ from pipeline.records import ExtractResult, VideoOutcome
 @config_option
 @settings_options(ExtractSettings)
 @settings_options(DedupeSettings)
-@settings_options(RunSettings, "ffmpeg", "hwaccel", "workers", "on_damage")
+@settings_options(RunSettings, "ffmpeg", "hwaccel", "on_damage")
+@engine_options
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
 def extract(
     console: Console,
@@ -44,14 +47,14 @@ def extract(
     OUTPUT/ID/ID-frame_000000.jpg and so on; the number is the frame's place in the video, also
     where sampling leaves frames out. A run that was cut off is simply repeated.
     """
-    from pipeline.extract import extract as extract_stage
-
     config = load_config(config_file)
     settings = config.section(ExtractSettings, flags_of(ExtractSettings, flags))
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     dedupe = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
     breaks = config.section(BreakSettings)
-    with console.bars() as bars:
+    with open_engine(run) as engine, console.bars() as bars:
+        from pipeline.extract import extract as extract_stage  # while workers begin
+
         result = extract_stage(
             inputs,
             output,
@@ -61,6 +64,7 @@ def extract(
             breaks=breaks,
             overwrite=overwrite,
             progress=bars,
+            engine=engine,
         )
     return _extract_answer(result, console)
 

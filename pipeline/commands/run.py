@@ -15,12 +15,15 @@ from pipeline.commands.console import (
     config_option,
     cvat_options,
     cvat_session,
+    engine_options,
     flags_of,
     output_option,
     verb,
 )
-from pipeline.config import CvatSettings, UploadSettings
+from pipeline.config import RunSettings
+from pipeline.config_cvat import CvatSettings, UploadSettings
 from pipeline.config_file import load_config
+from pipeline.engines.choice import open_engine
 from pipeline.errors import ExitCode, printable
 
 if TYPE_CHECKING:  # the stages load libraries that --help can do without
@@ -38,6 +41,7 @@ _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
 @click.option("--cvat", is_flag=True, help="Upload to CVAT as well, as 'prep upload' does.")
 @cvat_options
+@engine_options
 def run(
     console: Console,
     inputs: tuple[str, ...],
@@ -50,25 +54,28 @@ def run(
 ) -> Answer:
     """Do it all: extract, look for duplicates, validate, balance the accounts, report, upload.
 
-    INPUT is a video, a folder (searched recursively) or a glob pattern. All settings come from
+    INPUT is a video, a folder (searched recursively) or a glob pattern. Other settings come from
     the settings file; configs/tracking.yaml and configs/detection.yaml are made for these tasks.
     What is done already is left as it is, so a run that was cut off is simply repeated.
     """
-    from pipeline.run import run as run_stages
-
     config = load_config(config_file)
     server = config.section(CvatSettings, flags_of(CvatSettings, flags))
+    how = config.section(RunSettings, flags_of(RunSettings, flags))
     with (
         # First, for a wrong password should not be found after hours of work.
         _destination(console, config, server, auth) if cvat else nullcontext() as destination,
+        open_engine(how) as engine,
         console.bars() as bars,
     ):
+        from pipeline.run import run as run_stages  # while workers begin
+
         result = run_stages(
             inputs,
             output,
             config,
             overwrite=overwrite,
             progress=bars,
+            engine=engine,
             watch=console.watch_items(),
             destination=destination,
         )

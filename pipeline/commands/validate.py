@@ -12,12 +12,14 @@ from pipeline.commands.console import (
     Answer,
     Console,
     config_option,
+    engine_options,
     flags_of,
     settings_options,
     verb,
 )
 from pipeline.config import BreakSettings, RunSettings, ValidateSettings
 from pipeline.config_file import load_config
+from pipeline.engines.choice import open_engine
 from pipeline.errors import printable
 
 if TYPE_CHECKING:  # the stage loads OpenCV
@@ -30,21 +32,21 @@ _FINDINGS_SHOWN = 20
 @click.argument("dataset", default=DEFAULT_DATASET, type=click.Path(path_type=Path))
 @config_option
 @settings_options(ValidateSettings)
-@settings_options(RunSettings, "workers")
+@engine_options
 def validate(console: Console, dataset: Path, config_file: Path | None, **flags: Any) -> Answer:
     """Check every image of a dataset against its record.
 
     An image that is damaged, swapped, misnumbered or gone is named and its frame marked as
     rejected; no file is touched. What is right gets its sharpness, brightness and contrast.
     """
-    from pipeline.validate import validate as validate_stage
-
     config = load_config(config_file)
     settings = config.section(ValidateSettings, flags_of(ValidateSettings, flags))
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
-    with console.bars() as bars:
-        result = validate_stage(dataset, settings, run, breaks=breaks, progress=bars)
+    with open_engine(run) as engine, console.bars() as bars:
+        from pipeline.validate import validate as validate_stage  # while workers begin
+
+        result = validate_stage(dataset, settings, run, breaks=breaks, progress=bars, engine=engine)
     return _answer(result, console)
 
 

@@ -1,0 +1,303 @@
+"""Engines of one machine: threads of this process, and a pool of processes."""
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing import connection
+from typing import Any, TypeVar
+
+from pipeline.engines.base import SILENCE_SECONDS, Engine, Event, EventKind, Link
+from pipeline.engines.parcels import carry_out, pack, unpack
+from pipeline.machine import count_cores, die_with_parent, memory_bytes
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_GRACE_SECONDS = 2.0
+"""How long units may take to give up before their worker is killed."""
+
+_SIGN_SECONDS = 1.0
+_PRELOADED = ["pipeline.extract_video", "pipeline.engines.local"]
+"""What new workers find loaded. With it, a worker begins in a hundredth of the time."""
+
+
+class LocalEngine(Engine):
+    """What the engines of one machine share: a number of workers, and half of the memory."""
+
+    def __init__(
+        self, workers: int | None = None, silence_seconds: float = SILENCE_SECONDS
+    ) -> None:
+        super().__init__(silence_seconds)
+        self._workers = workers or count_cores()
+        self._memory_bytes = memory_bytes() // 2
+
+    @property
+    def workers(self) -> int:
+        """How many units are at work at once."""
+        return self._workers
+
+    @property
+    def cores_each(self) -> int:
+        """How many cores there are for each of them."""
+        return max(1, count_cores() // self._workers)
+
+    def _has_place(self, running: int) -> bool:
+        return running < self._workers
+
+    def _has_memory(self, used_bytes: int, needed_bytes: int) -> bool:
+        return used_bytes + needed_bytes <= self._memory_bytes
+
+
+class InProcess(LocalEngine):
+    """Threads of this process: at once at work, but what kills one unit kills all.
+
+    A thread cannot be ended by force: one that hangs is left behind, and ends with the process.
+
+    Args:
+        workers: how many units are at work at once; one a core if absent.
+        silence_seconds: how long a unit may give no sign of life.
+        stop: set when units are told to give up, for what does not ask its link.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
+        stop: threading.Event | None = None,
+    ) -> None:
+        super().__init__(workers, silence_seconds)
+        self._stop_all = stop
+        self._told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._units: dict[int, tuple[threading.Thread, _ThreadLink]] = {}
+
+    def _start(
+        self, key: int, function: Callable[[T, Link], R], item: T, memory_bytes: int
+    ) -> None:
+        link = _ThreadLink(key, self._told)
+        thread = threading.Thread(
+            target=self._carry_out, args=(key, function, item, link), daemon=True, name="prep-unit"
+        )
+        self._units[key] = thread, link
+        thread.start()
+
+    def _carry_out(
+        self, key: int, function: Callable[[T, Link], R], item: T, link: "_ThreadLink"
+    ) -> None:
+        try:
+            event = Event(key, EventKind.RESULT, function(item, link))
+        except BaseException as error:  # raised again by the driver
+            event = Event(key, EventKind.RAISED, error)
+        self._told.put(event)
+
+    def _events(self, timeout_seconds: float) -> Iterator[Event]:
+        with contextlib.suppress(queue.Empty):
+            event = self._told.get(timeout=timeout_seconds)
+            while True:
+                if event.ends_unit:
+                    self._units.pop(event.key, None)
+                yield event
+                event = self._told.get_nowait()
+
+    def _kill(self, key: int, why: str) -> None:
+        _, link = self._units.pop(key)
+        link.stopped.set()  # should it ever come back
+        self._told.put(Event(key, EventKind.DIED, why))
+
+    def _stop(self) -> None:
+        if self._stop_all is not None and self._units:
+            self._stop_all.set()
+        for _, link in self._units.values():
+            link.stopped.set()
+        for thread, _ in self._units.values():
+            thread.join()
+        self._units.clear()
+
+    def close(self) -> None:
+        """Do nothing: threads end with their units."""
+
+
+class _ThreadLink(Link):
+    def __init__(self, key: int, told: "queue.SimpleQueue[Event]") -> None:
+        self._key, self._told = key, told
+        self.stopped = threading.Event()
+        self._sign = _Metronome()
+
+    def tell(self, message: Any) -> None:
+        self._told.put(Event(self._key, EventKind.MESSAGE, message))
+
+    def is_stopped(self) -> bool:
+        if self._sign.is_due():
+            self._told.put(Event(self._key, EventKind.SIGN_OF_LIFE))
+        return self.stopped.is_set()
+
+
+class Pool(LocalEngine):
+    """A pool of processes: what kills or blocks one of them costs the unit that it was at."""
+
+    def __init__(
+        self, workers: int | None = None, silence_seconds: float = SILENCE_SECONDS
+    ) -> None:
+        super().__init__(workers, silence_seconds)
+        # Not by fork: a copy of a process with threads may find locks held for ever.
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(_PRELOADED)
+        self._idle: list[_Worker] = []
+        self._busy: dict[int, _Worker] = {}
+
+    def _start(
+        self, key: int, function: Callable[[T, Link], R], item: T, memory_bytes: int
+    ) -> None:
+        work = pack(function, "the function"), pack(item, f"an item of type {type(item).__name__}")
+        worker = self._idle.pop() if self._idle else _Worker(self._context)
+        self._busy[key] = worker
+        with contextlib.suppress(OSError):  # it died while it was idle; its end is read as such
+            worker.connection.send_bytes(pickle.dumps((key, *work)))
+
+    def _events(self, timeout_seconds: float) -> Iterator[Event]:
+        key_of = {worker.connection: key for key, worker in self._busy.items()}
+        for ready in connection.wait(list(key_of), timeout_seconds):
+            key = key_of[ready]  # type: ignore[index]
+            worker = self._busy[key]
+            try:
+                while worker.connection.poll():
+                    event = Event(*unpack(worker.connection.recv_bytes()))
+                    if event.ends_unit:
+                        self._idle.append(self._busy.pop(key))
+                    yield replace(event, value=unpack(event.value))
+                    if key not in self._busy:
+                        break
+            except (EOFError, OSError):
+                del self._busy[key]
+                yield Event(key, EventKind.DIED, worker.describe_end())
+
+    def _kill(self, key: int, why: str) -> None:
+        self._busy[key].kill(why)
+
+    def _stop(self) -> None:
+        for worker in self._busy.values():
+            with contextlib.suppress(OSError):
+                worker.connection.send_bytes(b"")
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while self._busy and time.monotonic() < deadline:
+            for _ in self._events(deadline - time.monotonic()):
+                pass
+        for worker in self._busy.values():
+            worker.kill("it did not give up")
+        for worker in self._busy.values():
+            worker.describe_end()
+        self._busy.clear()
+
+    def close(self) -> None:
+        """End all workers."""
+        self._stop()
+        for worker in self._idle:
+            worker.connection.close()  # which ends it
+        for worker in self._idle:
+            worker.process.join(_GRACE_SECONDS)
+            worker.kill("")
+        self._idle.clear()
+
+
+class _Worker:
+    """A process that carries out one unit after another."""
+
+    def __init__(self, context: multiprocessing.context.ForkServerContext) -> None:
+        self.connection, far_end = context.Pipe()
+        self.process = context.Process(
+            target=_serve, args=(far_end,), daemon=True, name="prep-worker"
+        )
+        self.process.start()
+        far_end.close()
+        self._why: str | None = None
+
+    def kill(self, why: str) -> None:
+        """End it by force."""
+        self._why = self._why or why
+        self.process.kill()
+
+    def describe_end(self) -> str:
+        """Return in words how it ended."""
+        self.process.join()
+        self.connection.close()
+        code = self.process.exitcode or 0
+        if self._why:
+            return self._why
+        if code >= 0:
+            return f"the worker process ended (exit code {code})"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        hint = " (most likely memory ran out)" if -code == signal.SIGKILL else ""
+        return f"the worker process was killed by {name}{hint}"
+
+
+def _serve(near_end: "connection.Connection[Any, Any]") -> None:
+    """Carry out what comes through a connection until it is closed; the life of a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the driver decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with_parent()  # which is the server that forks
+    threading.Thread(target=_die_with_driver, daemon=True).start()
+    while True:
+        try:
+            task = near_end.recv_bytes()
+        except (EOFError, OSError):
+            return
+        if not task:  # told to give up what was done already
+            continue
+        key, function, item = unpack(task)
+        link = _PipeLink(key, near_end)
+        link.send(*carry_out(function, item, link))
+
+
+def _die_with_driver() -> None:
+    """Wait for the driver to end, and end this process with it, whatever it is at."""
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        driver.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _PipeLink(Link):
+    def __init__(self, key: int, near_end: "connection.Connection[Any, Any]") -> None:
+        self._key, self._connection = key, near_end
+        self._lock = threading.Lock()
+        self._sign = _Metronome()
+        self._is_stopped = False
+
+    def tell(self, message: Any) -> None:
+        self.send(EventKind.MESSAGE, pack(message, f"a message of type {type(message).__name__}"))
+
+    def is_stopped(self) -> bool:
+        if self._sign.is_due():
+            self.send(EventKind.SIGN_OF_LIFE, pickle.dumps(None))
+        with self._lock:
+            if not self._is_stopped and self._connection.poll():
+                self._is_stopped = True
+        return self._is_stopped
+
+    def send(self, kind: EventKind, value: bytes) -> None:
+        data = pickle.dumps((self._key, kind, value))
+        with self._lock:
+            self._connection.send_bytes(data)
+
+
+class _Metronome:
+    """Says now and then that it is time."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def is_due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + _SIGN_SECONDS
+        return True
