@@ -1,8 +1,11 @@
 """The stage: find where CVAT's interpolation of tracks is wrong, in tasks or in an export."""
 
 import json
+import math
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +15,15 @@ from pipeline.audit_rules import Finding, audit_tracks
 from pipeline.config import BreakSettings
 from pipeline.config_cvat import AuditSettings
 from pipeline.cvat_annotations import CvatAnnotations, TaskFrames
+from pipeline.engines.local import InProcess
 from pipeline.errors import ExitCode, InputError, printable
 from pipeline.journal import Journal, TaskEntry
 from pipeline.store import AUDIT_NAME, Dataset, open_dataset, save_text
 from pipeline.track_statistics import TrackStatistics, statistics
 from pipeline.tracks import Track, tracks_from_api
 from pipeline.tracks_xml import XmlAnnotations, tracks_from_xml
+
+_TASKS_AT_ONCE = 3
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ def audit(
     breaks: BreakSettings | None = None,
     tasks: Sequence[int] = (),
     watch: Callable[[Sequence[int]], Iterable[int]] = iter,
+    stop: threading.Event | None = None,
 ) -> AuditResult:
     """Hold the tracks of tasks against the clock and the breaks of their videos.
 
@@ -109,6 +116,7 @@ def audit(
         breaks: which breaks end a run; the defaults if absent.
         tasks: their ids; all that were uploaded to this server from the dataset if absent.
         watch: passes on the tasks, and may show how far it is.
+        stop: set where this is interrupted; the server's session should ask it.
 
     Raises:
         InputError: there are no tasks.
@@ -116,7 +124,7 @@ def audit(
         CvatError: a task is not there, or the server does not answer.
     """
     store = open_dataset(dataset)
-    chosen = [*tasks] or [*_uploaded(store, server.host)]
+    chosen = list(dict.fromkeys(tasks)) or [*_uploaded(store, server.host)]
     if not chosen:
         raise InputError(
             f"{printable(store.path)}: no task of this dataset is on {printable(server.host)}. "
@@ -124,13 +132,19 @@ def audit(
         )
     matcher = Matcher(store, breaks or BreakSettings())
     settings = settings or AuditSettings()
-    return AuditResult(
-        os.fspath(store.path),
-        tuple(
-            audit_task(server, task_id, matcher, settings, may_be_gone=not tasks)
-            for task_id in watch(chosen)
-        ),
-    )
+    # Threads, for the session with the server cannot be shared with other processes.
+    engine = InProcess(_TASKS_AT_ONCE, math.inf, stop)
+    audited: dict[int, TaskAudit] = {}
+    with closing(
+        engine.run(
+            lambda task_id, _: audit_task(
+                server, task_id, matcher, settings, may_be_gone=not tasks
+            ),
+            watch(chosen),
+        )
+    ) as results:
+        audited.update((task_id, task) for task_id, task in results if isinstance(task, TaskAudit))
+    return AuditResult(os.fspath(store.path), tuple(audited[task_id] for task_id in chosen))
 
 
 def audit_task(

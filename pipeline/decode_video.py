@@ -18,11 +18,11 @@ from pipeline.errors import DecoderDiedError, NotAVideoError, printable
 from pipeline.ffmpeg import (
     EVERYTHING,
     THUMBNAIL_SIDE,
-    Ffmpeg,
     Pass,
     compares_exactly,
     extraction_command,
 )
+from pipeline.ffmpeg_binary import Ffmpeg
 from pipeline.records import PacketIndex, VideoInfo
 from pipeline.sampling import choose_frames, exact_condition, plan_condition
 from pipeline.segments import Segment, refuse_unproven

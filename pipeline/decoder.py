@@ -25,7 +25,7 @@ from pipeline.errors import (
     TooManyFramesError,
     printable,
 )
-from pipeline.ffmpeg import clean_environment
+from pipeline.ffmpeg_binary import clean_environment
 from pipeline.machine import die_with_parent
 from pipeline.records import VideoInfo
 from pipeline.transcript import Transcript

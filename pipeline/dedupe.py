@@ -36,7 +36,7 @@ from pipeline.errors import (
 )
 from pipeline.extract import Progress
 from pipeline.extract_video import VideoExtractor
-from pipeline.ffmpeg import find_ffmpeg
+from pipeline.ffmpeg_binary import find_ffmpeg
 from pipeline.machine import count_cores
 from pipeline.records import Notice, Reason
 from pipeline.store import RECORD_NAME, Dataset

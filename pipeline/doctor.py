@@ -18,7 +18,7 @@ from pipeline.errors import (
     PrepError,
     printable,
 )
-from pipeline.ffmpeg import find_ffmpeg, list_abilities
+from pipeline.ffmpeg_binary import find_ffmpeg, list_abilities
 from pipeline.machine import count_cores, memory_bytes
 
 _LITTLE_DISK_BYTES = 5 * 10**9

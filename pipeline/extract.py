@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -27,7 +28,7 @@ from pipeline.extract_units import (
     video_of,
 )
 from pipeline.extract_video import Opened, VideoExtractor
-from pipeline.ffmpeg import find_ffmpeg
+from pipeline.ffmpeg_binary import find_ffmpeg
 from pipeline.records import ExtractResult, VideoOutcome, VideoRecord
 from pipeline.resume import match_records, refuse_other_settings
 from pipeline.sources import Source, assign_ids, find_sources
@@ -46,7 +47,7 @@ class Progress:
         """The decoding of a video begins."""
 
     def frames_done(self, video_id: str, frames: int) -> None:
-        """So many more frames of a video are decoded."""
+        """So many more frames of a video are decoded; less than 0 where it begins anew."""
 
     def video_done(self, video_id: str, size_bytes: int) -> None:
         """A video is finished, whatever came of it."""
@@ -144,6 +145,7 @@ class _Batch:
         self._known, self._ids, self._progress = known, ids, progress
         self._segments_left: dict[str, int] = {}
         self._in_one_piece: dict[str, Opened] = {}
+        self._frames_told: Counter[str] = Counter()
         self._failed: dict[str, VideoOutcome] = {}
 
     def units(self, sources: Iterable[Source]) -> Iterator[Unit]:
@@ -153,6 +155,7 @@ class _Batch:
 
     def take_message(self, unit: Unit, message: FramesDone) -> None:
         """Pass on how many more frames are decoded."""
+        self._frames_told[video_of(unit)] += message.frames
         self._progress.frames_done(video_of(unit), message.frames)
 
     def follow(self, unit: Unit, result: Result | Lost) -> Iterable[Unit]:
@@ -166,7 +169,7 @@ class _Batch:
                     return [ExtractSegment(opened, segment) for segment in opened.segments]
                 return [ExtractWhole(opened)]
             case JoinSegments(), InOnePiece(opened):
-                return [ExtractWhole(opened)]
+                return self._from_the_start(opened)
             case ExtractSegment(opened), _:
                 return self._after_segment(opened, unit, result)
         return ()
@@ -195,8 +198,12 @@ class _Batch:
         if self._segments_left[video_id] or video_id in self._failed:
             return ()
         if video_id in self._in_one_piece:
-            return [ExtractWhole(self._in_one_piece[video_id])]
+            return self._from_the_start(self._in_one_piece[video_id])
         return [JoinSegments(opened)]
+
+    def _from_the_start(self, opened: Opened) -> Iterable[Unit]:
+        self._progress.frames_done(opened.video_id, -self._frames_told.pop(opened.video_id, 0))
+        return [ExtractWhole(opened)]
 
 
 def _as_outcome(unit: Unit, result: VideoOutcome | Lost) -> VideoOutcome:

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +15,6 @@ from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from pipeline.config_file import effective_settings, settings_digest
 from pipeline.decode_video import Chosen, VideoDecoder
-from pipeline.decoder import disk_full
 from pipeline.errors import (
     DamagedVideoError,
     DecoderDiedError,
@@ -24,7 +22,7 @@ from pipeline.errors import (
     TooManyFramesError,
     printable,
 )
-from pipeline.ffmpeg import Ffmpeg
+from pipeline.ffmpeg_binary import Ffmpeg, same_ffmpeg
 from pipeline.frame_table import build_frame_table, count_frames, join_segments
 from pipeline.machine import count_cores
 from pipeline.notices import describe
@@ -41,7 +39,8 @@ from pipeline.sampling import list_frames
 from pipeline.segments import BORDER_FRAMES, Segment, cut, refuse_unlike
 from pipeline.shelf import SegmentFrames, Shelf
 from pipeline.sources import Source
-from pipeline.store import Dataset, checksum_images, image_name, list_image_indices
+from pipeline.store import Dataset
+from pipeline.written_images import checksum_written, image_size, refuse_lost
 
 OnFrames = Callable[[int], None]
 """Told how many more frames are decoded."""
@@ -132,7 +131,9 @@ class VideoExtractor:
         with self.store.work_folder(opened.video_id) as folder:
             decoder = self._decoder(is_stopped)
             chosen = decoder.choose(source, info, packets, folder, on_frames)
-            checksums = self._checksum_images(source, folder, chosen.decoded.kept, is_stopped)
+            checksums = checksum_written(
+                source, folder, chosen.decoded.kept, self.settings, is_stopped
+            )
             record = self._commit(opened, packets, folder, chosen, checksums)
         shelf.remove()
         return record
@@ -177,7 +178,7 @@ class VideoExtractor:
                 kept=chosen.kept,
                 alike=chosen.alike,
                 alike_to=chosen.alike_to,
-                crc32=self._checksum_images(opened.source, folder, kept, is_stopped),
+                crc32=checksum_written(opened.source, folder, kept, self.settings, is_stopped),
                 begins=np.array(pictures[:BORDER_FRAMES], dtype=np.str_),
                 ends=np.array(pictures[len(pictures) - segment.border :], dtype=np.str_),
                 rotation_degrees=np.array(
@@ -199,7 +200,7 @@ class VideoExtractor:
         for segment, part, following in zip(opened.segments, parts, parts[1:], strict=False):
             refuse_unlike(segment, tuple(part.ends), tuple(following.begins))
         chosen, checksums = join_segments(opened.info, opened.segments, parts)
-        self._check_images(opened.source, shelf.images, chosen.kept)
+        refuse_lost(opened.source, shelf.images, chosen.kept, self.settings)
         record = self._commit(opened, shelf.read_packets(), shelf.images, chosen, checksums)
         shelf.remove()
         return record
@@ -223,7 +224,7 @@ class VideoExtractor:
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance)
         self.refuse_damage(opened.source, warnings)
-        width, height = self._image_size(folder, chosen.kept)
+        width, height = image_size(folder, chosen.kept, self.settings)
         settings = effective_settings(self.settings, self.dedupe)
         record = VideoRecord(
             id=opened.video_id,
@@ -289,7 +290,7 @@ class VideoExtractor:
                 "certain and nothing was restored. Use the ffmpeg of that time, version "
                 f"{printable(record.ffmpeg_version)}."
             )
-        return self._checksum_images(source, folder, decoded.kept, is_stopped)
+        return checksum_written(source, folder, decoded.kept, self.settings, is_stopped)
 
     def refuse_damage(self, source: Source, warnings: Iterable[Notice]) -> None:
         """Hold a damaged video against the settings.
@@ -306,7 +307,8 @@ class VideoExtractor:
 
     def _decoder(self, is_stopped: IsStopped, *, is_segment: bool = False) -> VideoDecoder:
         threads = self.cores_each if is_segment or self.are_many else None
-        return VideoDecoder(self.settings, self.dedupe, self.run, self.ffmpeg, is_stopped, threads)
+        ffmpeg = same_ffmpeg(self.ffmpeg, self.run)
+        return VideoDecoder(self.settings, self.dedupe, self.run, ffmpeg, is_stopped, threads)
 
     def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
         """Return what segments on a shelf must have in common."""
@@ -314,44 +316,6 @@ class VideoExtractor:
         firsts = [segment.first for segment in segments]
         key = [identity.sha256, settings, self.ffmpeg.version, firsts]
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-
-    def _checksum_images(
-        self,
-        source: Source,
-        folder: Path,
-        kept: npt.NDArray[np.int32],
-        is_stopped: IsStopped,
-    ) -> npt.NDArray[np.int64]:
-        """Return the checksums of the images, after holding them against ffmpeg's report."""
-        self._check_images(source, folder, kept)
-        digits, image_format = self.settings.digits, self.settings.format
-        checksums = checksum_images(folder, folder.name, kept, digits, image_format, is_stopped)
-        if (checksums < 0).any():
-            broken = int(kept[np.argmin(checksums)])
-            name = image_name(folder.name, broken, digits, image_format)
-            raise _images_lost(source, folder, len(kept), f"{name} is cut off")
-        return checksums
-
-    def _check_images(self, source: Source, folder: Path, kept: npt.NDArray[np.int32]) -> None:
-        digits, image_format = self.settings.digits, self.settings.format
-        on_disk = list_image_indices(folder, folder.name, digits, image_format)
-        if not np.array_equal(on_disk, kept):
-            raise _images_lost(source, folder, len(kept), f"{len(on_disk)} are on disk")
-
-    def _image_size(
-        self, folder: Path, kept: npt.NDArray[np.int32]
-    ) -> tuple[int | None, int | None]:
-        if len(kept) == 0:
-            return None, None
-        first = int(kept[0])
-        name = image_name(folder.name, first, self.settings.digits, self.settings.format)
-        from PIL.JpegImagePlugin import JpegImageFile
-        from PIL.PngImagePlugin import PngImageFile
-
-        # Not Image.open, which takes very large pictures for an attack.
-        read = JpegImageFile if self.settings.format == "jpg" else PngImageFile
-        with read(folder / name) as image:
-            return image.size
 
 
 def _refuse_too_many(source: Source, frames: int, digits: int) -> None:
@@ -369,15 +333,6 @@ def _memory_needed(info: VideoInfo) -> int:
     frame_bytes = info.coded_width * info.coded_height * (4 if deep else 2)
     threads = min(count_cores(), 16)
     return 100_000_000 + frame_bytes * (2 * threads + 24)
-
-
-def _images_lost(source: Source, folder: Path, reported: int, what: str) -> Exception:
-    if shutil.disk_usage(folder).free < 16 * 2**20:
-        return disk_full()
-    return DecoderDiedError(
-        f"{printable(source.path)}: ffmpeg reported {reported} images, but {what}. Nothing of it "
-        "was kept; check the disk and run again."
-    )
 
 
 def _at_most(limit: int, on_frames: OnFrames) -> OnFrames:

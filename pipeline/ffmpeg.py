@@ -1,44 +1,24 @@
-"""Find an ffmpeg that will do, and build its command for one video.
+"""Build the command of ffmpeg for one video. The only owner of ffmpeg-python.
 
-The only owner of ffmpeg-python. `pipeline.decoder` runs the command.
+`pipeline.decoder` runs the command.
 """
 
-import os
-import re
-import shutil
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import ffmpeg as ffmpeg_python
-import imageio_ffmpeg
 
 from pipeline.config import DedupeSettings, ExtractSettings, RunSettings
-from pipeline.errors import FfmpegUnusableError, printable
+from pipeline.ffmpeg_binary import Ffmpeg
 from pipeline.probe import DEMUXERS
 from pipeline.records import VideoInfo
 from pipeline.segments import BORDER_FRAMES, Segment
 
-OLDEST = "4.4"
-_LIBAVFILTER_4_4 = (7, 110)
-_LIBAVFILTER_5_1 = (8, 44)  # -fps_mode
-_LIBAVFILTER_7_0 = (10, 1)  # -/filter_complex
 _EDGE = 16
 """Columns that mpdecimate takes no notice of on the left: 8 in each plane, so 16 where colour is
 stored at half the width."""
 
-_COMPARING = "crop format mpdecimate pad split"
-_TELLING = "metadata scdet showinfo"
-_TIMING = "select setpts settb trim"
-NEEDED = {
-    "filters": frozenset(f"{_COMPARING} {_TELLING} {_TIMING} scale setparams".split()),
-    "encoders": frozenset(("mjpeg", "png", "rawvideo")),
-}
-"""What prep uses of ffmpeg, by the option that lists it."""
-
-_START_TIMEOUT_SECONDS = 30
 _COMPARED_FORMATS = frozenset(
     f"yuv{j}{layout}p" for j in ("", "j") for layout in ("420", "422", "440", "444")
 )
@@ -53,69 +33,6 @@ EVERYTHING = "1"
 MARK = "prep"
 """The metadata key under which ffmpeg prints the frames that are ``selected``, ``kept``, or changed
 on the left ``edge``."""
-
-
-@dataclass(frozen=True)
-class Ffmpeg:
-    """An ffmpeg binary that was found fit for use."""
-
-    path: str
-    version: str
-    libavfilter: tuple[int, int]
-
-    @property
-    def passthrough(self) -> dict[str, str]:
-        """The option that makes ffmpeg deliver each frame once, whatever its timestamp."""
-        if self.libavfilter >= _LIBAVFILTER_5_1:
-            return {"fps_mode": "passthrough"}
-        return {"vsync": "0"}
-
-    @property
-    def graph_from_file(self) -> str:
-        """The option that reads the filter graph from a file."""
-        if self.libavfilter >= _LIBAVFILTER_7_0:
-            return "-/filter_complex"
-        return "-filter_complex_script"
-
-
-def find_ffmpeg(run: RunSettings) -> Ffmpeg:
-    """Return the ffmpeg to use: the setting, else ``PREP_FFMPEG``, else the bundled one.
-
-    Raises:
-        FfmpegUnusableError: it is missing, does not answer, is too old, or lacks a filter, an
-            encoder or the hardware acceleration that was asked for.
-    """
-    path = run.ffmpeg or os.environ.get("PREP_FFMPEG") or _bundled()
-    path = os.path.abspath(shutil.which(path) or path)  # it will run in another folder
-    with ThreadPoolExecutor() as pool:  # at once: each takes as long as ffmpeg takes to start
-        listed = {what: pool.submit(list_abilities, path, what) for what in NEEDED}
-        banner = _output([path, "-version"])
-    version = re.search(r"^ffmpeg version (\S+)", banner, re.MULTILINE)
-    library = re.search(r"^libavfilter\s+(\d+)\.\s*(\d+)", banner, re.MULTILINE)
-    if not version or not library:
-        raise FfmpegUnusableError(f"{printable(path)}: this is not ffmpeg. Check --ffmpeg.")
-    found = Ffmpeg(path, version[1], (int(library[1]), int(library[2])))
-    if found.libavfilter < _LIBAVFILTER_4_4:
-        raise FfmpegUnusableError(
-            f"{printable(path)}: ffmpeg {found.version} is too old; {OLDEST} or newer is needed. "
-            "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
-        )
-    for what, needed in NEEDED.items():
-        lacking = sorted(needed - listed[what].result())
-        if lacking:
-            raise FfmpegUnusableError(
-                f"{printable(path)}: this build of ffmpeg lacks the {what} {', '.join(lacking)}. "
-                "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
-            )
-    if run.hwaccel and run.hwaccel != "auto":
-        offered = list_abilities(path, "hwaccels")
-        if run.hwaccel not in offered:
-            raise FfmpegUnusableError(
-                f"--hwaccel {printable(run.hwaccel)}: this ffmpeg does not offer it "
-                f"(it has: {', '.join(sorted(offered)) or 'none'}). Choose one of these, or "
-                "leave it out."
-            )
-    return found
 
 
 @dataclass(frozen=True)
@@ -273,12 +190,6 @@ def _cut_out(stream: Any, segment: Segment) -> tuple[Any, Any]:
     return branches[0], at_border.filter("showinfo")
 
 
-def clean_environment() -> dict[str, str]:
-    """Return the environment without what would change ffmpeg's log or make it write files."""
-    unwanted = {"FFREPORT", "AV_LOG_FORCE_COLOR", "AV_LOG_FORCE_256COLOR"}
-    return {name: value for name, value in os.environ.items() if name not in unwanted}
-
-
 def _number(stream: Any, index: str) -> Any:
     return stream.filter("settb", "1/1000").filter("setpts", index)
 
@@ -332,46 +243,3 @@ def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str
     )
     pattern = f"./{stem.replace('%', '%%')}-frame_%0{settings.digits}d.{settings.format}"
     return stream.output(pattern, format="image2", frame_pts=1, **codec, **options)
-
-
-def _bundled() -> str:
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise FfmpegUnusableError(
-            "No ffmpeg found: the bundled one is missing on this platform. Install ffmpeg and "
-            "name it with --ffmpeg or PREP_FFMPEG."
-        ) from error
-
-
-def list_abilities(path: str, what: str) -> set[str]:
-    """Return the names that ``ffmpeg -WHAT`` lists (filters, encoders, hwaccels)."""
-    lines = _output([path, "-hide_banner", f"-{what}"]).splitlines()
-    if what == "hwaccels":
-        return {line.strip() for line in lines[1:] if line.strip()}
-    return {words[1] for line in lines if len(words := line.split()) >= 2}
-
-
-def _output(command: list[str]) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_START_TIMEOUT_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise FfmpegUnusableError(
-            f"{printable(command[0])}: no ffmpeg there. Check --ffmpeg and PREP_FFMPEG."
-        ) from error
-    except OSError as error:
-        raise FfmpegUnusableError(
-            f"{printable(command[0])}: cannot be run: {error.strerror}."
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise FfmpegUnusableError(
-            f"{printable(command[0])}: did not answer within {_START_TIMEOUT_SECONDS} s."
-        ) from error
-    return done.stdout.decode("utf-8", "replace")

@@ -5,9 +5,11 @@ comes from outside is escaped by the template, which alone makes HTML.
 """
 
 import dataclasses
+import functools
 import json
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,17 @@ import jinja2
 
 from pipeline import __version__
 from pipeline.config import BreakSettings, ValidateSettings
-from pipeline.errors import printable
-from pipeline.journal import Journal
+from pipeline.engines.base import Engine, Link, Lost
+from pipeline.engines.local import InProcess
+from pipeline.errors import InterruptedRunError, WorkerDiedError, printable
+from pipeline.journal import Journal, Upload
 from pipeline.pictures import thumbnail
 from pipeline.records import BREAK_KINDS, VideoRecord
 from pipeline.report_summary import (
     Distribution,
     Finding,
     Histogram,
+    Threshold,
     Totals,
     find,
     thresholds_of,
@@ -56,6 +61,7 @@ def report(
     breaks: BreakSettings | None = None,
     validate: ValidateSettings | None = None,
     watch: Callable[[Collection[str]], Iterable[str]] = iter,
+    engine: Engine | None = None,
 ) -> ReportResult:
     """Write ``report.html`` and ``report.json`` into a dataset.
 
@@ -66,6 +72,7 @@ def report(
         breaks: which breaks end a run; the defaults if absent.
         validate: limits to draw into the histograms; the defaults if absent.
         watch: passes on the ids of the videos, and may show how far the work is.
+        engine: carries out the work; threads of this process if absent.
 
     Raises:
         InputError: there is no video in the dataset.
@@ -73,16 +80,26 @@ def report(
     """
     store, breaks = open_dataset(dataset), breaks or BreakSettings()
     video_ids = store.video_ids()
-    extent = Extent.for_videos(len(video_ids))
-    distribution = Distribution(thresholds_of(validate or ValidateSettings()))
-    uploads = Journal(store.path).uploads
-    videos, pictures = [], []
-    for video_id in watch(video_ids):  # a record may have a break for each of its frames
-        record, frames = store.read_record(video_id), store.read_frames(video_id)
-        distribution.add(frames)
-        video = read_video(store, record, frames, breaks, extent, uploads)
-        videos.append(video)
-        pictures.append(_pictures(store, record, video, _PICTURE_BYTES_OF_ALL // len(video_ids)))
+    thresholds = thresholds_of(validate or ValidateSettings())
+    look = functools.partial(
+        _look_at,
+        store,
+        breaks,
+        Extent.for_videos(len(video_ids)),
+        Journal(store.path).uploads,
+        thresholds,
+        _PICTURE_BYTES_OF_ALL // len(video_ids),
+    )
+    distribution = Distribution(thresholds)
+    seen: dict[str, tuple[VideoReport, dict[str, Any]]] = {}
+    with closing((engine or InProcess()).run(look, watch(video_ids))) as results:
+        for video_id, found in results:
+            if isinstance(found, Lost):
+                raise WorkerDiedError(f"{printable(store.folder(video_id))}: {found.why}.")
+            video, drawn, of_video = found
+            distribution.include(of_video)
+            seen[video_id] = video, drawn
+    videos, pictures = zip(*(seen[video_id] for video_id in video_ids), strict=True)
     findings = find(videos, breaks)
     result = ReportResult(
         page=store.path / "report.html",
@@ -90,7 +107,7 @@ def report(
         totals=total(videos, findings),
         findings=findings,
         histograms=distribution.histograms(),
-        videos=tuple(videos),
+        videos=videos,
     )
     numbers = {
         "prep_version": __version__,
@@ -105,6 +122,26 @@ def report(
     save_text(result.numbers, [json.dumps(numbers, separators=(",", ":")), "\n"])
     save_text(result.page, _render(numbers, pictures))
     return result
+
+
+def _look_at(
+    store: Dataset,
+    breaks: BreakSettings,
+    extent: Extent,
+    uploads: tuple[Upload, ...],
+    thresholds: tuple[Threshold, ...],
+    picture_bytes: int,
+    video_id: str,
+    link: Link,
+) -> tuple[VideoReport, dict[str, Any], Distribution]:
+    """Return the numbers of a video, its small pictures, and the measures of its frames."""
+    if link.is_stopped():
+        raise InterruptedRunError("interrupted")
+    record, frames = store.read_record(video_id), store.read_frames(video_id)
+    distribution = Distribution(thresholds)
+    distribution.add(frames)
+    video = read_video(store, record, frames, breaks, extent, uploads)
+    return video, _pictures(store, record, video, picture_bytes), distribution
 
 
 def _read_tracks(file: Path) -> dict[str, Any] | None:
@@ -123,7 +160,7 @@ def _read_tracks(file: Path) -> dict[str, Any] | None:
         return None  # no audit yet, or none of ours; the report can do without
 
 
-def _render(numbers: dict[str, Any], pictures: list[dict[str, Any]]) -> Iterable[str]:
+def _render(numbers: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> Iterable[str]:
     """Yield the page in pieces."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline"),

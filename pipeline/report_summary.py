@@ -120,6 +120,12 @@ class Distribution:
             beyond = values > limit.value if limit.is_upper else values < limit.value
             self._marked[limit.name] += int(np.count_nonzero(beyond))
 
+    def include(self, other: "Distribution") -> None:
+        """Add what another one has gathered, with the same thresholds."""
+        for measure, counts in other._counts.items():
+            self._counts[measure] += counts
+        self._marked += other._marked
+
     def histograms(self) -> tuple[Histogram, ...]:
         """Return the histograms of those measures that any frame has."""
         return tuple(

@@ -133,5 +133,5 @@ def run(
             )
         except (CvatError, UsageError) as error:  # the report is worth having all the same
             upload_error = error
-    reported = report(dataset, breaks=breaks, validate=limits, watch=watch)
+    reported = report(dataset, breaks=breaks, validate=limits, watch=watch, engine=engine)
     return RunResult(extracted, deduped, validated, accounts, uploaded, upload_error, reported)

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import RunSettings
-from pipeline.ffmpeg import find_ffmpeg
+from pipeline.ffmpeg_binary import find_ffmpeg
 
 PREP = [sys.executable, "-m", "pipeline"]
 QUIET = ["-hide_banner", "-v", "error", "-nostdin", "-y"]

@@ -98,6 +98,7 @@ RECORD = {
     "counts",
     "breaks",
     "warnings",
+    "segments",
 }
 
 

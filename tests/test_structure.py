@@ -12,11 +12,12 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
     errors machine records plain_yaml positions config config_cvat config_file labels
-    engines.base engines.local engines.ray_cluster engines.choice
-    sources probe segments ffmpeg transcript decoder frame_file store shelf likeness
+    engines.base engines.parcels engines.local engines.ray_cluster engines.choice
+    sources probe segments ffmpeg_binary ffmpeg transcript decoder frame_file store shelf likeness
     cvat_login cvat_failures cvat_connections cvat_session archive cvat_transfer cvat journal proof
     images similarity compare
-    sampling notices breaks accounts resume decode_video frame_table extract_video extract_units
+    sampling notices breaks accounts resume decode_video frame_table written_images
+    extract_video extract_units
     validate_video
     extract doctor
     validate
@@ -72,7 +73,7 @@ def test_each_module_imports_alone_without_a_warning(module):
 def test_each_outside_library_has_one_owner():
     owners = {
         "ffmpeg": "ffmpeg",
-        "imageio_ffmpeg": "ffmpeg",
+        "imageio_ffmpeg": "ffmpeg_binary",
         "av": "probe",
         "pyarrow": "frame_file",
         "filelock": "store",

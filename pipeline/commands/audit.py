@@ -1,5 +1,6 @@
 """prep audit."""
 
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,19 +96,22 @@ def audit(
         result = audit_export(dataset, annotations, settings, breaks=breaks)
     else:
         server_settings = config.section(CvatSettings, flags_of(CvatSettings, flags))
-        with cvat_session(server_settings, auth) as session:
+        stop = threading.Event()
+        with cvat_session(server_settings, auth, stop.is_set) as session:
             server = CvatAnnotations(session)
             if undo is not None:
                 return _undone(server, undo)
             chosen = [*tasks, *_of_project(server, project)]
             watch = console.watch_items()
             result = audit_stage(
-                dataset, server, settings, breaks=breaks, tasks=chosen, watch=watch
+                dataset, server, settings, breaks=breaks, tasks=chosen, watch=watch, stop=stop
             )
             if retime:
                 mended = _retime(server, result, settings, dry_run)
             if retime and not dry_run and any(each.keyframes for each in mended):
-                result = audit_stage(dataset, server, settings, breaks=breaks, tasks=chosen)
+                result = audit_stage(
+                    dataset, server, settings, breaks=breaks, tasks=chosen, stop=stop
+                )
             if post:
                 posted = _post(server, result, dry_run)
     write_audit(result)

@@ -3,13 +3,22 @@
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import DEFAULT_DATASET, Answer, Console, config_option, verb
-from pipeline.config import BreakSettings, ValidateSettings
+from pipeline.commands.console import (
+    DEFAULT_DATASET,
+    Answer,
+    Console,
+    config_option,
+    engine_options,
+    flags_of,
+    verb,
+)
+from pipeline.config import BreakSettings, RunSettings, ValidateSettings
 from pipeline.config_file import load_config
+from pipeline.engines.choice import open_engine
 from pipeline.errors import ExitCode, printable
 
 if TYPE_CHECKING:
@@ -19,21 +28,24 @@ if TYPE_CHECKING:
 @verb("report", "findings")
 @click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
 @config_option
-def report(console: Console, dataset: Path, config_file: Path | None) -> Answer:
+@engine_options
+def report(console: Console, dataset: Path, config_file: Path | None, **flags: Any) -> Answer:
     """Write report.html, one page that shows a dataset, and report.json with its numbers.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). The page needs no
     network and can be sent to anyone; its pictures open the images where it lies beside them.
     """
-    from pipeline.report import report as report_stage
-
     config = load_config(config_file)
-    result = report_stage(
-        dataset,
-        breaks=config.section(BreakSettings),
-        validate=config.section(ValidateSettings),
-        watch=console.watch_items(),
-    )
+    with open_engine(config.section(RunSettings, flags_of(RunSettings, flags))) as engine:
+        from pipeline.report import report as report_stage  # while workers begin
+
+        result = report_stage(
+            dataset,
+            breaks=config.section(BreakSettings),
+            validate=config.section(ValidateSettings),
+            watch=console.watch_items(),
+            engine=engine,
+        )
     return Answer(
         exit_code=ExitCode.OK,
         lines=tuple(_lines(result)),
