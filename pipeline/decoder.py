@@ -32,7 +32,7 @@ from pipeline.transcript import Transcript
 
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
-_REST_SECONDS = 0.01
+_REST_SECONDS, _REST_SHARE = 0.01, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,8 @@ def _follow(
     """Read what ffmpeg says until it ends; end it on a stall, a stop or too many frames."""
     assert process.stderr is not None  # noqa: S101
     rest = b""
-    reported, last_progress = 0, time.monotonic()
+    begun = last_progress = time.monotonic()
+    reported = 0
     with selectors.DefaultSelector() as selector:
         selector.register(process.stderr, selectors.EVENT_READ)
         ended = False
@@ -136,7 +137,8 @@ def _follow(
                 for line in lines:
                     transcript.add(line.decode("utf-8", "replace"))
                 # ffmpeg writes a few bytes at a time; to wake up for each would slow it by a tenth.
-                time.sleep(_REST_SECONDS)
+                # But a short clip must not wait for us at its end.
+                time.sleep(min(_REST_SECONDS, _REST_SHARE * (time.monotonic() - begun)))
             frames = len(transcript.pts)
             if frames > reported:
                 watch.on_frames(frames - reported)

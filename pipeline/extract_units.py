@@ -5,7 +5,9 @@ What goes wrong with one video is a value; only what concerns all of them is rai
 """
 
 import errno
+import functools
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from pipeline.records import VideoOutcome, VideoRecord
 from pipeline.resume import check_unchanged
 from pipeline.segments import Segment, UnprovenSegmentError
 from pipeline.sources import Source
+from pipeline.store import load_libraries
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,12 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
         return VideoOutcome(path, video_id, "failed", error=text, error_kind=PrepError.kind)
 
 
+@functools.cache
+def _load_meanwhile() -> None:
+    """Let libraries load while ffmpeg is at work; once in each process."""
+    threading.Thread(target=load_libraries, daemon=True, name="prep-loader").start()
+
+
 def source_of(unit: Unit) -> Source:
     """Return the video that a unit belongs to."""
     return unit.source if isinstance(unit, OpenVideo) else unit.opened.source
@@ -152,6 +161,7 @@ def _do(
         extractor.refuse_damage(source, notices)
         return VideoOutcome(os.fspath(source.path), known.id, "unchanged", known, notices)
     opened = unit.opened
+    _load_meanwhile()
     try:
         match unit:
             case ExtractWhole():

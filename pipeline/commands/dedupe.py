@@ -19,7 +19,7 @@ from pipeline.commands.console import (
 )
 from pipeline.config import BreakSettings, DedupeSettings, RunSettings
 from pipeline.config_file import load_config
-from pipeline.engines.choice import open_engine
+from pipeline.engines.choice import DEDUPES, open_engine
 from pipeline.errors import printable
 
 if TYPE_CHECKING:  # it loads libraries that --help can do without
@@ -63,7 +63,7 @@ def dedupe(
     settings = config.section(DedupeSettings, chosen) if says_what else None
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
-    with open_engine(run) as engine, console.bars() as bars:
+    with open_engine(run, DEDUPES) as engine, console.bars() as bars:
         from pipeline.dedupe import dedupe as dedupe_stage  # while workers begin
 
         result = dedupe_stage(

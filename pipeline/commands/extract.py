@@ -19,7 +19,7 @@ from pipeline.commands.console import (
 )
 from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from pipeline.config_file import load_config
-from pipeline.engines.choice import open_engine
+from pipeline.engines.choice import EXTRACTS, open_engine
 from pipeline.errors import printable
 from pipeline.records import ExtractResult, VideoOutcome
 
@@ -52,7 +52,7 @@ def extract(
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     dedupe = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
     breaks = config.section(BreakSettings)
-    with open_engine(run) as engine, console.bars() as bars:
+    with open_engine(run, EXTRACTS) as engine, console.bars() as bars:
         from pipeline.extract import extract as extract_stage  # while workers begin
 
         result = extract_stage(

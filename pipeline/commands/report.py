@@ -18,7 +18,7 @@ from pipeline.commands.console import (
 )
 from pipeline.config import BreakSettings, RunSettings, ValidateSettings
 from pipeline.config_file import load_config
-from pipeline.engines.choice import open_engine
+from pipeline.engines.choice import REPORTS, open_engine
 from pipeline.errors import ExitCode, printable
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def report(console: Console, dataset: Path, config_file: Path | None, **flags: A
     network and can be sent to anyone; its pictures open the images where it lies beside them.
     """
     config = load_config(config_file)
-    with open_engine(config.section(RunSettings, flags_of(RunSettings, flags))) as engine:
+    run = config.section(RunSettings, flags_of(RunSettings, flags))
+    with open_engine(run, REPORTS) as engine:
         from pipeline.report import report as report_stage  # while workers begin
 
         result = report_stage(

@@ -23,7 +23,7 @@ from pipeline.commands.console import (
 from pipeline.config import RunSettings
 from pipeline.config_cvat import CvatSettings, UploadSettings
 from pipeline.config_file import load_config
-from pipeline.engines.choice import open_engine
+from pipeline.engines.choice import EXTRACTS, REPORTS, VALIDATES, open_engine
 from pipeline.errors import ExitCode, printable
 
 if TYPE_CHECKING:  # the stages load libraries that --help can do without
@@ -64,7 +64,7 @@ def run(
     with (
         # First, for a wrong password should not be found after hours of work.
         _destination(console, config, server, auth) if cvat else nullcontext() as destination,
-        open_engine(how) as engine,
+        open_engine(how, EXTRACTS, VALIDATES, REPORTS) as engine,
         console.bars() as bars,
     ):
         from pipeline.run import run as run_stages  # while workers begin

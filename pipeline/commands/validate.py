@@ -19,7 +19,7 @@ from pipeline.commands.console import (
 )
 from pipeline.config import BreakSettings, RunSettings, ValidateSettings
 from pipeline.config_file import load_config
-from pipeline.engines.choice import open_engine
+from pipeline.engines.choice import VALIDATES, open_engine
 from pipeline.errors import printable
 
 if TYPE_CHECKING:  # the stage loads OpenCV
@@ -43,7 +43,7 @@ def validate(console: Console, dataset: Path, config_file: Path | None, **flags:
     settings = config.section(ValidateSettings, flags_of(ValidateSettings, flags))
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
-    with open_engine(run) as engine, console.bars() as bars:
+    with open_engine(run, VALIDATES) as engine, console.bars() as bars:
         from pipeline.validate import validate as validate_stage  # while workers begin
 
         result = validate_stage(dataset, settings, run, breaks=breaks, progress=bars, engine=engine)

@@ -5,9 +5,17 @@ from pipeline.engines.base import Engine
 from pipeline.engines.local import InProcess, Pool
 from pipeline.errors import UsageError
 
+EXTRACTS, VALIDATES = "pipeline.extract_units", "pipeline.validate_video"
+DEDUPES, REPORTS = "pipeline.dedupe", "pipeline.report"
+"""The modules of the units of each stage."""
 
-def open_engine(settings: RunSettings) -> Engine:
+
+def open_engine(settings: RunSettings, *modules: str) -> Engine:
     """Return the engine of these settings; it is to be closed.
+
+    Args:
+        settings: what a person asks for.
+        modules: what its units will need, which a pool loads ahead.
 
     Raises:
         UsageError: the settings do not fit each other, or Ray cannot be used.
@@ -18,4 +26,6 @@ def open_engine(settings: RunSettings) -> Engine:
         from pipeline.engines.ray_cluster import RayEngine  # few runs need it
 
         return RayEngine(settings.address)
-    return (Pool if settings.engine == "pool" else InProcess)(settings.workers)
+    if settings.engine == "pool":
+        return Pool(settings.workers, preload=modules)
+    return InProcess(settings.workers)

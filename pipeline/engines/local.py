@@ -8,9 +8,9 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from typing import Any, TypeVar
 
 from pipeline.engines.base import SILENCE_SECONDS, Engine, Event, EventKind, Link
@@ -24,8 +24,6 @@ _GRACE_SECONDS = 2.0
 """How long units may take to give up before their worker is killed."""
 
 _SIGN_SECONDS = 1.0
-_PRELOADED = ["pipeline.extract_video", "pipeline.engines.local"]
-"""What new workers find loaded. With it, a worker begins in a hundredth of the time."""
 
 
 class LocalEngine(Engine):
@@ -139,15 +137,26 @@ class _ThreadLink(Link):
 
 
 class Pool(LocalEngine):
-    """A pool of processes: what kills or blocks one of them costs the unit that it was at."""
+    """A pool of processes: what kills or blocks one of them costs the unit that it was at.
+
+    Args:
+        workers: how many units are at work at once; one a core if absent.
+        silence_seconds: how long a unit may give no sign of life.
+        preload: modules that new workers find loaded, which then begin in a hundredth of the time.
+            They are loaded while the caller goes on.
+    """
 
     def __init__(
-        self, workers: int | None = None, silence_seconds: float = SILENCE_SECONDS
+        self,
+        workers: int | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
+        preload: Sequence[str] = (),
     ) -> None:
         super().__init__(workers, silence_seconds)
         # Not by fork: a copy of a process with threads may find locks held for ever.
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(_PRELOADED)
+        self._context.set_forkserver_preload([__name__, *preload])
+        forkserver.ensure_running()
         self._idle: list[_Worker] = []
         self._busy: dict[int, _Worker] = {}
 
