@@ -11,11 +11,14 @@ from pipeline import __version__
 from pipeline.config import RunSettings
 from pipeline.config_cvat import CvatSettings
 from pipeline.cvat_session import connect
+from pipeline.engines.base import Link, Lost
+from pipeline.engines.choice import open_engine
 from pipeline.errors import (
     CvatPermissionError,
     DatasetError,
     ExitCode,
     PrepError,
+    WorkerDiedError,
     printable,
 )
 from pipeline.ffmpeg_binary import find_ffmpeg, list_abilities
@@ -47,6 +50,7 @@ def diagnose(
         _check("ffmpeg", lambda: _ffmpeg(run)),
         _check("demuxer", _demuxer),
         _check("opencv", _opencv),
+        _check("engine", lambda: _engine(run)),
         _check("disk", lambda: _disk(dataset)),
     ]
     host = cvat.host or os.environ.get("CVAT_HOST")
@@ -90,6 +94,18 @@ def _opencv() -> str:
     if decoded is None or decoded.shape != (8, 8, 3):
         raise ImportError("OpenCV cannot write and read a JPEG")
     return f"OpenCV {cv2.__version__}"
+
+
+def _engine(run: RunSettings) -> str:
+    with open_engine(run) as engine:
+        ((_, version),) = engine.run(_tell_version, [None])
+        if isinstance(version, Lost):
+            raise WorkerDiedError(f"{run.engine}: {version.why}. Try --engine threads.")
+        return f"{run.engine}, {engine.workers} workers; one answered, with prep {version}"
+
+
+def _tell_version(item: None, link: Link) -> str:
+    return __version__
 
 
 def _cvat(settings: CvatSettings, auth: str | None) -> str:

@@ -31,6 +31,7 @@
 Exit code 0 means all well, 1 done with findings that a person must look at.
 """
 
+import re
 import traceback
 from collections.abc import Sequence
 from enum import IntEnum
@@ -215,10 +216,13 @@ class InterruptedRunError(PrepError):
 
 def describe_bug(error: Exception) -> str:
     """Return one line about an error that should not have happened, with its place."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
+    # One that comes from another process has its traceback in a note.
+    texts = ["".join(traceback.format_tb(error.__traceback__)), *getattr(error, "__notes__", ())]
+    places = re.findall(r'File "([^"\n]+)", line (\d+)', "".join(texts))
+    where = f" ({Path(places[-1][0]).name}:{places[-1][1]})" if places else ""
     return (
-        f"this is a bug in prep: {type(error).__name__}: {printable(error)} "
-        f"({Path(place.filename).name}:{place.lineno}). Please report it with the command."
+        f"this is a bug in prep: {type(error).__name__}: {printable(error)}{where}. Please report "
+        "it with the command."
     )
 
 

@@ -188,10 +188,18 @@ def test_on_a_terminal_there_are_two_bars(long_video, tmp_path):
 def test_doctor_is_content_here(prep):
     done = prep("doctor", "--json")
     checks = {check["name"]: check for check in done.json["findings"]}
-    assert checks.keys() == {"prep", "machine", "ffmpeg", "demuxer", "opencv", "disk", "cvat"}
+    names = {"prep", "machine", "ffmpeg", "demuxer", "opencv", "engine", "disk", "cvat"}
+    assert checks.keys() == names
     assert all(checks[name]["ok"] for name in checks.keys() - {"disk"})
     assert done.code == (0 if checks["disk"]["ok"] else 1)
     assert "no server configured" in checks["cvat"]["detail"]
+
+
+def test_doctor_sends_a_unit_through_the_engine(prep):
+    assert "pool, 3 workers; one answered" in prep("doctor", "--workers", "3").out
+    done = prep("doctor", "--engine", "ray", "--address", "127.0.0.1:9")
+    assert done.code == 2
+    assert "FAIL  engine   No Ray cluster answers at 127.0.0.1:9" in done.out
 
 
 def test_doctor_names_a_missing_ffmpeg(prep):

@@ -8,6 +8,7 @@ import time
 
 import engine_units as units
 import pytest
+import ray
 from engine_units import Job
 
 import pipeline
@@ -15,7 +16,6 @@ from pipeline.engines.local import Pool
 from pipeline.engines.ray_cluster import RayEngine
 from pipeline.errors import UsageError
 
-ray = pytest.importorskip("ray")
 PATIENCE_SECONDS = 30.0
 HEAD_MEMORY = 2**30
 

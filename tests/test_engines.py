@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import engine_units as units
 import psutil
@@ -17,6 +18,7 @@ from engine_units import Job
 from pipeline.engines.base import Lost
 from pipeline.engines.local import InProcess, Pool
 from pipeline.engines.ray_cluster import RayEngine
+from pipeline.errors import describe_bug
 from pipeline.machine import memory_bytes
 
 SILENCE_SECONDS = 2.0
@@ -25,7 +27,6 @@ PATIENCE_SECONDS = 30.0
 
 def open_engine(name, silence_seconds=SILENCE_SECONDS):
     if name == "ray":
-        pytest.importorskip("ray")
         return RayEngine("local", silence_seconds)
     return {"in_process": InProcess, "pool": Pool}[name](2, silence_seconds)
 
@@ -143,6 +144,17 @@ def test_an_exception_is_raised_here_and_ends_the_rest(engine, tmp_path):
         list(engine.run(units.raise_value_error, items()))
     assert (type(caught.value), str(caught.value)) == (ValueError, "no good")
     assert_nobody_ticks(tmp_path)
+
+
+def test_a_bug_is_told_with_its_place_wherever_that_is(engine):
+    with pytest.raises(ValueError, match="no good") as caught:
+        list(engine.run(units.raise_value_error, ["bad"]))
+    line = next(
+        number
+        for number, text in enumerate(Path(units.__file__).read_text().splitlines(), 1)
+        if 'ValueError("no good")' in text
+    )
+    assert f"ValueError: no good (engine_units.py:{line})" in describe_bug(caught.value)
 
 
 def test_an_exception_that_pickle_cannot_make_again(engine):
@@ -330,8 +342,6 @@ def is_alive(process):
 @pytest.mark.parametrize("name", ["in_process", "pool", "ray"])
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_a_driver_that_is_interrupted_or_killed(name, signum, tmp_path):
-    if name == "ray":
-        pytest.importorskip("ray")
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
     job = "polite" if name == "in_process" else "blocked"

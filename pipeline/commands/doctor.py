@@ -10,6 +10,7 @@ from pipeline.commands.console import (
     Console,
     config_option,
     cvat_options,
+    engine_options,
     flags_of,
     output_option,
     settings_options,
@@ -25,6 +26,7 @@ from pipeline.errors import ExitCode
 @output_option("Where the dataset would go; its disk is looked at.")
 @config_option
 @settings_options(RunSettings, "ffmpeg", "hwaccel")
+@engine_options
 @cvat_options
 def doctor(
     console: Console, output: Path, config_file: Path | None, auth: str | None, **flags: Any

@@ -38,17 +38,6 @@ class Link(Protocol):
         """Whether to give up; to be asked often."""
 
 
-class Silence(Link):
-    """The link of work that nobody watches."""
-
-    def tell(self, message: Any) -> None:
-        """Forget the message."""
-
-    def is_stopped(self) -> bool:
-        """Never give up."""
-        return False
-
-
 @dataclass(frozen=True)
 class Lost:
     """What a unit has instead of a result: it was tried again, and its worker died each time."""
