@@ -4,6 +4,7 @@
     python scripts/bench.py validate [--pairs N]
     python scripts/bench.py dedupe     needs the extra 'bench' for three of its columns
     python scripts/bench.py upload     needs cvat-cli, and CVAT_HOST, CVAT_USERNAME, CVAT_PASSWORD
+    python scripts/bench.py scale      how time and memory grow, and what engines cost
     python scripts/bench.py dataset [--frames N] [--videos N]    one of very many frames
 
 For extract everything runs in alternation, A B, B A, …, with the same ffmpeg, so that a machine
@@ -12,8 +13,10 @@ made first. Times are of whole processes, Python's start included.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -33,14 +36,21 @@ from pipeline.ffmpeg_binary import find_ffmpeg
 
 PREP = [sys.executable, "-m", "pipeline"]
 QUIET = ["-hide_banner", "-v", "error", "-nostdin", "-y"]
+LOOK_SECONDS = 0.02
 
 
 @dataclass
 class Measured:
-    """One finished process: wall-clock seconds, and the peak of its own memory in MB."""
+    """One finished process: wall-clock seconds, and peaks of memory in MB.
+
+    ``peak_mb``: its own. ``ffmpeg_mb``, ``worker_mb``: of the largest ffmpeg below it, and of the
+    largest other process there.
+    """
 
     seconds: float
     peak_mb: float
+    ffmpeg_mb: float
+    worker_mb: float
 
 
 def main() -> None:
@@ -52,7 +62,7 @@ def main() -> None:
         "upload": bench_upload,
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=[*benchmarks, "dataset"])
+    parser.add_argument("what", choices=[*benchmarks, "scale", "dataset"])
     parser.add_argument("--pairs", type=int, default=5, help="pairs a comparison (default 5)")
     parser.add_argument("--frames", type=int, default=1_000_000, help="of the dataset")
     parser.add_argument("--videos", type=int, default=500, help="of the dataset")
@@ -64,6 +74,10 @@ def main() -> None:
             bench_dataset(PREP, Path(folder), arguments.frames, arguments.videos)
             return
         ffmpeg = find_ffmpeg(RunSettings())
+        if arguments.what == "scale":
+            from bench_scale import bench_scale
+
+            benchmarks["scale"] = bench_scale
         benchmarks[arguments.what](ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
 
 
@@ -81,15 +95,6 @@ def bench_extract(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
         make_clip(ffmpeg, clips / f"clip{number:02}.mp4", "1280x720", 2, seed=number)
     loop = recipe(ffmpeg, sorted(clips.iterdir()))
     compare("50 clips of 720p, 2 s, against a shell loop", loop, [clips], None, folder, pairs)
-    print("\n| length of a 720p video | peak memory of prep itself |\n|---|---|", flush=True)
-    minute = make_clip(ffmpeg, folder / "minute.mp4", "1280x720", 60)
-    for minutes in (1, 10):
-        video = folder / f"{minutes}.mp4"
-        subprocess.run(
-            [ffmpeg, *QUIET, "-stream_loop", str(minutes - 1), "-i", minute, "-c", "copy", video],
-            check=True,
-        )
-        print(f"| {minutes} min | {run_prep([video], folder).peak_mb:.0f} MB |", flush=True)
 
 
 def compare(
@@ -127,19 +132,21 @@ def compare(
     )
 
 
-def make_clip(ffmpeg: str, target: Path, size: str, seconds: int, seed: int = 1) -> Path:
+def make_clip(
+    ffmpeg: str, target: Path, size: str, seconds: float, seed: int = 1, rate: int = 30
+) -> Path:
     """Encode a clip in which everything moves, with the grain of a camera."""
-    picture = f"testsrc2=s={size}:r=30:d={seconds},noise=alls=8:allf=t:all_seed={seed}"
+    picture = f"testsrc2=s={size}:r={rate}:d={seconds},noise=alls=8:allf=t:all_seed={seed}"
     encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
     subprocess.run([ffmpeg, *QUIET, "-f", "lavfi", "-i", picture, *encoder, target], check=True)
     return target
 
 
-def recipe(ffmpeg: str, clips: list[Path]) -> list[str]:
+def recipe(ffmpeg: str, clips: list[Path], sync: str = "-fps_mode passthrough") -> list[str]:
     """Return the command that people use today, once or in a shell loop."""
     each = (
         f'n=$(basename "$v" .mp4); mkdir "$n"; "{ffmpeg}" {" ".join(QUIET)} -i "$v" '
-        '-start_number 0 -b:v 10000k -fps_mode passthrough -an -q:v 4 "$n/$n-frame_%06d.jpg"'
+        f'-start_number 0 -b:v 10000k {sync} -an -q:v 4 "$n/$n-frame_%06d.jpg"'
     )
     return ["sh", "-c", f'for v in "$@"; do {each}; done', "sh", *map(str, clips)]
 
@@ -158,21 +165,35 @@ def run_prep(inputs: list[Path], folder: Path, dedupe: str = "off") -> Measured:
 
 
 def run(command: list[str], cwd: Path, *, is_silent: bool = False) -> Measured:
-    """Run a command to its end; its peak memory is read while it runs, children not counted."""
+    """Run a command to its end; peaks of memory are read from Linux while it runs."""
     os.sync()  # nobody pays for what another left to be written
     begun = time.perf_counter()
     said = subprocess.DEVNULL if is_silent else None
     process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-    status, peak_kb = Path(f"/proc/{process.pid}/status"), 0
-    while process.poll() is None:
-        if status.exists():
-            for line in status.read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    peak_kb = int(line.split()[1])
-        time.sleep(0.02)
+    peaks = {"itself": 0.0, "ffmpeg": 0.0, "worker": 0.0}
+    while process.returncode is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK_SECONDS)
+        for pid in family(process.pid):
+            with contextlib.suppress(OSError):  # it has just ended
+                status = Path(f"/proc/{pid}/status").read_text()
+                peak = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
+                kind = "ffmpeg" if status.startswith("Name:\tffmpeg") else "worker"
+                kind = "itself" if pid == process.pid else kind
+                peaks[kind] = max(peaks[kind], int(peak[1]) / 1024 if peak else 0)
+    seconds = time.perf_counter() - begun
     if process.returncode != 0:
         sys.exit(f"{command[:4]} ended with {process.returncode}")
-    return Measured(time.perf_counter() - begun, peak_kb / 1024)
+    return Measured(seconds, peaks["itself"], peaks["ffmpeg"], peaks["worker"])
+
+
+def family(pid: int) -> Iterator[int]:
+    """Yield a process and all that it has started, directly or not."""
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in children.read_text().split():
+                yield from family(int(child))
 
 
 def bench_upload(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
@@ -351,7 +372,6 @@ def bench_dedupe(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
     for name, clip in (("1080p, 60 s, mostly still", calm), ("1080p, 30 s, all moves", busy)):
         floor = decode_only(ffmpeg, clip)
         compare(name, recipe(ffmpeg, [clip]), [clip], floor, folder, pairs, dedupe="still")
-    bench_hashes(folder)
 
 
 def film_calm(ffmpeg: str, target: Path) -> Path:
@@ -387,30 +407,6 @@ def bench_recall(ffmpeg: str, folder: Path) -> None:
         print(f"| {scene.name} | {scene.moved.sum()} | {cells} |", flush=True)
     cells = " | ".join(f"{moved} / {still}" for moved, still in sums)
     print(f"| all | {total} | {cells} |\n")
-
-
-def bench_hashes(folder: Path) -> None:
-    """Print what thinning by near hashes costs; half of the hashes are like an earlier one."""
-    code = (
-        "import sys, numpy as np\n"
-        "from pipeline.similarity import HashIndex, thin\n"
-        "n, of = int(sys.argv[1]), sys.argv[2]\n"
-        "random = np.random.default_rng(1)\n"
-        "hashes = random.integers(0, 2**64, n, dtype=np.uint64)\n"
-        "likes = random.integers(0, n // 2, n - n // 2) if of == 'any' else 0\n"
-        "hashes[n // 2:] = hashes[likes] ^ (np.uint64(9) << np.uint64(20))\n"
-        "places, level = np.arange(n), np.full(n, 99, dtype=np.float32)\n"
-        "like = thin(hashes, level, places, places, HashIndex(4), None)\n"
-        "assert (like != places).sum() == n - n // 2, (like != places).sum()\n"
-    )
-    print("| hashes | second half is like | time | peak memory |\n|---|---|---|---|")
-    for count in (10_000, 100_000, 1_000_000):
-        for of in ("any", "one"):
-            measured = run([sys.executable, "-c", code, str(count), of], cwd=folder)
-            print(
-                f"| {count:,} | {of} | {measured.seconds:.1f} s | {measured.peak_mb:.0f} MB |",
-                flush=True,
-            )
 
 
 if __name__ == "__main__":
