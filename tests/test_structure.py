@@ -57,7 +57,8 @@ def test_every_module_has_its_place():
 @pytest.mark.parametrize("module", ORDER)
 def test_data_flows_one_way(module):
     above = {*ORDER[: ORDER.index(module)], "__version__"}
-    assert set(imports_of(module)) <= above
+    # Code that is sent to another machine finds the rest of its own module there.
+    assert set(imports_of(module)) - {module} <= above
 
 
 @pytest.mark.parametrize("module", [m for m in ORDER if m != "__main__"])
