@@ -18,16 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import DatasetError, ExitCode, printable
+from pipeline.image_folder import image_names, image_pattern
 from pipeline.records import Counts, Fate, FrameTable, Notice, Reason, VideoRecord
-from pipeline.store import (
-    FRAMES_NAME,
-    RECORD_NAME,
-    Dataset,
-    image_names,
-    image_pattern,
-    is_record,
-    open_dataset,
-)
+from pipeline.store import FRAMES_NAME, RECORD_NAME, Dataset, is_record, open_dataset
 
 _PLACES_NAMED = 5
 _FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")

@@ -16,10 +16,11 @@ import numpy.typing as npt
 from pipeline.accounts import Mismatch
 from pipeline.cvat import CvatServer, ServerFrame
 from pipeline.errors import DatasetError, printable
+from pipeline.image_folder import image_names
 from pipeline.journal import Journal, TaskEntry, Upload
 from pipeline.proof import compare_frames, compare_jobs
 from pipeline.records import Fate, VideoRecord
-from pipeline.store import Dataset, image_names
+from pipeline.store import Dataset
 from pipeline.upload_videos import images_digest
 
 _NAMED = 5

@@ -12,8 +12,9 @@ from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings
 from pipeline.cvat_annotations import TaskFrames
 from pipeline.errors import DatasetError, printable
+from pipeline.image_folder import image_names
 from pipeline.records import Fate, VideoRecord
-from pipeline.store import Dataset, image_names
+from pipeline.store import Dataset
 from pipeline.task_clock import TaskClock, clock_of
 
 _IMAGE_NAME = re.compile(r"(.+)-frame_([0-9]{1,9})\.\w+")

@@ -19,9 +19,10 @@ from pipeline.audit_drawings import Panel, panels_of
 from pipeline.audit_lanes import name_of, timelines
 from pipeline.audit_rules import FINDING_KINDS, Finding
 from pipeline.errors import DatasetError, printable
+from pipeline.image_folder import image_name
 from pipeline.pictures import thumbnail
 from pipeline.records import BREAK_KINDS, VideoRecord
-from pipeline.store import Dataset, image_name, save_text
+from pipeline.store import Dataset, save_text
 from pipeline.track_pieces import TaskView
 from pipeline.track_statistics import TrackCounts
 

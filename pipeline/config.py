@@ -69,14 +69,6 @@ class ExtractSettings:
         minimum=16,
         maximum=65535,
     )
-    segment_frames: int = option(
-        3000,
-        "A video of at least twice as many frames is cut into segments of this many, which are "
-        "done side by side; the first frame of each is always kept.",
-        metavar="FRAMES",
-        minimum=1,
-        maximum=10**9,
-    )
 
     def __post_init__(self) -> None:
         sampling = [name for name in ("every", "fps", "keyframes") if getattr(self, name)]
@@ -84,10 +76,10 @@ class ExtractSettings:
             names = " and ".join(f"'{name}'" for name in sampling)
             raise UsageError(f"{names} exclude each other: choose one way of sampling.")
         if self.fps is not None:
-            object.__setattr__(self, "fps", str(parse_rate(self.fps)))
+            object.__setattr__(self, "fps", str(parse_rate(str(self.fps))))
         for name in ("start", "end"):
             if getattr(self, name) is not None:
-                parse_position(getattr(self, name), name)
+                parse_position(str(getattr(self, name)), name)
 
     @property
     def selects_by_position(self) -> bool:
@@ -237,6 +229,14 @@ class RunSettings:
         metavar="N",
         minimum=1,
         maximum=1024,
+    )
+    segment_frames: int = option(
+        3000,
+        "A video of at least twice as many frames is cut into segments of this many, which are "
+        "done side by side; the first frame of each is always kept.",
+        metavar="FRAMES",
+        minimum=1,
+        maximum=10**9,
     )
     on_damage: str = option(
         "keep", "Damaged video: keep what decodes and say so, or fail.", choices=("keep", "fail")

@@ -199,6 +199,8 @@ class VideoDecoder:
         from pipeline.likeness import hash_thumbnails  # few runs need these
         from pipeline.similarity import HashIndex, thin
 
+        if len(chosen.kept) == 0:
+            return chosen
         side = THUMBNAIL_SIDE
         pixels = np.memmap(scratch / _THUMBNAILS, dtype=np.uint8, mode="r")
         thumbnails = pixels.reshape(-1, side, side)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pipeline.errors import (
     DecoderDiedError,
     DecoderHungError,
+    DecoderKilledError,
     DiskFullError,
     FfmpegUnusableError,
     InterruptedRunError,
@@ -33,6 +34,7 @@ from pipeline.transcript import Transcript
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
 _REST_SECONDS, _REST_SHARE = 0.01, 0.02
+_FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +197,8 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
             if -returncode == signal.SIGKILL
             else "Try another ffmpeg with --ffmpeg, or convert the file first."
         )
-        raise DecoderDiedError(f"{name}: ffmpeg was killed ({sign}) after {frames} frames. {hint}")
+        kind = DecoderKilledError if -returncode in _FROM_OUTSIDE else DecoderDiedError
+        raise kind(f"{name}: ffmpeg was killed ({sign}) after {frames} frames. {hint}")
     if any(index >= frames for index in transcript.kept[-1:]):
         raise DecoderDiedError(
             f"{name}: what ffmpeg says of its frames does not add up ({frames} frames, but image "

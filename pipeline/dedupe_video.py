@@ -14,8 +14,9 @@ from pipeline.compare import Images, Marks
 from pipeline.config import BreakSettings, ExtractSettings
 from pipeline.config_file import build_settings
 from pipeline.extract_video import VideoExtractor
+from pipeline.image_folder import checksum_images, image_name, list_image_indices
 from pipeline.records import Fate, FrameTable, Notice, Reason, VideoRecord
-from pipeline.store import Dataset, checksum_images, image_name, list_image_indices
+from pipeline.store import Dataset
 
 
 @dataclass(frozen=True)

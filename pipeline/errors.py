@@ -14,6 +14,7 @@
     │   ├── DamagedVideoError      3  damage, and ``on_damage: fail`` is set
     │   ├── SourceChangedError     3  the file is no longer the one that was extracted
     │   ├── DecoderDiedError       3  ffmpeg was killed or gave up
+    │   │   └── DecoderKilledError 3  by someone else, or for want of memory
     │   ├── DecoderHungError       3  ffmpeg made no progress and was stopped
     │   ├── WorkerDiedError        3  the process that worked on it died, again when repeated
     │   └── UnbalancedVideoError   3  the disk does not hold what the records say
@@ -127,6 +128,10 @@ class DecoderDiedError(VideoError):
     """Ffmpeg was killed or gave up."""
 
     kind = "decoder-died"
+
+
+class DecoderKilledError(DecoderDiedError):
+    """Ffmpeg was killed from outside, or for want of memory: it may well succeed again."""
 
 
 class DecoderHungError(VideoError):

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +20,7 @@ from pipeline.extract_units import (
     JoinSegments,
     OpenVideo,
     Result,
+    ShelfDamaged,
     Unit,
     carry_out,
     memory_needed,
@@ -27,8 +28,9 @@ from pipeline.extract_units import (
     source_of,
     video_of,
 )
-from pipeline.extract_video import Opened, VideoExtractor
+from pipeline.extract_video import VideoExtractor
 from pipeline.ffmpeg_binary import find_ffmpeg
+from pipeline.opened_video import Opened
 from pipeline.records import ExtractResult, VideoOutcome, VideoRecord
 from pipeline.resume import match_records, refuse_other_settings
 from pipeline.sources import Source, assign_ids, find_sources
@@ -120,6 +122,7 @@ def extract(
                 follow=batch.follow,
                 memory_needed=memory_needed,
                 on_message=batch.take_message,
+                on_repeat=batch.begin_anew,
             )
         ) as results:
             for unit, result in results:
@@ -144,8 +147,9 @@ class _Batch:
     ) -> None:
         self._known, self._ids, self._progress = known, ids, progress
         self._segments_left: dict[str, int] = {}
-        self._in_one_piece: dict[str, Opened] = {}
-        self._frames_told: Counter[str] = Counter()
+        self._next: dict[str, Unit] = {}
+        self._frames_told: dict[str, Counter[int]] = defaultdict(Counter)
+        self._restarted: set[str] = set()
         self._failed: dict[str, VideoOutcome] = {}
 
     def units(self, sources: Iterable[Source]) -> Iterator[Unit]:
@@ -155,24 +159,33 @@ class _Batch:
 
     def take_message(self, unit: Unit, message: FramesDone) -> None:
         """Pass on how many more frames are decoded."""
-        self._frames_told[video_of(unit)] += message.frames
+        self._frames_told[video_of(unit)][_place(unit)] += message.frames
         self._progress.frames_done(video_of(unit), message.frames)
+
+    def begin_anew(self, unit: Unit) -> None:
+        """Take back what a unit has told that is carried out again."""
+        self._take_back(video_of(unit), self._frames_told[video_of(unit)].pop(_place(unit), 0))
 
     def follow(self, unit: Unit, result: Result | Lost) -> Iterable[Unit]:
         """Return what is to be done next for the same video."""
-        match unit, result:
-            case _, Opened() as opened:
-                size = size_bytes(opened.source.path)
-                self._progress.video_started(opened.video_id, opened.frames_promised, size)
+        match result:
+            case Opened() as opened:
+                if opened.video_id not in self._restarted:
+                    size = size_bytes(opened.source.path)
+                    self._progress.video_started(opened.video_id, opened.frames_promised, size)
                 self._segments_left[opened.video_id] = len(opened.segments)
                 if opened.segments:
                     return [ExtractSegment(opened, segment) for segment in opened.segments]
                 return [ExtractWhole(opened)]
-            case JoinSegments(), InOnePiece(opened):
-                return self._from_the_start(opened)
-            case ExtractSegment(opened), _:
-                return self._after_segment(opened, unit, result)
-        return ()
+            case InOnePiece(opened):
+                self._next[opened.video_id] = ExtractWhole(opened)
+            case ShelfDamaged():
+                video_id = video_of(unit)
+                self._restarted.add(video_id)
+                self._next[video_id] = OpenVideo(source_of(unit), video_id, None, is_anew=True)
+        if isinstance(unit, ExtractSegment):
+            return self._after_segment(unit, result)
+        return self._turn(unit)
 
     def outcome(self, unit: Unit, result: Result | Lost) -> VideoOutcome | None:
         """Return what became of a video, with the last of its units."""
@@ -188,22 +201,33 @@ class _Batch:
         self._progress.video_done(video_id, size_bytes(source_of(unit).path))
         return outcome
 
-    def _after_segment(self, opened: Opened, unit: Unit, result: Result | Lost) -> Iterable[Unit]:
-        video_id = opened.video_id
+    def _after_segment(self, unit: ExtractSegment, result: Result | Lost) -> Iterable[Unit]:
+        video_id = video_of(unit)
         self._segments_left[video_id] -= 1
-        if isinstance(result, InOnePiece):
-            self._in_one_piece[video_id] = result.opened
         if isinstance(result, VideoOutcome | Lost):
             self._failed.setdefault(video_id, _as_outcome(unit, result))
         if self._segments_left[video_id] or video_id in self._failed:
             return ()
-        if video_id in self._in_one_piece:
-            return self._from_the_start(self._in_one_piece[video_id])
-        return [JoinSegments(opened)]
+        return self._turn(unit) if video_id in self._next else [JoinSegments(unit.opened)]
 
-    def _from_the_start(self, opened: Opened) -> Iterable[Unit]:
-        self._progress.frames_done(opened.video_id, -self._frames_told.pop(opened.video_id, 0))
-        return [ExtractWhole(opened)]
+    def _turn(self, unit: Unit) -> Iterable[Unit]:
+        """Return what a video needs that cannot go on as planned, if that is so."""
+        following = self._next.pop(video_of(unit), None)
+        return () if following is None else self._from_the_start(following)
+
+    def _from_the_start(self, unit: Unit) -> Iterable[Unit]:
+        video_id = video_of(unit)
+        self._take_back(video_id, sum(self._frames_told.pop(video_id, Counter()).values()))
+        return [unit]
+
+    def _take_back(self, video_id: str, frames: int) -> None:
+        if frames:
+            self._progress.frames_done(video_id, -frames)
+
+
+def _place(unit: Unit) -> int:
+    """Return what tells a unit from the others of its video that tell of frames."""
+    return unit.segment.number if isinstance(unit, ExtractSegment) else -1
 
 
 def _as_outcome(unit: Unit, result: VideoOutcome | Lost) -> VideoOutcome:

@@ -15,6 +15,8 @@ from pathlib import Path
 from pipeline.decoder import disk_full
 from pipeline.engines.base import Link
 from pipeline.errors import (
+    DatasetError,
+    DecoderKilledError,
     DiskFullError,
     FfmpegUnusableError,
     InterruptedRunError,
@@ -23,21 +25,27 @@ from pipeline.errors import (
     describe_bug,
     printable,
 )
-from pipeline.extract_video import Opened, VideoExtractor
+from pipeline.extract_video import VideoExtractor
+from pipeline.opened_video import Opened
 from pipeline.records import VideoOutcome, VideoRecord
 from pipeline.resume import check_unchanged
 from pipeline.segments import Segment, UnprovenSegmentError
+from pipeline.shelf import ShelfDamagedError
 from pipeline.sources import Source
 from pipeline.store import load_libraries
 
 
 @dataclass(frozen=True)
 class OpenVideo:
-    """Look into a video; ``record`` is that of one that is in the dataset already."""
+    """Look into a video; ``record`` is that of one that is in the dataset already.
+
+    ``is_anew``: throw away what an earlier run has left of it.
+    """
 
     source: Source
     video_id: str
     record: VideoRecord | None
+    is_anew: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +85,12 @@ class InOnePiece:
     opened: Opened
 
 
-Result = Opened | SegmentDone | InOnePiece | VideoOutcome
+@dataclass(frozen=True)
+class ShelfDamaged:
+    """What an earlier run has left of a video cannot be used: it has to be begun anew."""
+
+
+Result = Opened | SegmentDone | InOnePiece | ShelfDamaged | VideoOutcome
 
 
 @dataclass(frozen=True)
@@ -95,10 +108,21 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     """
     source, video_id = source_of(unit), video_of(unit)
     path = os.fspath(source.path)
+    frames_told = 0
+
+    def tell(frames: int) -> None:
+        nonlocal frames_told
+        frames_told += frames
+        link.tell(FramesDone(frames))
+
     try:
         if link.is_stopped():
             raise InterruptedRunError("interrupted")
-        return _do(extractor, unit, lambda frames: link.tell(FramesDone(frames)), link.is_stopped)
+        try:
+            return _do(extractor, unit, tell, link.is_stopped)
+        except DecoderKilledError:  # as with a worker that is killed: once more
+            tell(-frames_told)
+            return _do(extractor, unit, tell, link.is_stopped)
     except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
         raise  # the other videos would fare no better
     except PrepError as error:
@@ -156,8 +180,8 @@ def _do(
     if isinstance(unit, OpenVideo):
         source, known = unit.source, unit.record
         if known is None:
-            return extractor.open(source, unit.video_id, is_stopped)
-        notices = check_unchanged(source, known, extractor.store)
+            return extractor.open(source, unit.video_id, is_stopped, is_anew=unit.is_anew)
+        notices = check_unchanged(source, known, extractor.store, is_stopped)
         extractor.refuse_damage(source, notices)
         return VideoOutcome(os.fspath(source.path), known.id, "unchanged", known, notices)
     opened = unit.opened
@@ -171,7 +195,11 @@ def _do(
             case ExtractSegment(segment=segment):
                 extractor.extract_segment(opened, segment, on_frames, is_stopped)
                 return SegmentDone()
-    except UnprovenSegmentError as error:
-        return InOnePiece(extractor.give_up_segments(opened, str(error)))
+    except UnprovenSegmentError:
+        return InOnePiece(extractor.give_up_segments(opened))
+    except ShelfDamagedError as error:
+        if opened.is_anew:  # what damages it goes on
+            raise DatasetError(f"{printable(error)}. Check the disk and run again.") from error
+        return ShelfDamaged()
     path = os.fspath(opened.source.path)
     return VideoOutcome(path, record.id, "extracted", record, record.warnings)

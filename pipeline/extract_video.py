@@ -18,58 +18,47 @@ from pipeline.decode_video import Chosen, VideoDecoder
 from pipeline.errors import (
     DamagedVideoError,
     DecoderDiedError,
+    DecoderKilledError,
+    InterruptedRunError,
+    NotAVideoError,
     SourceChangedError,
-    TooManyFramesError,
     printable,
 )
 from pipeline.ffmpeg_binary import Ffmpeg, same_ffmpeg
 from pipeline.frame_table import build_frame_table, count_frames, join_segments
-from pipeline.machine import count_cores
+from pipeline.image_folder import image_sizes
 from pipeline.notices import describe
+from pipeline.opened_video import Opened, refuse_too_many
 from pipeline.probe import probe
 from pipeline.records import (
     Notice,
     PacketIndex,
     SourceIdentity,
-    VideoInfo,
     VideoRecord,
 )
-from pipeline.resume import identify, is_same_file, stat_identity
+from pipeline.resume import identify, is_same_file
 from pipeline.sampling import list_frames
-from pipeline.segments import BORDER_FRAMES, Segment, cut, refuse_unlike
+from pipeline.segments import (
+    BORDER_FRAMES,
+    UNPROVEN,
+    Segment,
+    UnprovenSegmentError,
+    cut,
+    refuse_unlike,
+)
 from pipeline.shelf import SegmentFrames, Shelf
 from pipeline.sources import Source
 from pipeline.store import Dataset
-from pipeline.written_images import checksum_written, image_size, refuse_lost
+from pipeline.written_images import checksum_written, image_size
+
+_SHELF_FORMAT = 1
+"""To be raised when something else is laid on shelves."""
 
 OnFrames = Callable[[int], None]
 """Told how many more frames are decoded."""
 
 IsStopped = Callable[[], bool]
 """Says whether to give up; asked often."""
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """A video that was looked into, and what is to be done with it.
-
-    ``segments``: the parts to decode, none where it is decoded in one piece; ``hindrance`` says why
-    that is so if it is long. ``packets`` are absent where they lie on the shelf of the video.
-    """
-
-    source: Source
-    video_id: str
-    identity: SourceIdentity
-    info: VideoInfo
-    frames_promised: int
-    packets: PacketIndex | None
-    segments: tuple[Segment, ...]
-    hindrance: str | None
-
-    @property
-    def memory_needed(self) -> int:
-        """Bytes that ffmpeg needs at most: frames in flight in all its threads."""
-        return _memory_needed(self.info)
 
 
 @dataclass(frozen=True)
@@ -89,31 +78,44 @@ class VideoExtractor:
     cores_each: int
     are_many: bool
 
-    def open(self, source: Source, video_id: str, is_stopped: IsStopped) -> Opened:
+    def open(
+        self, source: Source, video_id: str, is_stopped: IsStopped, *, is_anew: bool = False
+    ) -> Opened:
         """Look into a video, and plan how to decode it.
 
         Args:
             source: the video.
             video_id: its folder in the dataset.
             is_stopped: asked often.
+            is_anew: do nothing with what an earlier run has left.
 
         Raises:
             VideoError: this video cannot be done.
             InterruptedRunError.
         """
         info, packets = probe(source.path, is_stopped)
-        _refuse_too_many(source, len(packets.pts), self.settings.digits)
+        refuse_too_many(source, len(packets.pts), self.settings.digits)
         identity = identify(source, is_stopped)
-        cutting = cut(packets, Fraction(info.time_base), self.settings.segment_frames)
+        cutting = cut(packets, info, self.run.segment_frames)
         opened = Opened(
-            source, video_id, identity, info, len(cutting.pts), packets, (), cutting.hindrance
+            source=source,
+            video_id=video_id,
+            identity=identity,
+            info=info,
+            frames_promised=len(cutting.pts),
+            packets=packets,
+            segments=(),
+            hindrance=cutting.hindrance,
+            is_anew=is_anew,
         )
+        shelf = Shelf(self.store, video_id)
+        if is_anew:
+            shelf.remove()
         if not cutting.segments:
             return opened
-        shelf = Shelf(self.store, video_id)
         shelf.open(self._key(identity, cutting.segments), packets)
-        if shelf.hindrance is not None:
-            return dataclasses.replace(opened, hindrance=shelf.hindrance)
+        if shelf.is_given_up:
+            return dataclasses.replace(opened, hindrance=UNPROVEN)
         return dataclasses.replace(opened, packets=None, segments=cutting.segments)
 
     def extract_whole(
@@ -144,11 +146,14 @@ class VideoExtractor:
         """Extract one segment of a video and lay it on the shelf; if it is there, that is it.
 
         Raises:
-            UnprovenSegmentError: decoded alone, it is not what it is in the whole.
+            UnprovenSegmentError: it, or another one, decoded alone, is not what it is in the whole.
+            ShelfDamagedError: the video has to be begun anew.
             VideoError: this video cannot be done.
             DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can the others.
         """
         shelf = Shelf(self.store, opened.video_id)
+        if shelf.is_given_up:
+            raise UnprovenSegmentError(UNPROVEN)
         if shelf.holds(segment):
             on_frames(segment.frames)
             return
@@ -159,18 +164,29 @@ class VideoExtractor:
             asked_for = list_frames(self.settings, Fraction(opened.info.time_base), pts)
             wanted = asked_for[slice(*np.searchsorted(asked_for, (first, end)))] - first
         with self.store.work_folder(opened.video_id) as folder:
-            decoder = self._decoder(is_stopped, is_segment=True)
-            chosen = decoder.choose_in_segment(
-                opened.source,
-                opened.info,
-                segment,
-                pts[first : end + segment.border],
-                wanted,
-                folder,
-                _at_most(segment.frames, on_frames),
-            )
+            decoder = self._decoder(lambda: is_stopped() or shelf.is_given_up, is_segment=True)
+            try:
+                chosen = decoder.choose_in_segment(
+                    opened.source,
+                    opened.info,
+                    segment,
+                    pts[first : end + segment.border],
+                    wanted,
+                    folder,
+                    _at_most(segment.frames, on_frames),
+                )
+            except DecoderKilledError:
+                raise  # which says nothing of the segment
+            except (NotAVideoError, DecoderDiedError) as error:
+                raise UnprovenSegmentError(str(error)) from error
+            except InterruptedRunError:
+                if is_stopped():
+                    raise
+                raise UnprovenSegmentError(UNPROVEN) from None
             kept = chosen.kept + np.int32(first)
             pictures = chosen.decoded.transcript.pictures
+            crc32 = checksum_written(opened.source, folder, kept, self.settings, is_stopped)
+            sizes = image_sizes(folder)
             frames = SegmentFrames(
                 pts=chosen.decoded.pts[: segment.frames],
                 scene_score=chosen.decoded.scene_score,
@@ -178,14 +194,15 @@ class VideoExtractor:
                 kept=chosen.kept,
                 alike=chosen.alike,
                 alike_to=chosen.alike_to,
-                crc32=checksum_written(opened.source, folder, kept, self.settings, is_stopped),
+                crc32=crc32,
+                size_bytes=np.array([sizes[index] for index in kept.tolist()], dtype=np.int64),
                 begins=np.array(pictures[:BORDER_FRAMES], dtype=np.str_),
                 ends=np.array(pictures[len(pictures) - segment.border :], dtype=np.str_),
                 rotation_degrees=np.array(
                     chosen.decoded.transcript.rotation_degrees, dtype=np.float64
                 ),
             )
-            _refuse_changed(opened)
+            opened.refuse_changed()
             shelf.put(segment, frames, folder)
 
     def join(self, opened: Opened) -> VideoRecord:
@@ -193,6 +210,7 @@ class VideoExtractor:
 
         Raises:
             UnprovenSegmentError: two neighbours do not agree on the frames that both decoded.
+            ShelfDamagedError: the video has to be begun anew.
             VideoError: this video cannot be done.
         """
         shelf = Shelf(self.store, opened.video_id)
@@ -200,15 +218,15 @@ class VideoExtractor:
         for segment, part, following in zip(opened.segments, parts, parts[1:], strict=False):
             refuse_unlike(segment, tuple(part.ends), tuple(following.begins))
         chosen, checksums = join_segments(opened.info, opened.segments, parts)
-        refuse_lost(opened.source, shelf.images, chosen.kept, self.settings)
+        shelf.check_images(chosen.kept, np.concatenate([part.size_bytes for part in parts]))
         record = self._commit(opened, shelf.read_packets(), shelf.images, chosen, checksums)
         shelf.remove()
         return record
 
-    def give_up_segments(self, opened: Opened, why: str) -> Opened:
+    def give_up_segments(self, opened: Opened) -> Opened:
         """Note that a video has to be decoded in one piece; return it so."""
-        Shelf(self.store, opened.video_id).give_up(why)
-        return dataclasses.replace(opened, segments=(), hindrance=why)
+        Shelf(self.store, opened.video_id).give_up()
+        return dataclasses.replace(opened, segments=(), hindrance=UNPROVEN)
 
     def _commit(
         self,
@@ -220,7 +238,7 @@ class VideoExtractor:
     ) -> VideoRecord:
         """Write the record of a video, and move its folder into place."""
         info = opened.info
-        _refuse_changed(opened)
+        opened.refuse_changed()
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance)
         self.refuse_damage(opened.source, warnings)
@@ -270,7 +288,7 @@ class VideoExtractor:
             DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can others.
         """
         source = Source(Path(record.source.path), record.source.name)
-        if not source.path.is_file() or not is_same_file(source.path, record.source):
+        if not source.path.is_file() or not is_same_file(source.path, record.source, is_stopped):
             what = (
                 "has changed since" if source.path.is_file() else "is gone from where it was when"
             )
@@ -314,25 +332,8 @@ class VideoExtractor:
         """Return what segments on a shelf must have in common."""
         settings = effective_settings(self.settings, self.dedupe)
         firsts = [segment.first for segment in segments]
-        key = [identity.sha256, settings, self.ffmpeg.version, firsts]
+        key = [_SHELF_FORMAT, identity.sha256, settings, self.ffmpeg.version, firsts]
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-
-
-def _refuse_too_many(source: Source, frames: int, digits: int) -> None:
-    if frames > 10**digits:
-        needed = len(str(frames - 1))
-        raise TooManyFramesError(
-            f"{printable(source.path)}: {frames:,} frames do not fit into {digits} digits, and a "
-            f"longer number would break the order of the names. Use --digits {needed}."
-        )
-
-
-def _memory_needed(info: VideoInfo) -> int:
-    """Return a generous estimate of what ffmpeg needs: frames in flight in all its threads."""
-    deep = info.pixel_format is None or not info.pixel_format.endswith(("420p", "nv12"))
-    frame_bytes = info.coded_width * info.coded_height * (4 if deep else 2)
-    threads = min(count_cores(), 16)
-    return 100_000_000 + frame_bytes * (2 * threads + 24)
 
 
 def _at_most(limit: int, on_frames: OnFrames) -> OnFrames:
@@ -346,12 +347,3 @@ def _at_most(limit: int, on_frames: OnFrames) -> OnFrames:
         on_frames(frames)
 
     return tell
-
-
-def _refuse_changed(opened: Opened) -> None:
-    identity = opened.identity
-    if stat_identity(opened.source.path) != (identity.size_bytes, identity.mtime_ns):
-        raise SourceChangedError(
-            f"{printable(opened.source.path)}: the file changed while it was read. Run again when "
-            "nothing writes to it any more."
-        )

@@ -48,9 +48,11 @@ class Bars(Progress):
     def frames_done(self, video_id: str, frames: int) -> None:
         """Move both bars."""
         with self._lock:
-            self._bars[video_id].update(frames)
-            if self._batch is not None:
-                self._batch.update(frames)
+            for bar in (self._bars[video_id], self._batch):
+                if bar is not None:
+                    # tqdm would forget a total that proves too small.
+                    bar.total = max(bar.total or 0, bar.n + frames)
+                    bar.update(frames)
 
     def video_done(self, video_id: str, size_bytes: int) -> None:
         """Take the bar of a video away."""

@@ -22,6 +22,7 @@ from pipeline.config import BreakSettings, ValidateSettings
 from pipeline.engines.base import Engine, Link, Lost
 from pipeline.engines.local import InProcess
 from pipeline.errors import InterruptedRunError, WorkerDiedError, printable
+from pipeline.image_folder import image_name
 from pipeline.journal import Journal, Upload
 from pipeline.pictures import thumbnail
 from pipeline.records import BREAK_KINDS, VideoRecord
@@ -36,7 +37,7 @@ from pipeline.report_summary import (
     total,
 )
 from pipeline.report_video import Extent, VideoReport, read_video
-from pipeline.store import AUDIT_NAME, Dataset, image_name, open_dataset, save_text
+from pipeline.store import AUDIT_NAME, Dataset, open_dataset, save_text
 
 _PICTURE_BYTES_OF_ALL = 3_500_000
 _LARGE_FROM_BYTES = 60_000

@@ -15,9 +15,10 @@ import numpy as np
 from pipeline.accounts import balance
 from pipeline.config_file import settings_digest
 from pipeline.errors import InterruptedRunError, SourceChangedError, UsageError, printable
+from pipeline.image_folder import list_image_indices
 from pipeline.records import Notice, SourceIdentity, VideoRecord
 from pipeline.sources import Source
-from pipeline.store import Dataset, list_image_indices
+from pipeline.store import Dataset
 
 
 def match_records(
@@ -71,13 +72,16 @@ def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Path, Vide
     )
 
 
-def check_unchanged(source: Source, record: VideoRecord, store: Dataset) -> tuple[Notice, ...]:
+def check_unchanged(
+    source: Source, record: VideoRecord, store: Dataset, is_stopped: Callable[[], bool]
+) -> tuple[Notice, ...]:
     """Return the notices of a video that is in the dataset already, missing images among them.
 
     Raises:
+        InterruptedRunError: ``is_stopped`` said so.
         SourceChangedError: the file is another one now.
     """
-    if not is_same_file(source.path, record.source):
+    if not is_same_file(source.path, record.source, is_stopped):
         raise SourceChangedError(
             f"{printable(source.path)}: the file has changed since '{record.id}' was extracted "
             "from it. Use --overwrite to replace the images, or another --output to keep both."
@@ -119,12 +123,18 @@ def _looks_same(path: Path, identity: SourceIdentity) -> bool:
         return False
 
 
-def is_same_file(path: Path, identity: SourceIdentity) -> bool:
-    """Whether a file is the one that was extracted: by size and mtime, else by content."""
+def is_same_file(
+    path: Path, identity: SourceIdentity, is_stopped: Callable[[], bool] = lambda: False
+) -> bool:
+    """Whether a file is the one that was extracted: by size and mtime, else by content.
+
+    Raises:
+        InterruptedRunError: ``is_stopped`` said so.
+    """
     size_bytes, mtime_ns = stat_identity(path)
     if size_bytes != identity.size_bytes:
         return False
-    return mtime_ns == identity.mtime_ns or _sha256(path) == identity.sha256
+    return mtime_ns == identity.mtime_ns or _sha256(path, is_stopped) == identity.sha256
 
 
 def stat_identity(path: Path) -> tuple[int, int]:

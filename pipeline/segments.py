@@ -14,10 +14,16 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.records import MISSING_PTS, Complaint, PacketIndex
+from pipeline.records import MISSING_PTS, Complaint, PacketIndex, VideoInfo
 
 BORDER_FRAMES = 16
 """How many frames two neighbours both decode; more than a decoder reads ahead."""
+
+UNPROVEN = "a part of it, decoded alone, is not what it is in the whole"
+"""Why a video is decoded in one piece after all. The same words whichever part it was."""
+
+_PREROLL_SECONDS = {"mpegts": 1, "mpeg": 1}
+"""Containers without an index: a seek ends up near the place, which must not be behind it."""
 
 # What h264 and hevc decoders say of pictures before the first one of a segment, which refer to
 # others before that: where a seek ends up in the midst of a group of pictures, or that is open.
@@ -33,7 +39,8 @@ class Segment:
     """A part of a video: ``frames`` of them from index ``first`` on.
 
     ``border`` more are decoded, to be compared. ``start_pts`` is the timestamp of the first, in
-    time-base units, ``seek_seconds`` the same in seconds; both are ``None`` for the first segment.
+    time-base units, ``seek_seconds`` where decoding begins, there or before it; both are ``None``
+    for the first segment.
     """
 
     number: int
@@ -60,7 +67,7 @@ class Cutting:
     hindrance: str | None = None
 
 
-def cut(packets: PacketIndex, time_base: Fraction, length: int) -> Cutting:
+def cut(packets: PacketIndex, info: VideoInfo, length: int) -> Cutting:
     """Cut a video at the first keyframe after every ``length`` frames; the last one may be longer.
 
     Where depends on the packets alone. A keyframe will do where all packets before it in the file
@@ -68,7 +75,7 @@ def cut(packets: PacketIndex, time_base: Fraction, length: int) -> Cutting:
 
     Args:
         packets: of the whole video.
-        time_base: seconds a timestamp unit.
+        info: its header.
         length: frames a segment at least.
     """
     pts = np.sort(packets.shown_pts)
@@ -87,6 +94,7 @@ def cut(packets: PacketIndex, time_base: Fraction, length: int) -> Cutting:
     if len(starts) == 1:
         return Cutting((), pts, "it has no keyframe at which it could be cut")
     ends = [*starts[1:], len(pts)]
+    time_base, preroll = Fraction(info.time_base), _PREROLL_SECONDS.get(info.container, 0)
     segments = tuple(
         Segment(
             number=number,
@@ -94,7 +102,7 @@ def cut(packets: PacketIndex, time_base: Fraction, length: int) -> Cutting:
             frames=end - first,
             border=min(BORDER_FRAMES, len(pts) - end),
             start_pts=int(pts[first]) if number else None,
-            seek_seconds=int(pts[first]) * time_base if number else None,
+            seek_seconds=int(pts[first]) * time_base - preroll if number else None,
         )
         for number, (first, end) in enumerate(zip(starts, ends, strict=True))
     )

@@ -22,14 +22,11 @@ import shutil
 import sys
 import tempfile
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 import filelock
-import numpy as np
-import numpy.typing as npt
 
 from pipeline.errors import DatasetError, InputError, InterruptedRunError, printable
 from pipeline.frame_file import read_frames, write_frames
@@ -170,6 +167,9 @@ class Dataset:
                 old.rename(self.folder(old.name))
         for leftover in (private / "work").iterdir():
             shutil.rmtree(leftover, ignore_errors=True)
+        for shelf in private.glob("segments/*"):
+            if not (shelf / _NEW / shelf.name).is_dir():  # its images were committed
+                shutil.rmtree(shelf, ignore_errors=True)
         for folder in self.path.iterdir():
             if any((folder / (name + _NEXT)).exists() for name in (RECORD_NAME, FRAMES_NAME)):
                 _finish_update(folder)
@@ -308,63 +308,9 @@ def load_libraries() -> None:
         importlib.import_module(name)
 
 
-def image_name(video_id: str, index: int, digits: int, image_format: str) -> str:
-    """Return the file name of a frame."""
-    return f"{video_id}-frame_{index:0{digits}d}.{image_format}"
-
-
 def is_record(name: str) -> bool:
     """Whether a file in a video's folder is one of prep's that is no image."""
     return name in {RECORD_NAME, FRAMES_NAME} or _MANIFEST.fullmatch(name) is not None
-
-
-def image_names(record: VideoRecord, indices: npt.ArrayLike) -> tuple[str, ...]:
-    """Return the file names of frames of a video, in the order of their indices."""
-    digits, image_format = record.settings["digits"], record.settings["format"]
-    numbers = np.asarray(indices).tolist()
-    return tuple(image_name(record.id, index, digits, image_format) for index in numbers)
-
-
-def image_pattern(video_id: str, digits: int, image_format: str) -> re.Pattern[str]:
-    """Return what the whole file name of an image matches; group 1 is the frame index."""
-    return re.compile(
-        re.escape(f"{video_id}-frame_") + rf"([0-9]{{{digits}}})" + re.escape(f".{image_format}")
-    )
-
-
-def list_image_indices(
-    folder: Path, video_id: str, digits: int, image_format: str
-) -> npt.NDArray[np.int64]:
-    """Return the frame indices of the images in a folder, ascending: int64, shape (images,)."""
-    pattern = image_pattern(video_id, digits, image_format)
-    matches = (pattern.fullmatch(entry.name) for entry in os.scandir(folder))
-    return np.sort(np.fromiter((int(match[1]) for match in matches if match), dtype=np.int64))
-
-
-def checksum_images(
-    folder: Path,
-    video_id: str,
-    indices: npt.NDArray[np.integer],
-    digits: int,
-    image_format: str,
-    stop: Callable[[], bool],
-) -> npt.NDArray[np.int64]:
-    """Return the CRC-32 of each image file: int64, shape (images,).
-
-    An image that does not end as its format demands gets -1: ffmpeg does not always say so when
-    a disk is full, but a file that was cut off shows it.
-
-    Raises:
-        InterruptedRunError: ``stop`` said so.
-    """
-    ending = b"\xff\xd9" if image_format == "jpg" else b"IEND\xaeB`\x82"
-    checksums = np.empty(len(indices), dtype=np.int64)
-    for place, index in enumerate(indices):
-        if stop():
-            raise InterruptedRunError("interrupted")
-        data = (folder / image_name(video_id, int(index), digits, image_format)).read_bytes()
-        checksums[place] = zlib.crc32(data) if data.endswith(ending) else -1
-    return checksums
 
 
 def _flush_file_system(folder: Path) -> None:

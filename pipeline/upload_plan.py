@@ -21,8 +21,9 @@ import numpy.typing as npt
 from pipeline.breaks import find_breaks, find_runs
 from pipeline.config import BreakSettings
 from pipeline.config_cvat import UploadSettings
+from pipeline.image_folder import image_name
 from pipeline.records import Break, Fate, FrameTable, VideoRecord
-from pipeline.store import MANIFEST_NAME, image_name
+from pipeline.store import MANIFEST_NAME
 
 Borders = tuple[tuple[int, int], ...]
 """First and last frame number in CVAT of each job of a task."""

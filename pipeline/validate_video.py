@@ -14,9 +14,10 @@ from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings
 from pipeline.engines.base import Link
 from pipeline.errors import DatasetError, InterruptedRunError, PrepError, describe_bug, printable
+from pipeline.image_folder import image_name, image_pattern
 from pipeline.images import Judgement, checksum, judge
 from pipeline.records import MEASURES, Fate, FrameTable, Reason, VideoRecord
-from pipeline.store import FRAMES_NAME, RECORD_NAME, image_name, image_pattern, is_record
+from pipeline.store import FRAMES_NAME, RECORD_NAME, is_record
 
 _CHANGING_COLUMNS = ("fate", "reason", *MEASURES)
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from pipeline.config import ExtractSettings
 from pipeline.decoder import disk_full
 from pipeline.errors import DecoderDiedError, PrepError, printable
+from pipeline.image_folder import checksum_images, image_name, list_image_indices
 from pipeline.sources import Source
-from pipeline.store import checksum_images, image_name, list_image_indices
 
 Indices = npt.NDArray[np.int32]
 
@@ -40,24 +40,15 @@ def checksum_written(
         DiskFullError: the same, and there is no room left.
         InterruptedRunError: ``is_stopped`` said so.
     """
-    refuse_lost(source, folder, kept, settings)
+    on_disk = list_image_indices(folder, folder.name, settings.digits, settings.format)
+    if not np.array_equal(on_disk, kept):
+        raise _lost(source, folder, len(kept), f"{len(on_disk)} are on disk")
     digits, image_format = settings.digits, settings.format
     checksums = checksum_images(folder, folder.name, kept, digits, image_format, is_stopped)
     if (checksums < 0).any():
         name = image_name(folder.name, int(kept[np.argmin(checksums)]), digits, image_format)
         raise _lost(source, folder, len(kept), f"{name} is cut off")
     return checksums
-
-
-def refuse_lost(source: Source, folder: Path, kept: Indices, settings: ExtractSettings) -> None:
-    """Hold the files in a folder against the frames that should be there.
-
-    Raises:
-        DecoderDiedError, DiskFullError: others are.
-    """
-    on_disk = list_image_indices(folder, folder.name, settings.digits, settings.format)
-    if not np.array_equal(on_disk, kept):
-        raise _lost(source, folder, len(kept), f"{len(on_disk)} are on disk")
 
 
 def image_size(

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import platform
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -208,6 +209,7 @@ def bench_engines(clips: Path, folder: Path, pairs: int) -> None:
         datasets = folder / "datasets"
         shutil.rmtree(datasets, ignore_errors=True)
         command = [sys.executable, "-c", ENGINE, engine, what, str(datasets)]
+        os.sync()  # as in `run`
         done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
         start, work = map(float, done.stdout.split())
         return start, work
@@ -256,21 +258,33 @@ def standing_cluster(is_wanted: bool) -> Iterator[str | None]:
 
 
 def bench_frame(ffmpeg: str, folder: Path, pairs: int) -> None:
-    """Print what a frame of 1080p costs a core, alone and while all others are at work as well."""
+    """Print what a frame of 1080p costs, on one core and while all others are at work as well.
+
+    The engine is threads: then all processes are awaited, and Linux sums up their CPU time.
+    """
     video = make_clip(ffmpeg, folder / "1080p.mp4", "1920x1080", 60, rate=RATE)
-    segments, frames = ("--segment-frames", "250"), 60 * RATE
-    core, cores = min(os.sched_getaffinity(0)), len(os.sched_getaffinity(0))
+    options, frames = ("--segment-frames", "250", "--engine", "threads"), 60 * RATE
+    cores = sorted(os.sched_getaffinity(0))
     runs = {
-        "one core": partial(extract, video, folder, *segments, core=core),
-        f"all {cores}, a worker each": partial(extract, video, folder, *segments),
+        "one core": partial(extract, video, folder, *options, core=cores[0]),
+        f"all {len(cores)}, a worker each": partial(extract, video, folder, *options),
     }
-    print("\n| 1080p, 60 s, segments of 250 | time | a frame and core | worker | ffmpeg |")
+
+    def with_cpu_seconds(work: Callable[[], Measured]) -> tuple[Measured, float]:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        measured = work()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return measured, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    rows = alternate({name: partial(with_cpu_seconds, work) for name, work in runs.items()}, pairs)
+    print("\n| 1080p, 60 s, segments of 250 | time | CPU time a frame | prep | ffmpeg |")
     print("|---|---|---|---|---|", flush=True)
-    for (name, rows), used in zip(alternate(runs, pairs).items(), (1, cores), strict=True):
-        seconds = seconds_of(rows)
-        memory = memory_of(rows).partition(" | ")[2]
-        cost = seconds * used / frames * 1000
-        print(f"| {name} | {seconds:.1f} s | {cost:.1f} ms | {memory} |", flush=True)
+    for name, measured in rows.items():
+        times, cpu_seconds = zip(*measured, strict=True)
+        cpu_ms = statistics.median(cpu_seconds) / frames * 1000
+        driver, _, decoder = memory_of(list(times)).split(" | ")
+        cells = f"{seconds_of(list(times)):.1f} s | {cpu_ms:.1f} ms | {driver} | {decoder}"
+        print(f"| {name} | {cells} |", flush=True)
     images = [path.stat().st_size for path in (folder / "dataset" / "1080p").glob("*.jpg")]
     print(f"\n{len(images):,} images, {sum(images) / len(images) / 1000:.0f} kB each on average")
 

@@ -16,8 +16,8 @@ from pipeline.accounts import may_have_image, recount, status
 from pipeline.breaks import find_breaks, find_runs
 from pipeline.config import BreakSettings
 from pipeline.frame_file import read_frames, write_frames
+from pipeline.image_folder import image_name
 from pipeline.records import Counts, Fate, FrameTable, Notice, Reason
-from pipeline.store import image_name
 
 
 def table(fates, reasons=None, pts=None, scores=None):

@@ -15,6 +15,7 @@ from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings, ValidateSettings
 from pipeline.errors import InputError
 from pipeline.frame_file import write_frames
+from pipeline.image_folder import image_name
 from pipeline.journal import Journal, TaskEntry
 from pipeline.records import (
     Counts,
@@ -28,7 +29,7 @@ from pipeline.records import (
     VideoRecord,
 )
 from pipeline.report import report
-from pipeline.store import Dataset, image_name
+from pipeline.store import Dataset
 
 HOSTILE = '"><script>alert(1)</script>&amp;\u2028.mp4'
 

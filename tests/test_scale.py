@@ -42,7 +42,7 @@ def wait_for(condition):
 
 def test_all_stages_give_the_same_bytes_on_all_engines(inputs, prep, tmp_path):
     settings = tmp_path / "prep.yaml"
-    settings.write_text("extract: {segment_frames: 40}\ndedupe: {dedupe: similar}\n")
+    settings.write_text("run: {segment_frames: 40}\ndedupe: {dedupe: similar}\n")
     first = None
     for engine, workers in ENGINES:
         home = tmp_path / f"{engine}{workers}"
@@ -288,3 +288,24 @@ def test_library_use_needs_no_main_guard(inputs, tmp_path):
         check=True,
     )
     assert (done.stdout, done.stderr) == ("extracted\n", "")
+
+
+def test_a_pool_in_a_script_without_a_main_guard_says_what_is_wrong(inputs, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pipeline.engines.local import Pool\n"
+        "from pipeline.extract import extract\n"
+        "with Pool(1) as engine:\n"
+        f"    extract([{str(inputs / 'short.mkv')!r}], {str(tmp_path / 'ds')!r}, engine=engine)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script],
+        env=environment(PYTHONPATH=str(Path(__file__).parents[1])),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Worker processes cannot begin: the worker process ended (exit code 1)." in done.stderr
+    assert "must guard its main part by" in done.stderr

@@ -14,10 +14,11 @@ ORDER = """
     errors machine records plain_yaml positions config config_cvat config_file labels
     engines.base engines.parcels engines.local engines.ray_worker engines.ray_cluster
     engines.choice
-    sources probe segments ffmpeg_binary ffmpeg transcript decoder frame_file store shelf likeness
+    sources probe segments ffmpeg_binary ffmpeg transcript decoder
+    frame_file image_folder store shelf likeness
     cvat_login cvat_failures cvat_connections cvat_session archive cvat_transfer cvat journal proof
     images similarity compare
-    sampling notices breaks accounts resume decode_video frame_table written_images
+    sampling notices breaks accounts resume opened_video decode_video frame_table written_images
     extract_video extract_units
     validate_video
     extract doctor

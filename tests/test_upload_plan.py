@@ -10,8 +10,8 @@ from pipeline.accounts import recount
 from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings
 from pipeline.config_cvat import UploadSettings
+from pipeline.image_folder import image_names
 from pipeline.records import Counts, Fate, SourceIdentity, VideoRecord
-from pipeline.store import image_names
 from pipeline.upload_plan import plan_upload
 
 BREAKS = BreakSettings()

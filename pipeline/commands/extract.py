@@ -30,7 +30,7 @@ from pipeline.records import ExtractResult, VideoOutcome
 @config_option
 @settings_options(ExtractSettings)
 @settings_options(DedupeSettings)
-@settings_options(RunSettings, "ffmpeg", "hwaccel", "on_damage")
+@settings_options(RunSettings, "segment_frames", "ffmpeg", "hwaccel", "on_damage")
 @engine_options
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
 def extract(

@@ -119,6 +119,7 @@ class Engine(ABC):
         follow: Callable[[T, R | Lost], Iterable[T]] = lambda item, result: (),
         memory_needed: Callable[[T], int] = lambda item: 0,
         on_message: Callable[[T, Any], None] = lambda item, message: None,
+        on_repeat: Callable[[T], None] = lambda item: None,
     ) -> Generator[tuple[T, R | Lost], None, None]:
         """Yield each item with its result as it completes; what the function raises is raised.
 
@@ -132,6 +133,7 @@ class Engine(ABC):
             follow: further items that come of a result. They go before those that wait.
             memory_needed: bytes that the unit of an item needs. One unit may always begin.
             on_message: told what a unit tells, in this thread.
+            on_repeat: told that a unit begins anew, and what it has told so far is void.
         """
         remaining = iter(items)
         ahead: deque[_Unit[T]] = deque()
@@ -173,6 +175,7 @@ class Engine(ABC):
                     if event.kind is EventKind.RESULT:
                         result = event.value
                     elif self._may_be_repeated(unit, event.kind):
+                        on_repeat(unit.item)
                         ahead.appendleft(unit)
                         continue
                     else:

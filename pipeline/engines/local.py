@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pipeline.engines.base import SILENCE_SECONDS, Engine, Event, EventKind, Link
 from pipeline.engines.parcels import carry_out, pack, unpack
+from pipeline.errors import UsageError
 from pipeline.machine import count_cores, die_with_parent, memory_bytes
 
 T = TypeVar("T")
@@ -23,7 +24,15 @@ R = TypeVar("R")
 _GRACE_SECONDS = 2.0
 """How long units may take to give up before their worker is killed."""
 
+_THREAD_GRACE_SECONDS = 10.0
+"""The same for threads, which cannot be killed: they are left behind, and end with the process."""
+
 _SIGN_SECONDS = 1.0
+_NO_UNIT = -1
+_CANNOT_BEGIN = (
+    "Worker processes cannot begin: {}. A script of your own must guard its main part by "
+    "'if __name__ == \"__main__\":', and lie in a file; else use --engine threads."
+)
 
 
 class LocalEngine(Engine):
@@ -113,8 +122,9 @@ class InProcess(LocalEngine):
             self._stop_all.set()
         for _, link in self._units.values():
             link.stopped.set()
+        deadline = time.monotonic() + _THREAD_GRACE_SECONDS
         for thread, _ in self._units.values():
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._units.clear()
 
     def close(self) -> None:
@@ -156,7 +166,10 @@ class Pool(LocalEngine):
         # Not by fork: a copy of a process with threads may find locks held for ever.
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *preload])
+        # Ctrl-C is for the driver alone. The server ignores it, but only once it has begun.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._idle: list[_Worker] = []
         self._busy: dict[int, _Worker] = {}
 
@@ -177,6 +190,7 @@ class Pool(LocalEngine):
             try:
                 while worker.connection.poll():
                     event = Event(*unpack(worker.connection.recv_bytes()))
+                    worker.has_begun = True
                     if event.ends_unit:
                         self._idle.append(self._busy.pop(key))
                     yield replace(event, value=unpack(event.value))
@@ -184,7 +198,11 @@ class Pool(LocalEngine):
                         break
             except (EOFError, OSError):
                 del self._busy[key]
-                yield Event(key, EventKind.DIED, worker.describe_end())
+                end = worker.describe_end()
+                if worker.has_begun:
+                    yield Event(key, EventKind.DIED, end)
+                else:
+                    yield Event(key, EventKind.RAISED, UsageError(_CANNOT_BEGIN.format(end)))
 
     def _kill(self, key: int, why: str) -> None:
         self._busy[key].kill(why)
@@ -224,6 +242,7 @@ class _Worker:
         )
         self.process.start()
         far_end.close()
+        self.has_begun = False
         self._why: str | None = None
 
     def kill(self, why: str) -> None:
@@ -254,6 +273,7 @@ def _serve(near_end: "connection.Connection[Any, Any]") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent()  # which is the server that forks
     threading.Thread(target=_die_with_driver, daemon=True).start()
+    near_end.send_bytes(pickle.dumps((_NO_UNIT, EventKind.SIGN_OF_LIFE, pickle.dumps(None))))
     while True:
         try:
             task = near_end.recv_bytes()

@@ -270,12 +270,21 @@ def _connect(ray: Any, address: str) -> None:
             logging_level=logging.ERROR,
             **({"include_dashboard": False} if is_new else {}),
         )
-    except (Exception, SystemExit) as error:  # it exits where no cluster answers
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        ray.shutdown()
+        # Ray exits where no cluster answers, but also where a polite kill comes meanwhile.
+        if isinstance(error, KeyboardInterrupt) or _is_of_signal(error):
+            raise KeyboardInterrupt from None
         what = "started" if is_new else f"joined at {address}"
         raise UsageError(f"No Ray cluster could be {what}: {_in_one_line(error)}") from None
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_termination)  # which Ray takes for itself
+
+
+def _is_of_signal(error: BaseException) -> bool:
+    codes = (signal.SIGTERM, 128 + signal.SIGTERM)
+    return isinstance(error, SystemExit) and error.code in codes
 
 
 def _keep_stdout_clean(ray: Any) -> None:
