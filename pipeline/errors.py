@@ -133,6 +133,8 @@ class DecoderDiedError(VideoError):
 class DecoderKilledError(DecoderDiedError):
     """Ffmpeg was killed from outside, or for want of memory: it may well succeed again."""
 
+    kind = "decoder-killed"
+
 
 class DecoderHungError(VideoError):
     """Ffmpeg made no progress for too long and was stopped."""

@@ -31,7 +31,8 @@ from pipeline.records import Fate, FrameTable, VideoRecord
 from pipeline.store import Dataset
 from pipeline.validate_video import Chunk, Finding, VideoCheck, judge_chunk
 
-_CHUNK_IMAGES = 16
+_CHUNK_IMAGES = 64
+"""So many that a driver can feed a cluster, so few that no worker is left with a long rest."""
 
 
 @dataclass(frozen=True)

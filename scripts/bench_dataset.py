@@ -18,6 +18,7 @@ from PIL import Image
 from pipeline.accounts import recount
 from pipeline.breaks import find_breaks
 from pipeline.config import BreakSettings, ExtractSettings
+from pipeline.image_folder import image_names
 from pipeline.records import (
     Counts,
     Fate,
@@ -28,7 +29,7 @@ from pipeline.records import (
     VideoInfo,
     VideoRecord,
 )
-from pipeline.store import Dataset, image_names
+from pipeline.store import Dataset
 
 WIDTH, HEIGHT = 160, 120
 STILL_EVERY, CUT_EVERY = 10, 500

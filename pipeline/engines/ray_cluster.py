@@ -276,7 +276,8 @@ def _connect(ray: Any, address: str) -> None:
         if isinstance(error, KeyboardInterrupt) or _is_of_signal(error):
             raise KeyboardInterrupt from None
         what = "started" if is_new else f"joined at {address}"
-        raise UsageError(f"No Ray cluster could be {what}: {_in_one_line(error)}") from None
+        hint = "" if is_new else " Where it is guarded by a token, set RAY_AUTH_MODE=token."
+        raise UsageError(f"No Ray cluster could be {what}: {_in_one_line(error)}.{hint}") from None
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_termination)  # which Ray takes for itself
