@@ -131,9 +131,10 @@ class DecoderDiedError(VideoError):
 
 
 class DecoderKilledError(DecoderDiedError):
-    """Ffmpeg was killed from outside, or for want of memory: it may well succeed again."""
+    """Ffmpeg was killed from outside, or for want of memory: it may well succeed again.
 
-    kind = "decoder-killed"
+    For machines it is of the same kind as its parent.
+    """
 
 
 class DecoderHungError(VideoError):

@@ -767,7 +767,7 @@ def test_an_ffmpeg_that_is_killed_says_nothing_of_its_segment(
         assert outcome.record.segments == (0, 36, 72)
     else:
         assert (outcome.error_kind, outcome.error) == (
-            "decoder-killed",
+            "decoder-died",
             "ffmpeg was killed (SIGKILL)",
         )
 
