@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from typing import Any, TypeVar
 
 from pipeline.engines.base import SILENCE_SECONDS, Engine, Event, EventKind, Link
@@ -166,7 +166,9 @@ class Pool(LocalEngine):
         # Not by fork: a copy of a process with threads may find locks held for ever.
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *preload])
-        # Ctrl-C is for the driver alone. The server ignores it, but only once it has begun.
+        # Ctrl-C is for the driver alone. The server ignores it, but only once it has begun. The
+        # tracker must be there before, for to start it lifts the block again.
+        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         forkserver.ensure_running()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -273,17 +275,15 @@ def _serve(near_end: "connection.Connection[Any, Any]") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent()  # which is the server that forks
     threading.Thread(target=_die_with_driver, daemon=True).start()
-    near_end.send_bytes(pickle.dumps((_NO_UNIT, EventKind.SIGN_OF_LIFE, pickle.dumps(None))))
-    while True:
-        try:
+    with contextlib.suppress(EOFError, OSError):  # the driver is gone
+        _PipeLink(_NO_UNIT, near_end).is_stopped()  # a sign that it has begun
+        while True:
             task = near_end.recv_bytes()
-        except (EOFError, OSError):
-            return
-        if not task:  # told to give up what was done already
-            continue
-        key, function, item = unpack(task)
-        link = _PipeLink(key, near_end)
-        link.send(*carry_out(function, item, link))
+            if not task:  # told to give up what was done already
+                continue
+            key, function, item = unpack(task)
+            link = _PipeLink(key, near_end)
+            link.send(*carry_out(function, item, link))
 
 
 def _die_with_driver() -> None:
