@@ -80,6 +80,8 @@ def decode(
         FfmpegUnusableError, InterruptedRunError.
     """
     transcript = Transcript(info)
+    # Between fork and exec the child is a Python in our group, which Ctrl-C would reach.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process = subprocess.Popen(
             command,
@@ -95,6 +97,8 @@ def decode(
         raise FfmpegUnusableError(
             f"{printable(command[0])}: cannot be run: {error.strerror}."
         ) from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with process:
         try:
             _follow(process, transcript, source, watch)
