@@ -12,7 +12,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        from pipeline.cli import run
+        from .cli import run
 
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:  # before any command began

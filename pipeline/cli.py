@@ -4,20 +4,20 @@ import json
 
 import click
 
-from pipeline import __version__
-from pipeline.commands.audit import audit
-from pipeline.commands.console import failure
-from pipeline.commands.dedupe import dedupe
-from pipeline.commands.doctor import doctor
-from pipeline.commands.extract import extract
-from pipeline.commands.init import init
-from pipeline.commands.manifest import manifest
-from pipeline.commands.report import report
-from pipeline.commands.run import run as run_command
-from pipeline.commands.status import status
-from pipeline.commands.upload import upload
-from pipeline.commands.validate import validate
-from pipeline.errors import ExitCode, UsageError
+from . import __version__
+from .base.errors import ExitCode, UsageError
+from .commands.audit import audit
+from .commands.console import failure
+from .commands.dedupe import dedupe
+from .commands.doctor import doctor
+from .commands.extract import extract
+from .commands.init import init
+from .commands.manifest import manifest
+from .commands.report import report
+from .commands.run import run as run_command
+from .commands.status import status
+from .commands.upload import upload
+from .commands.validate import validate
 
 
 def run(arguments: list[str]) -> int:

@@ -7,13 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import __version__
-from pipeline.config import RunSettings
-from pipeline.config_cvat import CvatSettings
-from pipeline.cvat_session import connect
-from pipeline.engines.base import Link, Lost
-from pipeline.engines.choice import open_engine
-from pipeline.errors import (
+from . import __version__
+from .base.errors import (
     CvatPermissionError,
     DatasetError,
     ExitCode,
@@ -21,8 +16,13 @@ from pipeline.errors import (
     WorkerDiedError,
     printable,
 )
-from pipeline.ffmpeg_binary import find_ffmpeg, list_abilities
-from pipeline.machine import count_cores, memory_bytes
+from .base.machine import count_cores, memory_bytes
+from .cvat.session import connect
+from .engines.base import Link, Lost
+from .engines.choice import open_engine
+from .settings.cvat import CvatSettings
+from .settings.stages import RunSettings
+from .video.binary import find_ffmpeg, list_abilities
 
 _LITTLE_DISK_BYTES = 5 * 10**9
 

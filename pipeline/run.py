@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.accounts import StatusResult, status
-from pipeline.config import (
+from .base.errors import CvatError, ExitCode, UsageError
+from .cvat.server import CvatServer
+from .dataset.accounts import StatusResult, status
+from .dataset.records import ExtractResult
+from .dataset.store import Dataset
+from .engines.base import Engine
+from .settings.cvat import UploadSettings
+from .settings.file import Config
+from .settings.stages import (
     BreakSettings,
     DedupeSettings,
     ExtractSettings,
     RunSettings,
     ValidateSettings,
 )
-from pipeline.config_cvat import UploadSettings
-from pipeline.config_file import Config
-from pipeline.cvat import CvatServer
-from pipeline.dedupe import DedupeResult, dedupe
-from pipeline.engines.base import Engine
-from pipeline.errors import CvatError, ExitCode, UsageError
-from pipeline.extract import Progress, extract
-from pipeline.records import ExtractResult
-from pipeline.report import ReportResult, report
-from pipeline.store import Dataset
-from pipeline.upload import upload
-from pipeline.upload_result import UploadProgress, UploadResult
-from pipeline.validate import ValidateResult, validate
+from .stages.dedupe.stage import DedupeResult, dedupe
+from .stages.extract.stage import Progress, extract
+from .stages.report.stage import ReportResult, report
+from .stages.upload.result import UploadProgress, UploadResult
+from .stages.upload.stage import upload
+from .stages.validate.stage import ValidateResult, validate
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from video_prep.settings.stages import RunSettings
+from video_prep.video.binary import find_ffmpeg
 
-from pipeline.config import RunSettings
-from pipeline.ffmpeg_binary import find_ffmpeg
-
-PREP = [sys.executable, "-m", "pipeline"]
+PREP = [sys.executable, "-m", "video_prep"]
 QUIET = ["-hide_banner", "-v", "error", "-nostdin", "-y"]
 LOOK_SECONDS = 0.02
 

@@ -14,12 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-from pipeline.accounts import recount
-from pipeline.breaks import find_breaks
-from pipeline.config import BreakSettings, ExtractSettings
-from pipeline.image_folder import image_names
-from pipeline.records import (
+from video_prep.dataset.accounts import recount
+from video_prep.dataset.breaks import find_breaks
+from video_prep.dataset.image_folder import image_names
+from video_prep.dataset.records import (
     Counts,
     Fate,
     FrameTable,
@@ -29,7 +27,8 @@ from pipeline.records import (
     VideoInfo,
     VideoRecord,
 )
-from pipeline.store import Dataset
+from video_prep.dataset.store import Dataset
+from video_prep.settings.stages import BreakSettings, ExtractSettings
 
 WIDTH, HEIGHT = 160, 120
 STILL_EVERY, CUT_EVERY = 10, 500
@@ -37,11 +36,11 @@ LINKS = 60_000  # ext4 allows 65,000 names of one file
 
 JOURNAL = """
 import dataclasses, pathlib, sys
-from pipeline.config import BreakSettings
-from pipeline.config_cvat import UploadSettings
-from pipeline.journal import Journal, TaskEntry
-from pipeline.store import Dataset
-from pipeline.upload_videos import plan_dataset
+from video_prep.settings.stages import BreakSettings
+from video_prep.settings.cvat import UploadSettings
+from video_prep.cvat.journal import Journal, TaskEntry
+from video_prep.dataset.store import Dataset
+from video_prep.stages.upload.videos import plan_dataset
 folder = pathlib.Path(sys.argv[1])
 journal = Journal(folder)
 upload = journal.open("http://localhost", None, 1, "bench")

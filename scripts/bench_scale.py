@@ -29,9 +29,9 @@ RATE = 25
 ENGINE = """
 import operator, sys, time
 from pathlib import Path
-from pipeline.config import DedupeSettings, RunSettings
-from pipeline.engines.choice import EXTRACTS, open_engine
-from pipeline.extract import extract
+from video_prep.settings.stages import DedupeSettings, RunSettings
+from video_prep.engines.choice import EXTRACTS, open_engine
+from video_prep.stages.extract.stage import extract
 
 def work(engine, dataset, clips):
     if clips:
@@ -293,7 +293,7 @@ def bench_hashes(folder: Path) -> None:
     """Print what thinning by near hashes costs; half of the hashes are like an earlier one."""
     code = (
         "import sys, numpy as np\n"
-        "from pipeline.similarity import HashIndex, thin\n"
+        "from video_prep.pictures.similarity import HashIndex, thin\n"
         "n, of = int(sys.argv[1]), sys.argv[2]\n"
         "random = np.random.default_rng(1)\n"
         "hashes = random.integers(0, 2**64, n, dtype=np.uint64)\n"

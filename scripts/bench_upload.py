@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.config_cvat import CvatSettings
-from pipeline.cvat import CvatServer
-from pipeline.cvat_session import connect
+from video_prep.cvat.server import CvatServer
+from video_prep.cvat.session import connect
+from video_prep.settings.cvat import CvatSettings
 
 IMAGES = 2000
 

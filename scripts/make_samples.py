@@ -13,9 +13,8 @@ import tempfile
 from pathlib import Path
 
 import av
-
-from pipeline.config import RunSettings
-from pipeline.ffmpeg_binary import find_ffmpeg
+from video_prep.settings.stages import RunSettings
+from video_prep.video.binary import find_ffmpeg
 
 FOLDER = Path(__file__).parents[1] / "sample_videos"
 X264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "slow", "-threads", "1"]

@@ -35,7 +35,7 @@ class Run:
 
 
 def command(*arguments):
-    return [sys.executable, "-m", "pipeline", *map(os.fspath, arguments)]
+    return [sys.executable, "-m", "video_prep", *map(os.fspath, arguments)]
 
 
 def environment(**extra):

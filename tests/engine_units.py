@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.machine import die_with_parent
+from video_prep.base.machine import die_with_parent
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ import pytest
 from conftest import record
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline.accounts import may_have_image, recount, status
-from pipeline.breaks import find_breaks, find_runs
-from pipeline.config import BreakSettings
-from pipeline.frame_file import read_frames, write_frames
-from pipeline.image_folder import image_name
-from pipeline.records import Counts, Fate, FrameTable, Notice, Reason
+from video_prep.dataset.accounts import may_have_image, recount, status
+from video_prep.dataset.breaks import find_breaks, find_runs
+from video_prep.dataset.frame_file import read_frames, write_frames
+from video_prep.dataset.image_folder import image_name
+from video_prep.dataset.records import Counts, Fate, FrameTable, Notice, Reason
+from video_prep.settings.stages import BreakSettings
 
 
 def table(fates, reasons=None, pts=None, scores=None):
@@ -44,7 +43,7 @@ def table(fates, reasons=None, pts=None, scores=None):
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory, steady):
     """A dataset of two videos, one sampled."""
-    from pipeline.extract import extract
+    from video_prep.stages.extract.stage import extract
 
     folder = tmp_path_factory.mktemp("clean")
     shutil.copy(steady, folder / "other.mp4")
@@ -164,7 +163,7 @@ def test_the_equations_hold_for_all_fates(clean, fates, gone, added):
 
 def test_an_update_that_was_cut_off_is_carried_out(dataset):
     """Both files are there under their new names, the renames are not done."""
-    from pipeline.store import Dataset
+    from video_prep.dataset.store import Dataset
 
     store = Dataset(dataset)
     frames = store.read_frames("steady")

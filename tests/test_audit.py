@@ -12,14 +12,13 @@ from cvat_stand_in import Fault, Kind
 from test_audit_rules import naive_errors, xml_shape
 from test_stand_in import Caller
 from test_upload import LABELS, access, picture, send, store_video, task_named
-
-from pipeline.audit import audit, audit_export
-from pipeline.audit_post import post_task
-from pipeline.config_cvat import CvatSettings
-from pipeline.cvat_annotations import CvatAnnotations
-from pipeline.cvat_session import connect
-from pipeline.errors import CvatError, CvatUncertainError, ExitCode, InputError, UsageError
-from pipeline.records import Fate, FrameTable, Reason
+from video_prep.base.errors import CvatError, CvatUncertainError, ExitCode, InputError, UsageError
+from video_prep.cvat.annotations import CvatAnnotations
+from video_prep.cvat.session import connect
+from video_prep.dataset.records import Fate, FrameTable, Reason
+from video_prep.settings.cvat import CvatSettings
+from video_prep.stages.audit.post import post_task
+from video_prep.stages.audit.stage import audit, audit_export
 
 STEADY = [0.04] * 29
 OUT = True

@@ -9,23 +9,22 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from test_report import browser, make_video  # noqa: F401 - a fixture
-
-from pipeline.audit import AuditResult, PlacedFinding, TaskAudit
-from pipeline.audit_drawings import panels_of
-from pipeline.audit_lanes import lane_of
-from pipeline.audit_match import Match, unmatched_clock
-from pipeline.audit_page import KIND_TEXTS, share_out, write_page
-from pipeline.audit_rules import FINDING_KINDS, audit_tracks
-from pipeline.breaks import find_breaks
-from pipeline.config import BreakSettings
-from pipeline.config_cvat import AuditSettings
-from pipeline.errors import DatasetError
-from pipeline.pictures import thumbnail
-from pipeline.records import Fate
-from pipeline.task_clock import clock_of
-from pipeline.track_pieces import TaskView
-from pipeline.track_statistics import statistics
-from pipeline.tracks import tracks_from_api
+from video_prep.base.errors import DatasetError
+from video_prep.dataset.breaks import find_breaks
+from video_prep.dataset.records import Fate
+from video_prep.pictures.thumbnails import thumbnail
+from video_prep.settings.cvat import AuditSettings
+from video_prep.settings.stages import BreakSettings
+from video_prep.stages.audit.drawings import panels_of
+from video_prep.stages.audit.lanes import lane_of
+from video_prep.stages.audit.match import Match, unmatched_clock
+from video_prep.stages.audit.page import KIND_TEXTS, share_out, write_page
+from video_prep.stages.audit.rules import FINDING_KINDS, audit_tracks
+from video_prep.stages.audit.stage import AuditResult, PlacedFinding, TaskAudit
+from video_prep.tracks.clock import clock_of
+from video_prep.tracks.model import tracks_from_api
+from video_prep.tracks.pieces import TaskView
+from video_prep.tracks.statistics import statistics
 
 HOSTILE = '"><script>alert(1)</script>'
 LABELS = {1: "car", 2: HOSTILE, 3: "lane", 4: "wheel", 5: "person", 6: "nose"}
@@ -90,7 +89,7 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clock(dataset):
-    from pipeline.store import Dataset
+    from video_prep.dataset.store import Dataset
 
     frames = Dataset(dataset).read_frames("street")
     kept = np.flatnonzero(frames.fate == Fate.KEPT)

@@ -12,18 +12,17 @@ import pytest
 from cvat_stand_in.tracks import cut, interpolated, join
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipeline.audit_rules import audit_tracks
-from pipeline.breaks import find_breaks
-from pipeline.config import BreakSettings
-from pipeline.config_cvat import AuditSettings
-from pipeline.errors import UsageError
-from pipeline.records import Break, Fate, FrameTable, Notice, Reason
-from pipeline.task_clock import clock_of
-from pipeline.track_pieces import made_by_server
-from pipeline.track_statistics import statistics
-from pipeline.tracks import interpolate, largest_movement, tracks_from_api
-from pipeline.tracks_xml import tracks_from_xml
+from video_prep.base.errors import UsageError
+from video_prep.dataset.breaks import find_breaks
+from video_prep.dataset.records import Break, Fate, FrameTable, Notice, Reason
+from video_prep.settings.cvat import AuditSettings
+from video_prep.settings.stages import BreakSettings
+from video_prep.stages.audit.rules import audit_tracks
+from video_prep.tracks.clock import clock_of
+from video_prep.tracks.model import interpolate, largest_movement, tracks_from_api
+from video_prep.tracks.pieces import made_by_server
+from video_prep.tracks.statistics import statistics
+from video_prep.tracks.xml import tracks_from_xml
 
 LABELS = {1: "car", 2: "person", 21: "nose", 22: "foot"}
 BREAKS = BreakSettings()

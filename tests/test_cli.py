@@ -14,8 +14,7 @@ import click
 import media
 import pytest
 from conftest import command, environment
-
-from pipeline.cli import cli
+from video_prep.cli import cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -271,7 +270,7 @@ def test_doctor_and_something_that_is_not_cvat(answer, serve, prep):
 
 
 def test_python_interface_gives_the_same(steady, tmp_path):
-    from pipeline.extract import extract
+    from video_prep.stages.extract.stage import extract
 
     result = extract([steady], tmp_path / "ds")
     assert result.exit_code == 0

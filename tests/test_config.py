@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import indices, record
-
-from pipeline.config import DedupeSettings, ExtractSettings
-from pipeline.config_file import (
+from video_prep.base.errors import UsageError
+from video_prep.settings.file import (
     SECTIONS,
     Config,
     effective_settings,
@@ -16,7 +15,7 @@ from pipeline.config_file import (
     render_default_config,
     settings_digest,
 )
-from pipeline.errors import UsageError
+from video_prep.settings.stages import DedupeSettings, ExtractSettings
 
 ROOT = Path(__file__).parents[1]
 

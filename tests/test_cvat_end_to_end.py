@@ -12,10 +12,9 @@ import zipfile
 import media
 import pytest
 from conftest import command, environment, images, names
-
-from pipeline.config_cvat import CvatSettings
-from pipeline.cvat import CvatServer
-from pipeline.cvat_session import connect
+from video_prep.cvat.server import CvatServer
+from video_prep.cvat.session import connect
+from video_prep.settings.cvat import CvatSettings
 
 REAL = os.environ.get("PREP_TEST_CVAT_HOST")
 SERVERS = ["stand-in", *([pytest.param("real", marks=pytest.mark.cvat)] if REAL else [])]

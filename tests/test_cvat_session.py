@@ -24,12 +24,7 @@ from conftest import command, environment
 from cvat_sdk.core.auth import AuthStore, ProfileEntry
 from cvat_sdk.version import VERSION
 from cvat_stand_in import Fault, Kind, StandIn
-
-from pipeline import cvat_session
-from pipeline.config_cvat import CvatSettings
-from pipeline.cvat_login import Credentials
-from pipeline.cvat_session import connect
-from pipeline.errors import (
+from video_prep.base.errors import (
     CvatAuthError,
     CvatPermissionError,
     CvatRefusedError,
@@ -38,6 +33,10 @@ from pipeline.errors import (
     InterruptedRunError,
     UsageError,
 )
+from video_prep.cvat import session as cvat_session
+from video_prep.cvat.login import Credentials
+from video_prep.cvat.session import connect
+from video_prep.settings.cvat import CvatSettings
 
 ADMIN = "admin:secret"
 SECRET = "s3same-0pen"

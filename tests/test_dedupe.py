@@ -15,14 +15,13 @@ import pytest
 from conftest import command, environment, frames, images, indices, record, snapshot
 from PIL import Image
 from test_cli import on_terminal
-
-from pipeline.compare import read_ahead
-from pipeline.config import DedupeSettings
-from pipeline.dedupe import dedupe
-from pipeline.extract import extract
-from pipeline.likeness import is_still, read_picture
-from pipeline.similarity import HashIndex, thin
-from pipeline.store import Dataset
+from video_prep.dataset.store import Dataset
+from video_prep.pictures.compare import read_ahead
+from video_prep.pictures.likeness import is_still, read_picture
+from video_prep.pictures.similarity import HashIndex, thin
+from video_prep.settings.stages import DedupeSettings
+from video_prep.stages.dedupe.stage import dedupe
+from video_prep.stages.extract.stage import extract
 
 LOSSLESS = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0", "-pix_fmt", "yuv420p")
 

@@ -9,12 +9,12 @@ import time
 import engine_units as units
 import pytest
 import ray
+import video_prep
 from engine_units import Job
-
-import pipeline
-from pipeline.engines.local import Pool
-from pipeline.engines.ray_cluster import RayEngine
-from pipeline.errors import UsageError
+from video_prep.base.errors import UsageError
+from video_prep.engines import ray_cluster
+from video_prep.engines.local import Pool
+from video_prep.engines.ray_cluster import RayEngine
 
 PATIENCE_SECONDS = 30.0
 HEAD_MEMORY = 2**30
@@ -131,9 +131,9 @@ def test_ray_is_not_installed(monkeypatch):
 
 
 def test_another_version_of_prep_in_the_cluster(one_core, monkeypatch):
-    here = pipeline.__version__
+    here = video_prep.__version__
     with RayEngine() as engine:
-        monkeypatch.setattr(pipeline, "__version__", "0.0.1")
+        monkeypatch.setattr(ray_cluster, "__version__", "0.0.1")
         with pytest.raises(UsageError) as caught:
             list(engine.run(units.double, [1]))
     assert str(caught.value) == (
@@ -143,7 +143,7 @@ def test_another_version_of_prep_in_the_cluster(one_core, monkeypatch):
 
 
 def test_no_prep_in_the_cluster(disconnected, monkeypatch, tmp_path):
-    (tmp_path / "pipeline.py").write_text("raise ImportError")
+    (tmp_path / "video_prep.py").write_text("raise ImportError")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     with (
@@ -165,7 +165,7 @@ DRIVER = """
 import signal, sys, time
 from pathlib import Path
 import engine_units as units
-from pipeline.engines.ray_cluster import RayEngine
+from video_prep.engines.ray_cluster import RayEngine
 if __name__ == "__main__":
     handler = signal.getsignal(signal.SIGTERM)
     with RayEngine("local") as engine:

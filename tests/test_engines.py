@@ -14,12 +14,11 @@ import engine_units as units
 import psutil
 import pytest
 from engine_units import Job
-
-from pipeline.engines.base import Lost
-from pipeline.engines.local import InProcess, Pool
-from pipeline.engines.ray_cluster import RayEngine
-from pipeline.errors import describe_bug
-from pipeline.machine import memory_bytes
+from video_prep.base.errors import describe_bug
+from video_prep.base.machine import memory_bytes
+from video_prep.engines.base import Lost
+from video_prep.engines.local import InProcess, Pool
+from video_prep.engines.ray_cluster import RayEngine
 
 SILENCE_SECONDS = 2.0
 PATIENCE_SECONDS = 30.0
@@ -295,7 +294,7 @@ def test_memory_that_units_declare_is_kept(engine, tmp_path):
 def test_a_crash_in_this_process_is_the_end_of_it(tmp_path):
     script = (
         "import sys, engine_units as units; from pathlib import Path; "
-        "from pipeline.engines.local import InProcess; "
+        "from video_prep.engines.local import InProcess; "
         "print(*InProcess(1).run(units.misbehave, [units.Job('exit', Path(sys.argv[1]))]))"
     )
     done = subprocess.run(

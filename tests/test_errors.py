@@ -13,8 +13,7 @@ import time
 import media
 import pytest
 from conftest import FFMPEGS, command, environment, frames, images, indices, names, record
-
-from pipeline import errors
+from video_prep.base import errors
 
 BROKEN = {
     "empty.mp4": (b"", "empty"),
@@ -391,10 +390,10 @@ def test_a_name_that_is_not_utf8(steady, prep, tmp_path):
 
 def test_bug_is_one_line_with_its_place(steady, tmp_path):
     code = (
-        "import sys, pipeline.extract as e\n"
+        "import sys, video_prep.stages.extract.stage as e\n"
         "def broken(*a, **k): raise RuntimeError('oops')\n"
         "e.extract = broken\n"
-        "from pipeline.cli import run\n"
+        "from video_prep.cli import run\n"
         f"sys.exit(run(['extract', {str(steady)!r}, '-o', 'ds']))"
     )
     done = subprocess.run(
@@ -405,8 +404,8 @@ def test_bug_is_one_line_with_its_place(steady, tmp_path):
 
 
 def test_a_bug_that_one_video_finds_costs_that_video_alone(steady, tmp_path, monkeypatch):
-    from pipeline import extract_video
-    from pipeline.extract import extract
+    from video_prep.stages.extract import video as extract_video
+    from video_prep.stages.extract.stage import extract
 
     shutil.copy(steady, tmp_path / "a.mp4")
     shutil.copy(steady, tmp_path / "b.mp4")
@@ -423,7 +422,7 @@ def test_a_bug_that_one_video_finds_costs_that_video_alone(steady, tmp_path, mon
 def test_a_file_system_without_links_will_do(steady, tmp_path, monkeypatch):
     from pathlib import Path
 
-    from pipeline.extract import extract
+    from video_prep.stages.extract.stage import extract
 
     def refuse(self, target):
         raise PermissionError(1, "Operation not permitted")
@@ -456,7 +455,7 @@ def test_exit_codes_are_those_of_the_tree():
         for child in cls.__subclasses__():
             yield from walk(child)
 
-    tree = [cls for cls in walk(errors.PrepError) if cls.__module__ == "pipeline.errors"]
+    tree = [cls for cls in walk(errors.PrepError) if cls.__module__ == "video_prep.base.errors"]
     drawn = dict(re.findall(r"(\w+Error) +(\d+) ", errors.__doc__))
     assert {cls.__name__: str(int(cls.exit_code)) for cls in tree} == drawn
     named = [cls for cls in tree if cls is not errors.DecoderKilledError]

@@ -389,7 +389,7 @@ def test_ffmpegs_own_environment_changes_nothing(steady, prep, tmp_path):
 
 def test_a_reader_that_closes_the_pipe_is_no_error(steady, tmp_path):
     done = subprocess.run(
-        ["sh", "-c", f"'{sys.executable}' -m pipeline extract '{steady}' -o ds | head -0"],
+        ["sh", "-c", f"'{sys.executable}' -m video_prep extract '{steady}' -o ds | head -0"],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pipeline.journal import Journal, TaskEntry
+from video_prep.cvat.journal import Journal, TaskEntry
 
 
 def test_what_is_written_is_read_back(tmp_path):

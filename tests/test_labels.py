@@ -5,9 +5,8 @@ import re
 
 import pytest
 from cvat_sdk import make_client
-
-from pipeline.errors import UsageError
-from pipeline.labels import load_labels
+from video_prep.base.errors import UsageError
+from video_prep.cvat.labels import load_labels
 
 POINT = '<circle r="0.75" cx="{x}" cy="20" data-type="element node" data-element-id="{n}" '
 LINE = '<line x1="10" y1="20" x2="30" y2="20" data-type="edge" data-node-from="1" data-node-to="2">'

@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_cli import on_terminal
-
-from pipeline.breaks import find_breaks
-from pipeline.config import BreakSettings, ValidateSettings
-from pipeline.errors import InputError
-from pipeline.frame_file import write_frames
-from pipeline.image_folder import image_name
-from pipeline.journal import Journal, TaskEntry
-from pipeline.records import (
+from video_prep.base.errors import InputError
+from video_prep.cvat.journal import Journal, TaskEntry
+from video_prep.dataset.breaks import find_breaks
+from video_prep.dataset.frame_file import write_frames
+from video_prep.dataset.image_folder import image_name
+from video_prep.dataset.records import (
     Counts,
     Fate,
     FrameTable,
@@ -28,8 +26,9 @@ from pipeline.records import (
     VideoInfo,
     VideoRecord,
 )
-from pipeline.report import report
-from pipeline.store import Dataset
+from video_prep.dataset.store import Dataset
+from video_prep.settings.stages import BreakSettings, ValidateSettings
+from video_prep.stages.report.stage import report
 
 HOSTILE = '"><script>alert(1)</script>&amp;\u2028.mp4'
 

@@ -10,8 +10,7 @@ import time
 import media
 import pytest
 from conftest import command, environment, images, indices, record, snapshot
-
-from pipeline.store import Dataset
+from video_prep.dataset.store import Dataset
 
 
 @pytest.fixture

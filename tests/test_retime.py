@@ -26,17 +26,16 @@ from test_audit import (  # noqa: F401 - one is a fixture
 from test_audit_rules import clock, video
 from test_stand_in import Caller
 from test_upload import access, send, task_named
-
-from pipeline.audit import audit, audit_export
-from pipeline.audit_retime import retime_task, undo
-from pipeline.audit_rules import audit_tracks
-from pipeline.config_cvat import AuditSettings
-from pipeline.errors import CvatError, DatasetError, UnprovenError, UsageError
-from pipeline.records import Fate, Reason
-from pipeline.retime import Guide, fewest_keyframes, retimed
-from pipeline.task_clock import TaskClock
-from pipeline.track_pieces import TaskView
-from pipeline.tracks import tracks_from_api
+from video_prep.base.errors import CvatError, DatasetError, UnprovenError, UsageError
+from video_prep.dataset.records import Fate, Reason
+from video_prep.settings.cvat import AuditSettings
+from video_prep.stages.audit.mend import retime_task, undo
+from video_prep.stages.audit.retime import Guide, fewest_keyframes, retimed
+from video_prep.stages.audit.rules import audit_tracks
+from video_prep.stages.audit.stage import audit, audit_export
+from video_prep.tracks.clock import TaskClock
+from video_prep.tracks.model import tracks_from_api
+from video_prep.tracks.pieces import TaskView
 
 RULES = AuditSettings()
 STALLED = [0.04 * step for step in [1, 1, 1, 6, 1, 1] * 5]  # 31 frames
@@ -543,10 +542,9 @@ def test_keyframes_of_the_server_at_borders_are_moved_those_of_people_not(
 )
 def test_overlapping_jobs_show_one_track_that_follows(tmp_path_factory, steps, more, jobs, gone):
     from cvat_stand_in import StandIn
-
-    from pipeline.config_cvat import CvatSettings
-    from pipeline.cvat_annotations import CvatAnnotations
-    from pipeline.cvat_session import connect
+    from video_prep.cvat.annotations import CvatAnnotations
+    from video_prep.cvat.session import connect
+    from video_prep.settings.cvat import CvatSettings
 
     ds = tmp_path_factory.mktemp("overlap") / "ds"
     with StandIn() as stand_in:
@@ -658,7 +656,7 @@ def test_a_full_disk_changes_nothing(stand_in, server, uneven, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pipeline.store.replace_text", full)
+    monkeypatch.setattr("video_prep.dataset.store.replace_text", full)
     with pytest.raises(DatasetError, match="Nothing was changed"):
         retime(server, ds)
     assert stored(stand_in, task) == before

@@ -10,10 +10,9 @@ from conftest import frames, indices, record, times
 from hypothesis import given
 from hypothesis import strategies as st
 from test_frames import FOOTAGE
-
-from pipeline.errors import UsageError
-from pipeline.positions import parse_position
-from pipeline.sampling import nearest_frames, steady_clock
+from video_prep.base.errors import UsageError
+from video_prep.settings.positions import parse_position
+from video_prep.video.sampling import nearest_frames, steady_clock
 
 
 @pytest.mark.parametrize(
@@ -151,7 +150,7 @@ def test_a_bare_decimal_gets_a_hint():
 
 def test_many_chosen_frames_fit_into_a_graph():
     # A sampled day of video has more chosen frames than a command line has room for.
-    from pipeline.sampling import exact_condition
+    from video_prep.video.sampling import exact_condition
 
     chosen = np.arange(0, 300_000, 3)
     condition = exact_condition(chosen)

@@ -260,9 +260,9 @@ def test_a_node_that_is_lost_midway_costs_the_units_it_was_at(long_inputs, prep,
 
 def test_ten_thousand_inputs_are_taken_up_as_there_is_room(tmp_path):
     """What waits is one path each, whatever the engine: units are made as they are needed."""
-    from pipeline.extract import Progress, _Batch
-    from pipeline.extract_units import memory_needed
-    from pipeline.sources import Source
+    from video_prep.stages.extract.stage import Progress, _Batch
+    from video_prep.stages.extract.units import memory_needed
+    from video_prep.video.sources import Source
 
     sources = [Source(tmp_path / f"{n}.mp4", f"{n}.mp4") for n in range(10_000)]
     batch = _Batch({}, {s.path: s.path.stem for s in sources}, Progress())
@@ -275,7 +275,7 @@ def test_ten_thousand_inputs_are_taken_up_as_there_is_room(tmp_path):
 def test_library_use_needs_no_main_guard(inputs, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "from pipeline.extract import extract\n"
+        "from video_prep.stages.extract.stage import extract\n"
         f"result = extract([{str(inputs / 'short.mkv')!r}], {str(tmp_path / 'ds')!r})\n"
         "print(result.videos[0].status)\n"
     )
@@ -293,8 +293,8 @@ def test_library_use_needs_no_main_guard(inputs, tmp_path):
 def test_a_pool_in_a_script_without_a_main_guard_says_what_is_wrong(inputs, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "from pipeline.engines.local import Pool\n"
-        "from pipeline.extract import extract\n"
+        "from video_prep.engines.local import Pool\n"
+        "from video_prep.stages.extract.stage import extract\n"
         "with Pool(1) as engine:\n"
         f"    extract([{str(inputs / 'short.mkv')!r}], {str(tmp_path / 'ds')!r}, engine=engine)\n"
     )

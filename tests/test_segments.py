@@ -15,13 +15,12 @@ import media
 import numpy as np
 import pytest
 from conftest import FFMPEGS, command, environment, frames, images, indices, record, snapshot
-
-from pipeline import errors
-from pipeline.config import DedupeSettings, ExtractSettings, RunSettings
-from pipeline.engines.local import InProcess
-from pipeline.extract import extract
-from pipeline.records import MISSING_PTS, Complaint, PacketIndex, VideoInfo
-from pipeline.segments import (
+from video_prep.base import errors
+from video_prep.dataset.records import MISSING_PTS, Complaint, PacketIndex, VideoInfo
+from video_prep.engines.local import InProcess
+from video_prep.settings.stages import DedupeSettings, ExtractSettings, RunSettings
+from video_prep.stages.extract.stage import extract
+from video_prep.video.segments import (
     BORDER_FRAMES,
     UNPROVEN,
     Segment,
@@ -326,7 +325,7 @@ def test_segments_of_other_settings_or_footage_are_thrown_away(footage, tmp_path
         raise errors.InterruptedRunError("interrupted")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.extract_video.VideoExtractor.join", interrupted)
+        patch.setattr("video_prep.stages.extract.video.VideoExtractor.join", interrupted)
         with pytest.raises(errors.InterruptedRunError):
             extract_in_parts(video, dataset)
     before = {p.name: p.stat().st_mtime_ns for p in shelf(dataset).glob("0*.npz")}
@@ -334,7 +333,7 @@ def test_segments_of_other_settings_or_footage_are_thrown_away(footage, tmp_path
 
     def kept(**changes):
         with monkeypatch.context() as patch:
-            patch.setattr("pipeline.extract_video.VideoExtractor.join", interrupted)
+            patch.setattr("video_prep.stages.extract.video.VideoExtractor.join", interrupted)
             with pytest.raises(errors.InterruptedRunError):
                 extract_in_parts(video, dataset, **changes)
         now = {p.name: p.stat().st_mtime_ns for p in shelf(dataset).glob("0*.npz")}
@@ -352,7 +351,7 @@ def test_segments_of_other_settings_or_footage_are_thrown_away(footage, tmp_path
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_neighbours_that_disagree_are_found(footage, tmp_path, monkeypatch):
     """The proof of last resort: the same frames look otherwise when decoded from there."""
-    from pipeline import extract_video
+    from video_prep.stages.extract import video as extract_video
 
     genuine = extract_video.SegmentFrames
 
@@ -362,7 +361,7 @@ def test_neighbours_that_disagree_are_found(footage, tmp_path, monkeypatch):
             begins[3] = begins[2]
         return genuine(**{**columns, "begins": begins})
 
-    monkeypatch.setattr("pipeline.extract_video.SegmentFrames", forged)
+    monkeypatch.setattr("video_prep.stages.extract.video.SegmentFrames", forged)
     result = extract_in_parts(footage, tmp_path / "ds")
     (video,) = result.videos
     assert (video.status, video.record.segments) == ("extracted", (0,))
@@ -373,7 +372,7 @@ def test_neighbours_that_disagree_are_found(footage, tmp_path, monkeypatch):
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_a_verdict_outlives_a_kill(footage, tmp_path, monkeypatch):
     """What could not be proven once is not tried again."""
-    from pipeline.extract_video import VideoExtractor
+    from video_prep.stages.extract.video import VideoExtractor
 
     def unproven(*arguments, **options):
         raise UnprovenSegmentError("odd")
@@ -396,7 +395,7 @@ def test_a_verdict_outlives_a_kill(footage, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_a_segment_that_fails_fails_its_video_and_keeps_the_others(footage, tmp_path, monkeypatch):
-    from pipeline.extract_video import VideoExtractor
+    from video_prep.stages.extract.video import VideoExtractor
 
     genuine = VideoExtractor.extract_segment
 
@@ -546,7 +545,7 @@ def test_borders_must_be_the_same_bit_by_bit():
 
 
 def test_progress_counts_each_frame_once(folder, tmp_path):
-    from pipeline.extract import Progress
+    from video_prep.stages.extract.stage import Progress
 
     video = media.encode(tmp_path / "v.mp4", *B_FRAMES, frames=120)
     told = []
@@ -670,7 +669,7 @@ DAMAGES = [
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_a_damaged_shelf_heals(footage, damage, tmp_path, monkeypatch):
-    from pipeline.extract_video import VideoExtractor
+    from video_prep.stages.extract.video import VideoExtractor
 
     video, dataset = tmp_path / "long.mp4", tmp_path / "ds"
     shutil.copy(footage, video)
@@ -692,7 +691,7 @@ def test_a_damaged_shelf_heals(footage, damage, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_a_shelf_that_is_damaged_again_is_a_failure_with_a_way_out(footage, tmp_path, monkeypatch):
-    from pipeline.shelf import Shelf
+    from video_prep.stages.extract.shelf import Shelf
 
     genuine = Shelf.put
 
@@ -708,7 +707,7 @@ def test_a_shelf_that_is_damaged_again_is_a_failure_with_a_way_out(footage, tmp_
 
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_a_kill_after_the_commit_leaves_nothing_that_matters(footage, prep, tmp_path, monkeypatch):
-    from pipeline.shelf import Shelf
+    from video_prep.stages.extract.shelf import Shelf
 
     with monkeypatch.context() as patch:
         patch.setattr(Shelf, "remove", lambda self: None)
@@ -729,7 +728,7 @@ def test_a_kill_after_the_commit_leaves_nothing_that_matters(footage, prep, tmp_
 def test_a_segment_that_ffmpeg_cannot_decode_alone_is_no_failure(
     footage, error, tmp_path, monkeypatch
 ):
-    from pipeline.decode_video import VideoDecoder
+    from video_prep.video.passes import VideoDecoder
 
     genuine = VideoDecoder.choose_in_segment
 
@@ -749,7 +748,7 @@ def test_a_segment_that_ffmpeg_cannot_decode_alone_is_no_failure(
 def test_an_ffmpeg_that_is_killed_says_nothing_of_its_segment(
     footage, kills, status, tmp_path, monkeypatch
 ):
-    from pipeline.decode_video import VideoDecoder
+    from video_prep.video.passes import VideoDecoder
 
     genuine, begun = VideoDecoder.choose_in_segment, []
 
@@ -807,8 +806,8 @@ def test_a_seek_in_a_container_without_index_begins_earlier():
 
 
 def test_what_a_unit_told_before_it_died_is_taken_back():
-    from pipeline.extract import Progress, _Batch
-    from pipeline.extract_units import ExtractSegment, FramesDone
+    from video_prep.stages.extract.stage import Progress, _Batch
+    from video_prep.stages.extract.units import ExtractSegment, FramesDone
 
     class Told(Progress):
         frames = 0
@@ -829,7 +828,7 @@ def test_what_a_unit_told_before_it_died_is_taken_back():
 
 
 def test_bars_survive_more_frames_than_were_promised():
-    from pipeline.progress import Bars
+    from video_prep.commands.progress import Bars
 
     bars = Bars()
     bars.batch_started(1, 1000)
@@ -842,8 +841,8 @@ def test_bars_survive_more_frames_than_were_promised():
 
 
 def test_hashing_a_touched_file_can_be_interrupted(steady, tmp_path):
-    from pipeline.resume import identify, is_same_file
-    from pipeline.sources import Source
+    from video_prep.stages.extract.resume import identify, is_same_file
+    from video_prep.video.sources import Source
 
     video = tmp_path / "v.mp4"
     shutil.copy(steady, video)

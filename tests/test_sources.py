@@ -7,9 +7,8 @@ import pytest
 from conftest import images
 from hypothesis import given
 from hypothesis import strategies as st
-
-from pipeline.errors import InputError
-from pipeline.sources import MAX_ID_BYTES, Source, assign_ids, find_sources, safe_id
+from video_prep.base.errors import InputError
+from video_prep.video.sources import MAX_ID_BYTES, Source, assign_ids, find_sources, safe_id
 
 
 def touch(path):

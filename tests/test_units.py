@@ -4,10 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from pipeline.frame_file import read_frames, write_frames
-from pipeline.records import MISSING_PTS, Fate, FrameTable, Reason, StreamInfo, VideoInfo
-from pipeline.transcript import Complaint, SizeChange, Transcript
+from video_prep.dataset.frame_file import read_frames, write_frames
+from video_prep.dataset.records import MISSING_PTS, Fate, FrameTable, Reason, StreamInfo, VideoInfo
+from video_prep.video.transcript import Complaint, SizeChange, Transcript
 
 
 def info():

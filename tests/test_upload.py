@@ -20,16 +20,13 @@ from cvat_stand_in import Fault, Kind, StandIn
 from PIL import Image
 from test_cli import on_terminal
 from test_stand_in import Caller
-
-from pipeline.accounts import recount
-from pipeline.breaks import find_breaks
-from pipeline.config import BreakSettings
-from pipeline.config_cvat import CvatSettings, UploadSettings
-from pipeline.cvat import CvatServer
-from pipeline.cvat_session import connect
-from pipeline.errors import CvatRefusedError, UsageError
-from pipeline.frame_file import write_frames
-from pipeline.records import (
+from video_prep.base.errors import CvatRefusedError, UsageError
+from video_prep.cvat.server import CvatServer
+from video_prep.cvat.session import connect
+from video_prep.dataset.accounts import recount
+from video_prep.dataset.breaks import find_breaks
+from video_prep.dataset.frame_file import write_frames
+from video_prep.dataset.records import (
     Counts,
     Fate,
     FrameTable,
@@ -39,8 +36,10 @@ from pipeline.records import (
     VideoInfo,
     VideoRecord,
 )
-from pipeline.store import FRAMES_NAME, RECORD_NAME, Dataset
-from pipeline.upload import upload
+from video_prep.dataset.store import FRAMES_NAME, RECORD_NAME, Dataset
+from video_prep.settings.cvat import CvatSettings, UploadSettings
+from video_prep.settings.stages import BreakSettings
+from video_prep.stages.upload.stage import upload
 
 SIZE = (48, 32)
 LABELS = [{"name": "car"}]
@@ -716,7 +715,7 @@ def test_pieces_shrink_until_a_proxy_lets_them_through(tmp_path):
 
 
 def test_a_piece_that_breaks_is_sent_again_and_no_other(tmp_path, stand_in, monkeypatch):
-    monkeypatch.setattr("pipeline.cvat_transfer._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("video_prep.cvat.transfer._RETRY_SECONDS", 0.01)
     write_video(tmp_path / "ds", "v", 4, content=noise(1_500_000))
     second = lambda r: r.step == "Upload-Offset" and len(pieces()) == 2  # noqa: E731
     pieces = lambda: [r for r in stand_in.requests if r.step == "Upload-Offset"]  # noqa: E731
@@ -741,7 +740,7 @@ def test_memory_does_not_grow_with_the_task(stand_in, tmp_path):
         "    print(re.search(r'VmHWM:\\s+(\\d+)', status)[1], file=sys.stderr)\n"
         "atexit.register(tell)\n"
         "sys.argv[0] = 'prep'\n"
-        "runpy.run_module('pipeline', run_name='__main__')\n"
+        "runpy.run_module('video_prep', run_name='__main__')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", watched, "upload", str(ds), "--cvat", "-q"],

@@ -28,10 +28,9 @@ from test_upload import (
     task_named,
     write_video,
 )
-
-from pipeline import store as store_module
-from pipeline.errors import DatasetError, PrepError
-from pipeline.records import Fate, Reason
+from video_prep.base.errors import DatasetError, PrepError
+from video_prep.dataset import store as store_module
+from video_prep.dataset.records import Fate, Reason
 
 SMALL = {"a": names("a", range(4)), "b": names("b", range(3))}
 
@@ -39,10 +38,10 @@ SMALL = {"a": names("a", range(4)), "b": names("b", range(3))}
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
     """Wait for nothing longer than a test can."""
-    monkeypatch.setattr("pipeline.cvat_session._PAUSES_SECONDS", (0.01, 0.02, 0.05))
-    monkeypatch.setattr("pipeline.upload_task._PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("pipeline.cvat_transfer._RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("pipeline.cvat._FIRST_POLL_SECONDS", 0.005)
+    monkeypatch.setattr("video_prep.cvat.session._PAUSES_SECONDS", (0.01, 0.02, 0.05))
+    monkeypatch.setattr("video_prep.stages.upload.task._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("video_prep.cvat.transfer._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("video_prep.cvat.server._FIRST_POLL_SECONDS", 0.005)
 
 
 @pytest.fixture(scope="module")
@@ -472,7 +471,7 @@ def test_annotations_of_a_task_to_be_replaced_survive_a_full_disk(stand_in, ds, 
         whole(path, pieces)
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.store.replace_text", full)
+        patch.setattr("video_prep.dataset.store.replace_text", full)
         with pytest.raises(
             DatasetError, match=r"No space left on device\. The task stays as it is"
         ):

@@ -5,14 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_accounts import table
 from test_upload import PROBE
-
-from pipeline.accounts import recount
-from pipeline.breaks import find_breaks
-from pipeline.config import BreakSettings
-from pipeline.config_cvat import UploadSettings
-from pipeline.image_folder import image_names
-from pipeline.records import Counts, Fate, SourceIdentity, VideoRecord
-from pipeline.upload_plan import plan_upload
+from video_prep.dataset.accounts import recount
+from video_prep.dataset.breaks import find_breaks
+from video_prep.dataset.image_folder import image_names
+from video_prep.dataset.records import Counts, Fate, SourceIdentity, VideoRecord
+from video_prep.settings.cvat import UploadSettings
+from video_prep.settings.stages import BreakSettings
+from video_prep.stages.upload.plan import plan_upload
 
 BREAKS = BreakSettings()
 SETTINGS = st.builds(

@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 from conftest import command, environment, frames, images, record, snapshot
 from test_cli import on_terminal
-
-from pipeline.config import RunSettings
-from pipeline.errors import DiskFullError
-from pipeline.extract import Progress
-from pipeline.frame_file import read_frames
-from pipeline.images import Reason, judge, measure
-from pipeline.records import MISSING_PTS, FrameTable
-from pipeline.store import Dataset
-from pipeline.validate import ValidateSettings, quality_marks, validate
+from video_prep.base.errors import DiskFullError
+from video_prep.dataset.frame_file import read_frames
+from video_prep.dataset.records import MISSING_PTS, FrameTable
+from video_prep.dataset.store import Dataset
+from video_prep.pictures.judge import Reason, judge, measure
+from video_prep.settings.stages import RunSettings
+from video_prep.stages.extract.stage import Progress
+from video_prep.stages.validate.stage import ValidateSettings, quality_marks, validate
 
 
 @pytest.fixture(scope="session")
@@ -535,7 +534,7 @@ def test_a_bug_that_one_video_finds_costs_only_that_one(steady, prep, tmp_path, 
             raise RuntimeError("boom")
         return judge(path, *rest)
 
-    monkeypatch.setattr("pipeline.validate_video.judge", judge_or_fail)
+    monkeypatch.setattr("video_prep.stages.validate.video.judge", judge_or_fail)
     result = validate(tmp_path / "ds")
     a, b = result.videos
     assert (result.exit_code, a.error_kind, b.error) == (3, "bug", None)

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import ExitCode, InputError, UsageError, printable
+from ..settings.cvat import AuditSettings, CvatSettings
+from ..settings.file import load_config
+from ..settings.stages import BreakSettings
+from .console import (
     DEFAULT_DATASET,
     Answer,
     Console,
@@ -18,16 +22,12 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings
-from pipeline.config_cvat import AuditSettings, CvatSettings
-from pipeline.config_file import load_config
-from pipeline.errors import ExitCode, InputError, UsageError, printable
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
-    from pipeline.audit import AuditResult, PlacedFinding
-    from pipeline.audit_post import PostResult
-    from pipeline.audit_retime import RetimeResult
-    from pipeline.cvat_annotations import CvatAnnotations
+    from ..cvat.annotations import CvatAnnotations
+    from ..stages.audit.mend import RetimeResult
+    from ..stages.audit.post import PostResult
+    from ..stages.audit.stage import AuditResult, PlacedFinding
 
 _SHOWN = 30
 _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
@@ -81,10 +81,10 @@ def audit(
     --project all of its tasks are looked at. Boxes between keyframes are held against the clock of
     the video and its breaks. The findings are in DATASET/audit.html, the same as JSON beside it.
     """
-    from pipeline.audit import audit as audit_stage
-    from pipeline.audit import audit_export, write_audit
-    from pipeline.audit_page import write_page
-    from pipeline.cvat_annotations import CvatAnnotations
+    from ..cvat.annotations import CvatAnnotations
+    from ..stages.audit.page import write_page
+    from ..stages.audit.stage import audit as audit_stage
+    from ..stages.audit.stage import audit_export, write_audit
 
     _refuse_contradictions(annotations, tasks, project, post, retime, undo, dry_run)
     config = load_config(config_file)
@@ -149,7 +149,7 @@ def _of_project(server: "CvatAnnotations", project: str | None) -> list[int]:
 def _retime(
     server: "CvatAnnotations", result: "AuditResult", settings: AuditSettings, is_dry_run: bool
 ) -> "list[RetimeResult]":
-    from pipeline.audit_retime import retime_task
+    from ..stages.audit.mend import retime_task
 
     if not is_dry_run:
         server.refuse_read_only()
@@ -161,7 +161,7 @@ def _retime(
 
 
 def _post(server: "CvatAnnotations", result: "AuditResult", is_dry_run: bool) -> "list[PostResult]":
-    from pipeline.audit_post import post_task
+    from ..stages.audit.post import post_task
 
     if not is_dry_run:
         server.refuse_read_only()
@@ -173,7 +173,7 @@ def _post(server: "CvatAnnotations", result: "AuditResult", is_dry_run: bool) ->
 
 
 def _undone(server: "CvatAnnotations", file: Path) -> Answer:
-    from pipeline.audit_retime import undo
+    from ..stages.audit.mend import undo
 
     server.refuse_read_only()
     result = undo(server, file)

@@ -18,18 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import click
 
-from pipeline.config import RunSettings
-from pipeline.config_cvat import CvatSettings
-from pipeline.errors import (
-    ExitCode,
-    InterruptedRunError,
-    PrepError,
-    describe_bug,
-)
+from ..base.errors import ExitCode, InterruptedRunError, PrepError, describe_bug
+from ..settings.cvat import CvatSettings
+from ..settings.stages import RunSettings
 
 if TYPE_CHECKING:  # --help draws no bars
-    from pipeline.cvat_session import Session
-    from pipeline.progress import Bars, UploadBar
+    from ..cvat.session import Session
+    from .progress import Bars, UploadBar
 
 T = TypeVar("T")
 
@@ -83,7 +78,7 @@ class Console:
         if not self.shows_progress:
             yield None
             return
-        from pipeline.progress import Bars
+        from .progress import Bars
 
         bars = Bars()
         try:
@@ -95,7 +90,7 @@ class Console:
         """Return what passes items on, and shows how many are done where bars are drawn."""
         if not self.shows_progress:
             return iter
-        from pipeline.progress import watch
+        from .progress import watch
 
         return watch
 
@@ -105,7 +100,7 @@ class Console:
         if not self.shows_progress:
             yield None
             return
-        from pipeline.progress import UploadBar
+        from .progress import UploadBar
 
         bar = UploadBar()
         try:
@@ -209,7 +204,7 @@ def cvat_session(
     settings: CvatSettings, auth: str | None, stop: Callable[[], bool] = lambda: False
 ) -> "Iterator[Session]":
     """Give a session with a server that is logged in to; log out at the end."""
-    from pipeline.cvat_session import connect
+    from ..cvat.session import connect
 
     session = connect(settings, auth, stop)
     try:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import printable
+from ..engines.choice import DEDUPES, open_engine
+from ..settings.file import load_config
+from ..settings.stages import BreakSettings, DedupeSettings, RunSettings
+from .console import (
     DEFAULT_DATASET,
     Answer,
     Console,
@@ -17,13 +21,9 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings, DedupeSettings, RunSettings
-from pipeline.config_file import load_config
-from pipeline.engines.choice import DEDUPES, open_engine
-from pipeline.errors import printable
 
 if TYPE_CHECKING:  # it loads libraries that --help can do without
-    from pipeline.dedupe import DedupeOutcome, DedupeResult
+    from ..stages.dedupe.stage import DedupeOutcome, DedupeResult
 
 
 @verb("dedupe", "videos")
@@ -64,7 +64,7 @@ def dedupe(
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
     with open_engine(run, DEDUPES) as engine, console.bars() as bars:
-        from pipeline.dedupe import dedupe as dedupe_stage  # while workers begin
+        from ..stages.dedupe.stage import dedupe as dedupe_stage  # while workers begin
 
         result = dedupe_stage(
             folder,

@@ -5,7 +5,11 @@ from typing import Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import ExitCode
+from ..settings.cvat import CvatSettings
+from ..settings.file import load_config
+from ..settings.stages import RunSettings
+from .console import (
     Answer,
     Console,
     config_option,
@@ -16,10 +20,6 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import RunSettings
-from pipeline.config_cvat import CvatSettings
-from pipeline.config_file import load_config
-from pipeline.errors import ExitCode
 
 
 @verb("doctor", "findings")
@@ -32,7 +32,7 @@ def doctor(
     console: Console, output: Path, config_file: Path | None, auth: str | None, **flags: Any
 ) -> Answer:
     """Check that everything prep needs is here, and say what to do where it is not."""
-    from pipeline.doctor import diagnose
+    from ..doctor import diagnose
 
     config = load_config(config_file)
     checks = diagnose(

@@ -7,7 +7,12 @@ from typing import Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import printable
+from ..dataset.records import ExtractResult, VideoOutcome
+from ..engines.choice import EXTRACTS, open_engine
+from ..settings.file import load_config
+from ..settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from .console import (
     Answer,
     Console,
     config_option,
@@ -17,11 +22,6 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
-from pipeline.config_file import load_config
-from pipeline.engines.choice import EXTRACTS, open_engine
-from pipeline.errors import printable
-from pipeline.records import ExtractResult, VideoOutcome
 
 
 @verb("extract", "videos")
@@ -53,7 +53,7 @@ def extract(
     dedupe = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
     breaks = config.section(BreakSettings)
     with open_engine(run, EXTRACTS) as engine, console.bars() as bars:
-        from pipeline.extract import extract as extract_stage  # while workers begin
+        from ..stages.extract.stage import extract as extract_stage  # while workers begin
 
         result = extract_stage(
             inputs,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.console import Answer, Console, verb
-from pipeline.config_file import render_default_config
-from pipeline.errors import ExitCode, UsageError, printable
+from ..base.errors import ExitCode, UsageError, printable
+from ..settings.file import render_default_config
+from .console import Answer, Console, verb
 
 DEFAULT_CONFIG = "prep.yaml"
 

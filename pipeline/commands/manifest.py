@@ -6,7 +6,11 @@ from typing import Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import ExitCode, printable
+from ..settings.cvat import UploadSettings
+from ..settings.file import load_config
+from ..settings.stages import BreakSettings
+from .console import (
     DEFAULT_DATASET,
     Answer,
     Console,
@@ -15,10 +19,6 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings
-from pipeline.config_cvat import UploadSettings
-from pipeline.config_file import load_config
-from pipeline.errors import ExitCode, printable
 
 
 @verb("manifest", "findings")
@@ -31,8 +31,8 @@ def manifest(console: Console, dataset: Path, config_file: Path | None, **flags:
     DATASET is the folder that 'prep extract' wrote into (default: dataset). 'prep upload --share'
     writes the files as well; alone they are of use before a dataset is copied into a bucket.
     """
-    from pipeline.store import Dataset
-    from pipeline.upload_videos import plan_dataset, write_manifests
+    from ..dataset.store import Dataset
+    from ..stages.upload.videos import plan_dataset, write_manifests
 
     config = load_config(config_file)
     settings = config.section(UploadSettings, flags_of(UploadSettings, flags))

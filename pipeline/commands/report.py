@@ -7,22 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import (
-    DEFAULT_DATASET,
-    Answer,
-    Console,
-    config_option,
-    engine_options,
-    flags_of,
-    verb,
-)
-from pipeline.config import BreakSettings, RunSettings, ValidateSettings
-from pipeline.config_file import load_config
-from pipeline.engines.choice import REPORTS, open_engine
-from pipeline.errors import ExitCode, printable
+from ..base.errors import ExitCode, printable
+from ..engines.choice import REPORTS, open_engine
+from ..settings.file import load_config
+from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
+from .console import DEFAULT_DATASET, Answer, Console, config_option, engine_options, flags_of, verb
 
 if TYPE_CHECKING:
-    from pipeline.report import ReportResult
+    from ..stages.report.stage import ReportResult
 
 
 @verb("report", "findings")
@@ -38,7 +30,7 @@ def report(console: Console, dataset: Path, config_file: Path | None, **flags: A
     config = load_config(config_file)
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     with open_engine(run, REPORTS) as engine:
-        from pipeline.report import report as report_stage  # while workers begin
+        from ..stages.report.stage import report as report_stage  # while workers begin
 
         result = report_stage(
             dataset,

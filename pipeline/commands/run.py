@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import ExitCode, printable
+from ..engines.choice import EXTRACTS, REPORTS, VALIDATES, open_engine
+from ..settings.cvat import CvatSettings, UploadSettings
+from ..settings.file import load_config
+from ..settings.stages import RunSettings
+from .console import (
     Answer,
     Console,
     config_option,
@@ -20,15 +25,10 @@ from pipeline.commands.console import (
     output_option,
     verb,
 )
-from pipeline.config import RunSettings
-from pipeline.config_cvat import CvatSettings, UploadSettings
-from pipeline.config_file import load_config
-from pipeline.engines.choice import EXTRACTS, REPORTS, VALIDATES, open_engine
-from pipeline.errors import ExitCode, printable
 
 if TYPE_CHECKING:  # the stages load libraries that --help can do without
-    from pipeline.config_file import Config
-    from pipeline.run import Destination, RunResult
+    from ..run import Destination, RunResult
+    from ..settings.file import Config
 
 _CONCERNS_SHOWN = 30
 _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
@@ -67,7 +67,7 @@ def run(
         open_engine(how, EXTRACTS, VALIDATES, REPORTS) as engine,
         console.bars() as bars,
     ):
-        from pipeline.run import run as run_stages  # while workers begin
+        from ..run import run as run_stages  # while workers begin
 
         result = run_stages(
             inputs,
@@ -99,9 +99,9 @@ def _destination(
     console: Console, config: "Config", server: CvatSettings, auth: str | None
 ) -> "Iterator[Destination]":
     """Give a server that is connected and logged in to, and log out at the end."""
-    from pipeline.cvat import CvatServer
-    from pipeline.labels import load_labels
-    from pipeline.run import Destination
+    from ..cvat.labels import load_labels
+    from ..cvat.server import CvatServer
+    from ..run import Destination
 
     labels_file = config.section(UploadSettings).labels
     labels = () if labels_file is None else tuple(load_labels(Path(labels_file)))

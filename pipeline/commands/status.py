@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import DatasetError, ExitCode, UsageError, printable
+from ..settings.cvat import CvatSettings
+from ..settings.file import load_config
+from .console import (
     DEFAULT_DATASET,
     Answer,
     Console,
@@ -17,13 +20,10 @@ from pipeline.commands.console import (
     flags_of,
     verb,
 )
-from pipeline.config_cvat import CvatSettings
-from pipeline.config_file import load_config
-from pipeline.errors import DatasetError, ExitCode, UsageError, printable
 
 if TYPE_CHECKING:
-    from pipeline.accounts import Account, StatusResult
-    from pipeline.accounts_cvat import UploadAccount
+    from ..dataset.accounts import Account, StatusResult
+    from ..stages.upload.accounts import UploadAccount
 
 _COLUMNS = {
     "header": "frames_in_header",
@@ -56,7 +56,7 @@ def status(
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). Nothing is changed.
     """
-    from pipeline.accounts import status as status_stage
+    from ..dataset.accounts import status as status_stage
 
     result = status_stage(dataset)
     uploads = _uploads(dataset, cvat, config_file, auth, flags)
@@ -101,14 +101,14 @@ def status(
 def _uploads(
     dataset: Path, cvat: bool, config_file: Path | None, auth: str | None, flags: Mapping[str, Any]
 ) -> "tuple[UploadAccount, ...]":
-    from pipeline.accounts_cvat import account_uploads
-    from pipeline.store import Dataset
+    from ..dataset.store import Dataset
+    from ..stages.upload.accounts import account_uploads
 
     store = Dataset(dataset.absolute())
     if not cvat:
         return account_uploads(store)
     settings = load_config(config_file).section(CvatSettings, flags_of(CvatSettings, flags))
-    from pipeline.cvat import CvatServer
+    from ..cvat.server import CvatServer
 
     with cvat_session(settings, auth) as session:
         accounts = account_uploads(store, CvatServer(session))

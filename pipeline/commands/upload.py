@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import ExitCode, PrepError, UsageError, printable
+from ..settings.cvat import CvatSettings, UploadSettings
+from ..settings.file import load_config
+from ..settings.stages import BreakSettings
+from .console import (
     DEFAULT_DATASET,
     Answer,
     Console,
@@ -18,15 +22,11 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings
-from pipeline.config_cvat import CvatSettings, UploadSettings
-from pipeline.config_file import load_config
-from pipeline.errors import ExitCode, PrepError, UsageError, printable
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
-    from pipeline.upload_plan import Part
-    from pipeline.upload_result import TaskOutcome, UploadResult
-    from pipeline.upload_videos import VideoPlan
+    from ..stages.upload.plan import Part
+    from ..stages.upload.result import TaskOutcome, UploadResult
+    from ..stages.upload.videos import VideoPlan
 
 _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "failed": "red"}
 _WIDEST_NAME = 40
@@ -66,7 +66,7 @@ def upload(
     project with a task for each video. Run again, it finishes what was cut off, adds new videos
     and leaves the rest as it is.
     """
-    from pipeline.labels import load_labels
+    from ..cvat.labels import load_labels
 
     config = load_config(config_file)
     settings = config.section(UploadSettings, flags_of(UploadSettings, flags))
@@ -77,10 +77,10 @@ def upload(
         raise UsageError("--force goes with --replace.")
     if dry_run:
         return _plan(dataset, settings, breaks)
-    from pipeline.cvat import CvatServer
-    from pipeline.store import Dataset
-    from pipeline.upload import upload as upload_stage
-    from pipeline.upload_videos import nothing_to_upload
+    from ..cvat.server import CvatServer
+    from ..dataset.store import Dataset
+    from ..stages.upload.stage import upload as upload_stage
+    from ..stages.upload.videos import nothing_to_upload
 
     store = Dataset(dataset.absolute())
     if not store.video_ids():  # before anyone is asked for a password
@@ -102,8 +102,8 @@ def upload(
 
 
 def _plan(dataset: Path, settings: UploadSettings, breaks: BreakSettings) -> Answer:
-    from pipeline.store import Dataset
-    from pipeline.upload_videos import plan_dataset
+    from ..dataset.store import Dataset
+    from ..stages.upload.videos import plan_dataset
 
     plans = plan_dataset(Dataset(dataset.absolute()), settings, breaks)
     parts = [part for plan in plans for part in plan.parts]

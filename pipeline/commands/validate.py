@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.commands.console import (
+from ..base.errors import printable
+from ..engines.choice import VALIDATES, open_engine
+from ..settings.file import load_config
+from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
+from .console import (
     DEFAULT_DATASET,
     Answer,
     Console,
@@ -17,13 +21,9 @@ from pipeline.commands.console import (
     settings_options,
     verb,
 )
-from pipeline.config import BreakSettings, RunSettings, ValidateSettings
-from pipeline.config_file import load_config
-from pipeline.engines.choice import VALIDATES, open_engine
-from pipeline.errors import printable
 
 if TYPE_CHECKING:  # the stage loads OpenCV
-    from pipeline.validate import ValidatedVideo, ValidateResult
+    from ..stages.validate.stage import ValidatedVideo, ValidateResult
 
 _FINDINGS_SHOWN = 20
 
@@ -44,7 +44,7 @@ def validate(console: Console, dataset: Path, config_file: Path | None, **flags:
     run = config.section(RunSettings, flags_of(RunSettings, flags))
     breaks = config.section(BreakSettings)
     with open_engine(run, VALIDATES) as engine, console.bars() as bars:
-        from pipeline.validate import validate as validate_stage  # while workers begin
+        from ..stages.validate.stage import validate as validate_stage  # while workers begin
 
         result = validate_stage(dataset, settings, run, breaks=breaks, progress=bars, engine=engine)
     return _answer(result, console)
@@ -139,7 +139,7 @@ def _video_line(video: "ValidatedVideo", width: int) -> str:
 
 
 def _finding_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
-    from pipeline.validate_video import FINDING_KINDS
+    from ..stages.validate.video import FINDING_KINDS
 
     findings = [finding for video in result.videos for finding in video.findings]
     findings.sort(key=lambda finding: FINDING_KINDS.index(finding.kind))

@@ -19,7 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 SILENCE_SECONDS = 600.0
-"""How long a unit may give no sign of life. ffmpeg is watched far closer, by `pipeline.decoder`;
+"""How long a unit may give no sign of life. ffmpeg is watched far closer, by `video.decoder`;
 this is for what hangs outside it, such as a demuxer, or a disk that no longer answers."""
 
 _POLL_SECONDS = 0.2

@@ -1,12 +1,13 @@
 """The engine that a person asks for."""
 
-from pipeline.config import RunSettings
-from pipeline.engines.base import Engine
-from pipeline.engines.local import InProcess, Pool
-from pipeline.errors import UsageError
+from ..base.errors import UsageError
+from ..settings.stages import RunSettings
+from .base import Engine
+from .local import InProcess, Pool
 
-EXTRACTS, VALIDATES = "pipeline.extract_units", "pipeline.validate_video"
-DEDUPES, REPORTS = "pipeline.dedupe", "pipeline.report"
+_PREP = __name__.partition(".")[0]
+EXTRACTS, VALIDATES = f"{_PREP}.stages.extract.units", f"{_PREP}.stages.validate.video"
+DEDUPES, REPORTS = f"{_PREP}.stages.dedupe.stage", f"{_PREP}.stages.report.stage"
 """The modules of the units of each stage."""
 
 
@@ -23,7 +24,7 @@ def open_engine(settings: RunSettings, *modules: str) -> Engine:
     if settings.address is not None and settings.engine != "ray":
         raise UsageError("--address names a Ray cluster: use it with --engine ray.")
     if settings.engine == "ray":
-        from pipeline.engines.ray_cluster import RayEngine  # few runs need it
+        from .ray_cluster import RayEngine  # few runs need it
 
         return RayEngine(settings.address)
     if settings.engine == "pool":

@@ -13,10 +13,10 @@ from dataclasses import replace
 from multiprocessing import connection, forkserver, resource_tracker
 from typing import Any, TypeVar
 
-from pipeline.engines.base import SILENCE_SECONDS, Engine, Event, EventKind, Link
-from pipeline.engines.parcels import carry_out, pack, unpack
-from pipeline.errors import UsageError
-from pipeline.machine import count_cores, die_with_parent, memory_bytes
+from ..base.errors import UsageError
+from ..base.machine import count_cores, die_with_parent, memory_bytes
+from .base import SILENCE_SECONDS, Engine, Event, EventKind, Link
+from .parcels import carry_out, pack, unpack
 
 T = TypeVar("T")
 R = TypeVar("R")

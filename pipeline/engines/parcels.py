@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.engines.base import EventKind, Link
+from .base import EventKind, Link
 
 
 def pack(value: Any, what: str) -> bytes:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import pipeline
-from pipeline.engines.base import SILENCE_SECONDS, Engine, Event, EventKind, Link
-from pipeline.engines.parcels import pack, unpack
-from pipeline.engines.ray_worker import Answer, mailbox_class, task_function
-from pipeline.errors import UsageError
+from .. import __version__
+from ..base.errors import UsageError
+from .base import SILENCE_SECONDS, Engine, Event, EventKind, Link
+from .parcels import pack, unpack
+from .ray_worker import Answer, mailbox_class, task_function
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -115,7 +115,7 @@ class RayEngine(Engine):
         packed_item = pack(item, f"an item of type {type(item).__name__}")
         memory_bytes = min(memory_bytes, self._most_memory)
         task = self._task.options(name="prep", memory=memory_bytes or None)
-        version = pipeline.__version__
+        version = __version__
         ref = task.remote(version, key, self._function[1], packed_item, self._mailbox)
         self._units[ref] = _Unit(key, memory_bytes)
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.engines.base import EventKind, Link
-from pipeline.engines.parcels import carry_out, pack
+from .base import EventKind, Link
+from .parcels import carry_out, pack
 
 _EXCHANGE_SECONDS = 1.0
 
@@ -49,7 +49,7 @@ def task_function() -> Callable[..., Any]:
 
     def carry_out_unit(version: str, *unit: Any) -> Any:
         try:
-            from pipeline import __version__ as found
+            from .. import __version__ as found
         except ImportError:
             found = "none"
         if found != version:
@@ -59,7 +59,7 @@ def task_function() -> Callable[..., Any]:
                 f"Node {socket.gethostname()} of the Ray cluster has another video-prep ({found}) "
                 f"than this machine ({version}). Install the same version on all nodes."
             )
-        from pipeline.engines.ray_worker import carry_out_here
+        from .ray_worker import carry_out_here
 
         return carry_out_here(*unit)
 

@@ -1,0 +1,155 @@
+"""What prep reads of annotations on a CVAT server, and what it adds: keyframes and issues."""
+
+import json
+import re
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.errors import CvatUncertainError, printable
+from .server import CvatServer, ServerJob, list_jobs
+from .session import Session
+
+_PLACE = ("id", "frame", "type", "outside", "rotation")
+
+
+@dataclass(frozen=True)
+class TaskFrames:
+    """A task, and which frames it shows.
+
+    ``names``: of the images, in order; of a task made from a video that video's name alone, and
+    ``is_video`` is set. Frame n of the task is then frame ``start + n * step`` of the video.
+    ``deleted`` are numbers of the task's frames.
+    """
+
+    id: int
+    name: str
+    size: int
+    is_video: bool
+    names: tuple[str, ...]
+    start: int
+    step: int
+    deleted: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PostedIssue:
+    """An issue on the server. ``messages`` are its comments; a resolved one is one as well."""
+
+    id: int
+    job_id: int
+    frame: int
+    messages: tuple[str, ...]
+
+
+class CvatAnnotations:
+    """The annotations of a server, through an authenticated session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.host = session.host
+
+    def refuse_read_only(self) -> None:
+        """Find out before anything is begun whether something can be changed.
+
+        Raises:
+            CvatPermissionError: the access token is read-only.
+        """
+        CvatServer(self._session).refuse_read_only()
+
+    def tasks_of_project(self, name_or_id: str) -> list[int]:
+        """Return the ids of the tasks of a project, ascending; none if there is no such project."""
+        project = CvatServer(self._session).look_up_project(name_or_id)
+        if project is None:
+            return []
+        listed = self._session.list_all("tasks", project_id=project.id)
+        return sorted(int(each["id"]) for each in listed)
+
+    def task(self, task_id: int) -> TaskFrames | None:
+        """Return a task with its frames, if it has any yet; ``None`` if there is no such task."""
+        told = self._session.find(f"tasks/{task_id}")
+        if told is None:
+            return None
+        size = int(told.get("size") or 0)
+        if not size:
+            return TaskFrames(task_id, told["name"], 0, False, (), 0, 1, ())
+        meta = self._session.get(f"tasks/{task_id}/data/meta")
+        names = tuple(frame["name"] for frame in meta["frames"])
+        step = re.search(r"step\s*=\s*(\d+)", meta.get("frame_filter") or "")
+        return TaskFrames(
+            task_id,
+            told["name"],
+            size,
+            told.get("mode") == "interpolation" and len(names) == 1,
+            names,
+            int(meta.get("start_frame") or 0),
+            int(step[1]) if step else 1,
+            tuple(meta.get("deleted_frames") or ()),
+        )
+
+    def jobs(self, task_id: int) -> tuple[ServerJob, ...]:
+        """Return the jobs of a task, ordered by their first frame."""
+        return list_jobs(self._session, task_id)
+
+    def labels(self, task_id: int) -> dict[int, str]:
+        """Return the names of a task's labels and their sublabels, by id."""
+        names = {}
+        for label in self._session.list_all("labels", task_id=task_id):
+            for each in (label, *(label.get("sublabels") or ())):
+                names[int(each["id"])] = str(each["name"])
+        return names
+
+    def of_task(self, task_id: int) -> dict[str, Any]:
+        """Return the annotations of a task, pieces of tracks joined at the borders of jobs.
+
+        There may be a million shapes, so they have only what tells where they are: ``id``,
+        ``frame``, ``type``, ``outside``, ``rotation`` and ``points``.
+        """
+        response = self._session.request("GET", f"tasks/{task_id}/annotations/")
+        text = response.data.decode(errors="replace")
+        del response  # not the bytes too beside the text and what comes of it
+        try:
+            return dict(json.loads(text, object_hook=_lean))
+        except ValueError:
+            raise CvatUncertainError(
+                f"{printable(self.host)}: the annotations of task {task_id} are no JSON. Check "
+                "the address, and whether a proxy asks for something."
+            ) from None
+
+    def of_job(self, job_id: int) -> dict[str, Any]:
+        """Return the annotations of a job, with the ids that they have in it."""
+        return dict(self._session.get(f"jobs/{job_id}/annotations/"))
+
+    def update_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
+        """Replace tracks of a job; those with other ids stay as they are."""
+        body = {"version": 0, "tags": [], "shapes": [], "tracks": [*tracks]}
+        self._session.request(
+            "PATCH", f"jobs/{job_id}/annotations/", query={"action": "update"}, body=body
+        )
+
+    def issues(self, task_id: int, job_ids: Sequence[int]) -> list[PostedIssue]:
+        """Return the issues of a task, those that are resolved too."""
+        listed = self._session.list_all("issues", task_id=task_id)
+        messages: dict[int, list[str]] = {}
+        for job_id in sorted({each["job"] for each in listed} & set(job_ids)):
+            for comment in self._session.list_all("comments", job_id=job_id):
+                messages.setdefault(comment["issue"], []).append(comment["message"])
+        return [
+            PostedIssue(each["id"], each["job"], each["frame"], tuple(messages.get(each["id"], ())))
+            for each in listed
+        ]
+
+    def post_issue(self, job_id: int, frame: int, position: Sequence[float], message: str) -> None:
+        """Make an issue; the position is left, top, right and bottom in pixels."""
+        body = {"job": job_id, "frame": frame, "position": [*position], "message": message}
+        self._session.post("issues", body)
+
+
+def _lean(read: dict[str, Any]) -> dict[str, Any]:
+    """Return a shape with what tells where it is alone; anything else as it was read."""
+    if "points" not in read:
+        return read
+    lean = {key: read[key] for key in _PLACE if key in read}
+    lean["points"] = array("d", read["points"])
+    return lean

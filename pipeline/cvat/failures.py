@@ -1,0 +1,91 @@
+"""Put into words why CVAT did not do what it was asked, and what the way out is."""
+
+import json
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..base.errors import (
+    CvatAuthError,
+    CvatError,
+    CvatPermissionError,
+    CvatRefusedError,
+    CvatUncertainError,
+    CvatUnreachableError,
+    printable,
+)
+from .login import LOGIN_HINT, shown
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+AGAIN = "Run the same command again: it finds out what was done."
+_DETAIL_LENGTH = 300
+
+
+def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPResponse") -> CvatError:
+    """Return the error for an answer that is none of those wanted."""
+    status, detail = response.status, _detail(response)
+    said = f"{method} /api/{path} gave {status}{': ' * bool(detail)}{detail}"
+    if status == 401:
+        return CvatAuthError(f"CVAT does not accept the credentials ({said}). {LOGIN_HINT}")
+    if status == 403:
+        return CvatPermissionError(
+            f"CVAT does not allow this ({said}). An access token is read-only unless it was "
+            "made otherwise; a user needs the right to make projects and tasks, and the "
+            "--organization where they are."
+        )
+    if status == 413:
+        return CvatRefusedError(
+            f"CVAT, or a proxy before it, takes no requests that large ({said}). Lower "
+            "--request-size."
+        )
+    if status == 429:
+        return CvatRefusedError(f"CVAT is too busy ({said}). Run the same command again later.")
+    if 300 <= status < 400:
+        place, _, _ = response.headers.get("Location", "").partition("?")
+        before, found, _ = place.partition(f"/api/{path}")
+        if found and "://" in before:
+            way_out = f"CVAT is at {shown(before)}. Name that with --host."
+        else:
+            way_out = (
+                f"it sends us on to {shown(place) or 'nowhere'}. Check the address, and "
+                "whether a proxy wants a log-in of its own, which prep cannot do."
+            )
+        return CvatUnreachableError(f"{shown(host)}: {way_out}")
+    if status >= 500:
+        return CvatUncertainError(f"CVAT failed ({said}). {AGAIN}")
+    return CvatRefusedError(f"CVAT refused: {said}.")
+
+
+def is_cut(error: Exception) -> bool:
+    """Return whether a connection with TLS broke, rather than could not be made."""
+    return isinstance(error.args[0], ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+
+
+def reason_of(error: Exception) -> str:
+    """Return in a few words why there was no answer."""
+    from urllib3.exceptions import TimeoutError as TimedOutError
+
+    for cause in (error, error.__cause__, *error.args):
+        if isinstance(cause, OSError):
+            return printable(str(cause.strerror or cause)[:_DETAIL_LENGTH])
+    return "timed out" if isinstance(error, TimedOutError) else type(error).__name__
+
+
+def _detail(response: "BaseHTTPResponse") -> str:
+    """Return what the server says in words; pages of HTML say nothing."""
+    try:
+        said = json.loads(response.data)
+    except ValueError:
+        text = response.data.decode("utf-8", "replace").strip()
+        return "" if text.startswith("<") else printable(text[:_DETAIL_LENGTH])
+    if isinstance(said, dict) and set(said) == {"detail"}:
+        said = said["detail"]
+    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    return printable(text[:_DETAIL_LENGTH])
+
+
+def path_of(url: str) -> str:
+    """Return the path of an address, safe to print."""
+    return printable(urlsplit(url).path)

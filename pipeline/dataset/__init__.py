@@ -1,0 +1,1 @@
+"""The dataset on disk: records, tables, images, counts, breaks."""

@@ -1,0 +1,339 @@
+"""The dataset on disk: one folder a video, committed by one rename, complete or not at all.
+
+::
+
+    dataset/
+      v2/
+        v2-frame_000000.jpg …
+        frames.parquet
+        video.json
+        manifest.jsonl      where images are not sent to CVAT, but lie where it finds them
+      .prep/                lock, the work folders of a run that is going on, and the segments of
+                            long videos that are not complete (`stages.extract.shelf`)
+"""
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import filelock
+
+from ..base.errors import DatasetError, InputError, InterruptedRunError, printable
+from .frame_file import read_frames, write_frames
+from .records import FrameTable, VideoRecord
+
+RECORD_NAME = "video.json"
+FRAMES_NAME = "frames.parquet"
+MANIFEST_NAME = "manifest.jsonl"
+AUDIT_NAME = "audit.json"
+RESERVED_NAMES = ("cvat.json", "report.html", "report.json", "audit.html", AUDIT_NAME)
+"""Files that other stages put beside the videos' folders."""
+
+_MANIFEST = re.compile(r"([0-9]+\.)?" + re.escape(MANIFEST_NAME))
+_PRIVATE = ".prep"
+_NEW, _OLD = "new", "old"
+_NEXT = ".next"
+_PATIENCE_SECONDS = 1.0
+
+
+class Dataset:
+    """A dataset folder. Only one run writes into it at a time; readers need no lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def folder(self, video_id: str) -> Path:
+        """Return the folder of a video."""
+        return self.path / video_id
+
+    def video_ids(self) -> list[str]:
+        """Return the ids of all committed videos, sorted."""
+        return [f.name for f in self._folders() if os.path.isfile(f / RECORD_NAME)]
+
+    def foreign_folders(self) -> list[str]:
+        """Return the names of the folders that are no videos of this dataset, sorted."""
+        videos = set(self.video_ids())
+        return [f.name for f in self._folders() if f.is_dir() and f.name not in videos]
+
+    def _folders(self) -> list[Path]:
+        if not self.path.is_dir():
+            return []
+        return sorted(entry for entry in self.path.iterdir() if not entry.name.startswith("."))
+
+    def read_records(self) -> dict[str, VideoRecord]:
+        """Return the records of all committed videos, by id.
+
+        Raises:
+            DatasetError: a record cannot be read.
+        """
+        return {video_id: self.read_record(video_id) for video_id in self.video_ids()}
+
+    def read_record(self, video_id: str) -> VideoRecord:
+        """Return the record of a committed video.
+
+        Raises:
+            DatasetError: the record cannot be read.
+        """
+        folder = self.folder(video_id)
+        file = folder / RECORD_NAME
+        try:
+            record = VideoRecord.from_json(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DatasetError(
+                f"{printable(file)}: this record cannot be read ({type(error).__name__}). "
+                "Move the folder away; its video is then extracted anew."
+            ) from error
+        if record.id != folder.name:
+            raise DatasetError(
+                f"{printable(folder)}: this folder was renamed; its images are named after "
+                f"'{printable(record.id)}'. Give it that name again."
+            )
+        return record
+
+    def read_frames(self, video_id: str) -> FrameTable:
+        """Return the frame table of a committed video."""
+        return read_frames(self.folder(video_id) / FRAMES_NAME)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the dataset for writing; work folders of a killed run are removed first.
+
+        Raises:
+            DatasetError: the folder cannot be made or written to, or another run is using it.
+        """
+        private = self.path / _PRIVATE
+        lock = filelock.FileLock(private / "lock", timeout=0)
+        try:
+            (private / "work").mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise DatasetError(
+                f"{printable(self.path)}: another prep is writing into this dataset. "
+                "Wait until it ends, or use another folder."
+            ) from error
+        except OSError as error:
+            raise DatasetError(
+                f"{printable(self.path)}: cannot write there: {error.strerror}. "
+                "Choose another folder with --output."
+            ) from error
+        try:
+            self._remove_leftovers()
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def work_folder(self, video_id: str) -> Iterator[Path]:
+        """Give a folder to build a video in; what is left of it afterwards is removed.
+
+        Its grandparent is free for scratch files. Removal may take long where there are many
+        images; when the run is interrupted, the next one finishes it.
+        """
+        scratch = Path(tempfile.mkdtemp(dir=self.path / _PRIVATE / "work"))
+        folder = scratch / _NEW / video_id
+        folder.mkdir(parents=True)
+        patience_seconds = None
+        try:
+            yield folder
+        except InterruptedRunError:
+            patience_seconds = _PATIENCE_SECONDS
+            raise
+        finally:
+            remover = threading.Thread(
+                target=shutil.rmtree, args=(scratch, True), daemon=True, name="prep-remover"
+            )
+            remover.start()
+            remover.join(patience_seconds)
+
+    def shelf_folder(self, video_id: str) -> Path:
+        """Return where the segments of a video wait until it is complete."""
+        return self.path / _PRIVATE / "segments" / video_id
+
+    def _remove_leftovers(self) -> None:
+        private = self.path / _PRIVATE
+        # Killed between the two renames that replace a video: the old one comes back.
+        for old in private.glob(f"*/*/{_OLD}/*"):
+            if not self.folder(old.name).exists():
+                old.rename(self.folder(old.name))
+        for leftover in (private / "work").iterdir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        for shelf in private.glob("segments/*"):
+            if not (shelf / _NEW / shelf.name).is_dir():  # its images were committed
+                shutil.rmtree(shelf, ignore_errors=True)
+        for folder in self.path.iterdir():
+            if any((folder / (name + _NEXT)).exists() for name in (RECORD_NAME, FRAMES_NAME)):
+                _finish_update(folder)
+
+    def commit(self, folder: Path, record: VideoRecord, frames: FrameTable) -> None:
+        """Write the record beside the images and move the folder into place, as the last step.
+
+        A folder that is there already is replaced.
+        """
+        write_frames(folder / FRAMES_NAME, frames)
+        (folder / RECORD_NAME).write_text(_record_text(record), encoding="utf-8")
+        _flush_file_system(folder)
+        target = self.folder(record.id)
+        if target.exists():
+            old = folder.parents[1] / _OLD
+            shutil.rmtree(old, ignore_errors=True)
+            old.mkdir()
+            target.rename(old / target.name)
+        folder.rename(target)
+        _flush(self.path)
+
+    def add_images(self, video_id: str, folder: Path) -> None:
+        """Move the images of a work folder into a committed video; each is there whole or not."""
+        move_images(folder, self.folder(video_id))
+
+    def update(self, record: VideoRecord, frames: FrameTable) -> None:
+        """Replace record and frame table of a committed video, both or none.
+
+        The new record beside the old one is the promise that the change is carried out, by this
+        run or, if it is killed, by the next one that writes.
+        """
+        folder = self.folder(record.id)
+        write_frames(folder / (FRAMES_NAME + _NEXT), frames)
+        _flush(folder / (FRAMES_NAME + _NEXT))
+        promise = folder / (RECORD_NAME + _NEXT)
+        promise.with_suffix(".part").write_text(_record_text(record), encoding="utf-8")
+        _flush(promise.with_suffix(".part"))
+        promise.with_suffix(".part").rename(promise)
+        _finish_update(folder)
+
+
+def move_images(folder: Path, target: Path) -> None:
+    """Move all images of a work folder into another; each is there whole or not at all."""
+    _flush_file_system(folder)
+    for image in list(folder.iterdir()):
+        image.rename(target / image.name)
+    _flush(target)
+
+
+def open_dataset(path: str | os.PathLike[str]) -> Dataset:
+    """Return a dataset that is there.
+
+    Raises:
+        InputError: there is no video in it.
+    """
+    store = Dataset(Path(os.path.abspath(path)))
+    if not store.video_ids():
+        raise InputError(
+            f"{printable(store.path)}: there is no video in this dataset. Name the folder that "
+            "'prep extract' wrote into."
+        )
+    return store
+
+
+def _record_text(record: VideoRecord) -> str:
+    return json.dumps(record.to_json(), indent=2, ensure_ascii=True) + "\n"
+
+
+def _finish_update(folder: Path) -> None:
+    """Carry out an update that was promised, and forget one that was not."""
+    record, frames = folder / (RECORD_NAME + _NEXT), folder / (FRAMES_NAME + _NEXT)
+    if not record.exists():
+        frames.unlink(missing_ok=True)
+        record.with_suffix(".part").unlink(missing_ok=True)
+        return
+    if frames.exists():
+        frames.rename(folder / FRAMES_NAME)
+    record.rename(folder / RECORD_NAME)
+    _flush(folder)
+
+
+def save_text(path: Path, pieces: Iterable[str], consequence: str = "") -> None:
+    """Write a text file as `replace_text` does, for a person.
+
+    Args:
+        path: the file.
+        pieces: its content.
+        consequence: a sentence on what comes of it where it cannot be written.
+
+    Raises:
+        DatasetError: it cannot be written; what was there stays.
+    """
+    try:
+        replace_text(path, pieces)
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(path)}: cannot be written: {error.strerror}. {consequence}Make room, or "
+            "set the rights of the folder, then run the same command again."
+        ) from error
+
+
+def replace_text(path: Path, pieces: Iterable[str]) -> None:
+    """Write a text file durably beside the old one, then rename: no one ever meets half of it.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    encoded = (piece.encode("utf-8") for piece in pieces)
+    replace_file(path, path.with_name(f".{path.name}.part"), lambda file: file.writelines(encoded))
+
+
+def replace_file(path: Path, part: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file durably under another name, ``part``, then rename it.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    try:
+        with part.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+def load_libraries() -> None:
+    """Load what writing frames and reading image sizes needs.
+
+    That takes a fifth of a second, which is free while ffmpeg is at work.
+    """
+    for name in ("numpy.ma", "pyarrow.parquet", "PIL.JpegImagePlugin", "PIL.PngImagePlugin"):
+        importlib.import_module(name)
+
+
+def is_record(name: str) -> bool:
+    """Whether a file in a video's folder is one of prep's that is no image."""
+    return name in {RECORD_NAME, FRAMES_NAME} or _MANIFEST.fullmatch(name) is not None
+
+
+def _flush_file_system(folder: Path) -> None:
+    """Make the images durable before the rename makes them visible.
+
+    One call for the whole file system takes a tenth of the time of an fsync for each image.
+    """
+    if sys.platform == "linux":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            # Where writing was put off, as over a network, a full disk shows only now.
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), os.fspath(folder))
+        finally:
+            os.close(descriptor)
+    else:
+        os.sync()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,197 @@
+"""Which images of a sequence show the same as one before it: one meaning for all kinds of images.
+
+First the images of each sequence are looked at, by themselves and anywhere; what is held of each is
+its hash. Then the sequences are compared, one after another in their order. Only
+`pictures.similarity.HashIndex` grows with the number of kept images.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.errors import InterruptedRunError
+from ..dataset.records import Reason
+from ..settings.stages import DedupeSettings
+from .likeness import Picture, is_still, read_picture
+from .similarity import HashIndex, gap_too_long, thin
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_SEQUENCE_SHIFT = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The images of one sequence that are to be compared, in their order.
+
+    ``numbers``: int64, shape (images,), what the sequence calls each of them, ascending.
+    ``positions``: the same shape, the place of each among all that were asked for, of which those
+    between are left out already. ``path_of``: the file of a number; a million paths are much.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
+    path_of: Callable[[int], Path]
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What became of `Images`; all arrays have their shape.
+
+    ``reason``: int8 (`Reason`), NONE for what is kept. ``sequence``: int64, the sequence of the
+    kept image that each is like, -1 for its own. ``number``: int64, that image; itself where it is
+    kept.
+    """
+
+    reason: npt.NDArray[np.int8]
+    sequence: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What was seen of the `Images` of a sequence; all arrays have their shape.
+
+    ``numbers``, ``positions``: as there. ``like``: int64, the place of the image that each is still
+    like, its own where it is not. ``hashes``: uint64, perceptual hashes. ``brightness``: float32,
+    mean grey levels. ``unreadable``: bool, files that could not be read.
+    """
+
+    numbers: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
+    like: npt.NDArray[np.int64]
+    hashes: npt.NDArray[np.uint64]
+    brightness: npt.NDArray[np.float32]
+    unreadable: npt.NDArray[np.bool_]
+
+
+def look(
+    images: Images,
+    settings: DedupeSettings,
+    threads: int,
+    on_images: Callable[[int], None],
+    is_stopped: Callable[[], bool],
+) -> Seen:
+    """Read all images of a sequence, and compare each with the last one that was kept.
+
+    Args:
+        images: what to look at.
+        settings: what a still image is; with ``off`` nothing is read.
+        threads: how many images are read at once.
+        on_images: told how many more images are done.
+        is_stopped: asked often.
+
+    Raises:
+        InterruptedRunError: ``is_stopped`` said so.
+    """
+    count = len(images.numbers)
+    seen = Seen(
+        numbers=images.numbers,
+        positions=images.positions,
+        like=np.arange(count),
+        hashes=np.zeros(count, dtype=np.uint64),
+        brightness=np.zeros(count, dtype=np.float32),
+        unreadable=np.zeros(count, dtype=np.bool_),
+    )
+    if settings.dedupe == "off":
+        return seen
+    kept: Picture | None = None
+    last = like = -1  # the last image that stays, and the last one that was compared
+    paths = map(images.path_of, images.numbers.tolist())
+    with closing(read_ahead(read_picture, paths, threads)) as pictures:
+        for place, picture in enumerate(pictures):
+            if is_stopped():
+                raise InterruptedRunError("interrupted")
+            on_images(1)
+            if picture is None:
+                seen.unreadable[place], last = True, place
+                continue
+            seen.hashes[place], seen.brightness[place] = picture.hash, picture.brightness
+            if (
+                kept is not None
+                and is_still(picture, kept, settings)
+                and not gap_too_long(images.positions, place, last, settings.max_gap)
+            ):
+                seen.like[place] = like
+            else:
+                kept, last, like = picture, place, place
+    return seen
+
+
+class Comparer:
+    """Compares sequences by what was seen of them, each with those before it."""
+
+    def __init__(self, settings: DedupeSettings) -> None:
+        self._settings = settings
+        self._index = HashIndex(settings.distance)
+
+    def compare(self, seen: Seen, sequence: int) -> Marks:
+        """Compare the images of a sequence with each other, and with the sequences before it.
+
+        Args:
+            seen: what was seen of them.
+            sequence: the number of the sequence; each sequence has another.
+        """
+        places = np.arange(len(seen.numbers))
+        labels = (sequence << _SEQUENCE_SHIFT) + seen.numbers
+        like = labels.copy()
+        reason = np.full(len(labels), Reason.NONE, dtype=np.int8)
+        passed = np.flatnonzero((seen.like == places) & ~seen.unreadable)
+        reason[seen.like != places] = Reason.STILL
+        if self._settings.dedupe == "similar":
+            like[passed] = thin(
+                seen.hashes[passed],
+                seen.brightness[passed],
+                seen.positions[passed],
+                labels[passed],
+                self._index,
+                self._settings.max_gap,
+            )
+            reason[passed[like[passed] != labels[passed]]] = Reason.SIMILAR
+        like = like[seen.like]
+        owner = like >> _SEQUENCE_SHIFT
+        return Marks(
+            reason=reason,
+            sequence=np.where(owner == sequence, -1, owner),
+            number=like & ((1 << _SEQUENCE_SHIFT) - 1),
+        )
+
+
+def nothing_marked(numbers: npt.NDArray[np.int64]) -> Marks:
+    """Return marks that keep all images."""
+    return Marks(
+        reason=np.full(len(numbers), Reason.NONE, dtype=np.int8),
+        sequence=np.full(len(numbers), -1, dtype=np.int64),
+        number=numbers,
+    )
+
+
+def read_ahead(
+    read: Callable[[T], R], items: Iterable[T], threads: int
+) -> Generator[R, None, None]:
+    """Yield what is read of each item, in their order; ahead by two items a thread at most.
+
+    However the iteration ends, all threads are awaited; what ``read`` raises is raised.
+    """
+    remaining = iter(items)
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="prep-read") as pool:
+        pending: deque[Future[R]] = deque()
+        try:
+            while True:
+                for item in islice(remaining, 2 * threads - len(pending)):
+                    pending.append(pool.submit(read, item))
+                if not pending:
+                    return
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

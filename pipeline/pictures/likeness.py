@@ -1,0 +1,127 @@
+"""How two pictures compare: block by block, for what moved, and as a whole, by a perceptual hash.
+
+The blocks are those of FFmpeg's filter mpdecimate (libavfilter/vf_mpdecimate.c), so that images
+are judged as frames are. That filter overlooks some columns on the left and a few pixels on the
+right and below; here the picture is framed, so that they count as well.
+
+The hash is pHash as in Zauner, "Implementation and Benchmarking of Perceptual Image Hash
+Functions" (2010), with the numbers of the imagehash library: the signs of the 8 x 8 lowest
+frequencies of a 32 x 32 picture against their median. It sees a picture as a whole: a small object
+that moves changes no bit of it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ..settings.stages import DedupeSettings
+
+Plane = npt.NDArray[np.uint8]
+
+_SIDE = 32
+_BLOCK, _GRID = 8, 4
+_LEFT, _REST = 64, 8  # the frame around the picture, in pixels of the luma plane
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises on damaged files, and for what is no picture that can be compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What is compared of an image.
+
+    ``planes``: luma, and for colour two chroma planes of half its size and perhaps alpha; uint8,
+    shape (height, width). ``hash``: perceptual hash of the luma. ``brightness``: its mean, in grey
+    levels.
+    """
+
+    planes: tuple[Plane, ...]
+    hash: int
+    brightness: float
+
+
+def read_picture(path: Path) -> Picture | None:
+    """Return an image as it is compared, or ``None`` where the file cannot be read as one."""
+    try:
+        with Image.open(path) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                return None  # the first of several pictures says nothing of the others
+            image.draft("YCbCr", image.size)  # a JPEG need not go by way of RGB
+            planes = _planes(image)
+    except _UNREADABLE:
+        return None
+    thumbnail = cv2.resize(planes[0], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    (code,) = hash_thumbnails(np.asarray(thumbnail, dtype=np.uint8)[np.newaxis])
+    return Picture(planes, int(code), float(thumbnail.mean()))
+
+
+def _planes(image: Image.Image) -> tuple[Plane, ...]:
+    if image.mode.startswith("I;16"):
+        return ((np.asarray(image) >> 8).astype(np.uint8),)
+    if image.mode in {"I", "F"}:
+        raise ValueError("no grey levels with a known range")
+    if image.mode in {"L", "1"}:
+        return (np.asarray(image.convert("L")),)
+    alpha: tuple[Plane, ...] = ()
+    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = (np.asarray(image.getchannel("A")),)
+    colours = image if image.mode == "YCbCr" else image.convert("RGB").convert("YCbCr")
+    luma, *chroma = cv2.split(np.asarray(colours))
+    half = ((luma.shape[1] + 1) // 2, (luma.shape[0] + 1) // 2)
+    halved = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in chroma)
+    return tuple(np.asarray(plane, dtype=np.uint8) for plane in (luma, *halved, *alpha))
+
+
+def is_still(picture: Picture, kept: Picture, settings: DedupeSettings) -> bool:
+    """Whether no block of a picture changed against the last one that was kept.
+
+    A block over ``settings.hi`` is a change, and so are many over ``settings.lo``.
+    """
+    if [plane.shape for plane in picture.planes] != [plane.shape for plane in kept.planes]:
+        return False
+    return not any(
+        _changed(plane, other, settings, 1 if place in {0, 3} else 2)
+        for place, (plane, other) in enumerate(zip(picture.planes, kept.planes, strict=True))
+    )
+
+
+def _changed(plane: Plane, other: Plane, settings: DedupeSettings, step: int) -> bool:
+    difference = cv2.absdiff(plane, other)
+    left, rest = _LEFT // step, _REST // step
+    height, width = difference.shape[0] + rest, difference.shape[1] + left + rest
+    # Of the frame on the left only what a block reaches from its last place in it can differ.
+    framed = cv2.copyMakeBorder(
+        difference, 0, rest, _GRID, rest, borderType=cv2.BORDER_CONSTANT, value=0
+    )
+    sums = cv2.boxFilter(
+        framed,
+        cv2.CV_32S,
+        (_BLOCK, _BLOCK),
+        anchor=(0, 0),
+        normalize=False,
+        borderType=cv2.BORDER_CONSTANT,
+    )[: -(_BLOCK - 1) : _GRID, : -(_BLOCK - 1) : _GRID]
+    many = int((width // 16) * (height // 16) * settings.frac)
+    pixels = _BLOCK * _BLOCK
+    return bool(
+        sums.max(initial=0) > round(pixels * settings.hi)
+        or np.count_nonzero(sums > round(pixels * settings.lo)) > many
+    )
+
+
+def hash_thumbnails(thumbnails: Plane) -> npt.NDArray[np.uint64]:
+    """Return the perceptual hash of each picture: uint64, shape (n,).
+
+    Args:
+        thumbnails: grey levels, uint8, shape (n, 32, 32).
+    """
+    hashes = np.empty(len(thumbnails), dtype=np.uint64)
+    for place, thumbnail in enumerate(thumbnails):
+        low = cv2.dct(thumbnail.astype(np.float32))[:8, :8]
+        bits = np.packbits(low > np.median(low))
+        hashes[place] = bits.view(">u8")[0]
+    return hashes

@@ -1,0 +1,55 @@
+"""Positions in a video and rates of frames, as people write them."""
+
+import re
+from fractions import Fraction
+
+from ..base.errors import UsageError, printable
+
+
+def parse_position(text: str, name: str = "position") -> int | Fraction:
+    """Return a frame index (int) or a time in seconds (Fraction).
+
+    A bare whole number is a frame; ``4.5s``, ``1:02`` and ``1:02:03.5`` are times.
+
+    Raises:
+        UsageError: the text is neither.
+    """
+    clean = text.strip()
+    if len(clean) > 32:
+        clean = ""
+    if clean.isascii() and clean.isdigit():
+        return int(clean)
+    parts = clean.removesuffix("s").split(":")
+    is_time = clean.endswith("s") or len(parts) > 1
+    if is_time and len(parts) <= 3 and all(_is_decimal(part) for part in parts):
+        seconds = Fraction(0)
+        for part in parts:
+            seconds = seconds * 60 + Fraction(part)
+        return seconds
+    hint = f" (seconds are written '{clean}s')" if _is_decimal(clean) else ""
+    raise UsageError(
+        f"{name}: '{printable(text)}' is neither a frame such as 120 nor a time such as 4.5s or "
+        f"1:02:03.5{hint}."
+    )
+
+
+def parse_rate(text: str) -> Fraction:
+    """Return a rate in frames a second.
+
+    Raises:
+        UsageError: the text is none, or out of range.
+    """
+    rate = Fraction(0)
+    if len(text) <= 32 and re.fullmatch(r"\d+(\.\d+)?|\d+/0*[1-9]\d*", text, re.ASCII):
+        rate = Fraction(text)
+    # The bound keeps exact integer arithmetic on timestamps far from 64 bits.
+    if rate <= 0 or rate > 10_000 or rate.denominator > 1_000_000:
+        raise UsageError(
+            f"fps: '{printable(text)}' is not a frame rate such as 2, 0.5 or 30000/1001."
+        )
+    return rate
+
+
+def _is_decimal(text: str) -> bool:
+    whole, _, part = text.partition(".")
+    return text.isascii() and (whole + part).isdigit()

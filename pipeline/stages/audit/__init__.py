@@ -1,0 +1,1 @@
+"""Where annotated tracks are wrong, and what can be mended."""

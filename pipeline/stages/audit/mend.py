@@ -1,0 +1,245 @@
+"""Retime tasks: save, add keyframes, prove by reading back; and put back what was saved."""
+
+import itertools
+import json
+import time
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import CvatError, InterruptedRunError, UnprovenError, UsageError, printable
+from ...cvat.annotations import CvatAnnotations
+from ...dataset.store import save_text
+from ...settings.cvat import AuditSettings
+from ...tracks.model import tracks_from_api
+from ...tracks.pieces import TaskView
+from .retime import Guide, parts_of, retimed
+from .stage import TaskAudit
+
+_VERSION = 1
+_ROUNDING_PX = 0.02
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RetimeResult:
+    """What was changed in one task. ``undo_file`` is ``None`` where nothing was, or was asked."""
+
+    task_id: int
+    tracks: int
+    keyframes: int
+    undo_file: Path | None
+
+
+def retime_task(
+    server: CvatAnnotations,
+    audited: TaskAudit,
+    settings: AuditSettings,
+    folder: Path,
+    *,
+    is_dry_run: bool = False,
+) -> RetimeResult:
+    """Add keyframes to the tracks of a task until they follow the clock, and prove it.
+
+    What is changed is saved first. Only tracks that change are sent; all else stays as it is.
+
+    Args:
+        server: where the task is.
+        audited: the task, just read.
+        settings: the tolerance, and what is a stall.
+        folder: where the file for undoing it is written.
+        is_dry_run: change nothing, and count.
+
+    Raises:
+        DatasetError: the annotations cannot be saved.
+        CvatError: the server does not answer; `UnprovenError` where it shows something else.
+    """
+    assert audited.task_id is not None  # noqa: S101 - it is on a server
+    task = TaskView(audited.match.clock)
+    guides = _Guides(server.of_task(audited.task_id), task, _uneven(audited))
+    before: dict[int, list[Json]] = {}
+    after: dict[int, list[Json]] = {}
+    for job_id, _, _ in task.clock.jobs:
+        for track in server.of_job(job_id)["tracks"]:
+            known = guides.of(track)
+            changed = known and retimed(
+                track, known, task, settings.tolerance_px, settings.max_stall_seconds
+            )
+            if changed:
+                before.setdefault(job_id, []).append(track)
+                after.setdefault(job_id, []).append(changed)
+    keyframes = sum(
+        _count(new) - _count(old)
+        for job_id, tracks in after.items()
+        for old, new in zip(before[job_id], tracks, strict=True)
+    )
+    count = sum(len(tracks) for tracks in after.values())
+    if not count or is_dry_run:
+        return RetimeResult(audited.task_id, count, keyframes, None)
+    file = _save(folder, server.host, audited.task_id, before)
+    _send(server, audited.task_id, after, file)
+    return RetimeResult(audited.task_id, count, keyframes, file)
+
+
+def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
+    """Put the tracks that a retime changed back as they were before.
+
+    Raises:
+        UsageError: the file is not one that a retime of this server has written.
+        CvatError: the server does not answer; `UnprovenError` where it shows something else.
+    """
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        if saved["version"] != _VERSION:
+            raise ValueError(saved["version"])
+        task_id = int(saved["task"])
+        jobs = {int(job_id): list(map(dict, tracks)) for job_id, tracks in saved["jobs"].items()}
+        host = str(saved["host"])
+    except OSError as error:
+        raise UsageError(f"{printable(file)}: cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"{printable(file)}: this is no file that 'prep audit --retime' has written."
+        ) from error
+    if host != server.host:
+        raise UsageError(
+            f"{printable(file)}: it is of {printable(host)}, not of {printable(server.host)}. Name "
+            "that with --host."
+        )
+    _send(server, task_id, jobs, file)
+    return RetimeResult(task_id, sum(map(len, jobs.values())), 0, None)
+
+
+class _Guides:
+    """The tracks of a whole task, to be found by the shapes that a piece in a job has."""
+
+    def __init__(self, annotations: Json, task: TaskView, wanted: Set[int | None]) -> None:
+        self._by_shape: dict[int, Guide] = {}
+        for track in annotations["tracks"]:
+            if track["id"] not in wanted:
+                continue
+            seen = tracks_from_api({"tracks": [track]}, {})
+            for part, one in zip(parts_of(track), seen, strict=True):
+                guide = Guide.of(one, task)
+                self._by_shape |= {shape["id"]: guide for shape in part["shapes"]}
+
+    def of(self, track: Json) -> list[Guide] | None:
+        """Return the guides of a track in a job; ``None`` where none is wanted or known."""
+        known = []
+        for part in parts_of(track):
+            # At borders of jobs a task shows one of two shapes, so not every one is known.
+            ids = (shape["id"] for shape in part["shapes"])
+            known += [self._by_shape[each] for each in ids if each in self._by_shape][:1]
+        return known if len(known) == len(parts_of(track)) else None
+
+
+def _uneven(audited: TaskAudit) -> Set[int | None]:
+    """Return the ids of the tracks that do not follow the clock."""
+    found = (each.finding for each in audited.findings if each.finding.kind == "uneven-time")
+    return {finding.parent_id or finding.track_id for finding in found}
+
+
+def _count(track: Json) -> int:
+    return sum(len(part["shapes"]) for part in parts_of(track))
+
+
+def _save(folder: Path, host: str, task_id: int, jobs: dict[int, list[Json]]) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    names = (
+        f"cvat-undo-{task_id}-{stamp}{more}.json"
+        for more in itertools.chain([""], map("-{}".format, itertools.count(2)))
+    )
+    file = next(folder / name for name in names if not (folder / name).exists())
+    data = {"version": _VERSION, "host": host, "task": task_id, "jobs": jobs}
+    save_text(file, [json.dumps(data), "\n"], "Nothing was changed in CVAT. ")
+    return file
+
+
+def _send(
+    server: CvatAnnotations, task_id: int, jobs: Mapping[int, Sequence[Json]], file: Path
+) -> None:
+    """Replace tracks, and read them back.
+
+    Raises:
+        CvatError: the server does not answer, or, as an `UnprovenError`, shows something else.
+    """
+    try:
+        for job_id, tracks in jobs.items():
+            server.update_tracks(job_id, tracks)
+    except (CvatError, InterruptedRunError) as error:
+        raise type(error)(
+            f"{error} Some tracks may be changed already; --undo {printable(file)} puts all of "
+            "them back."
+        ) from error
+    _prove(server, task_id, jobs, file)
+
+
+def _prove(
+    server: CvatAnnotations, task_id: int, jobs: Mapping[int, Sequence[Json]], file: Path
+) -> None:
+    """Read back what was sent.
+
+    Raises:
+        UnprovenError: the server shows something else.
+    """
+    problems = []
+    for job_id, tracks in jobs.items():
+        there = {track["id"]: track for track in server.of_job(job_id)["tracks"]}
+        problems += [
+            f"track {track['id']} of job {job_id} is not as it was sent"
+            for track in tracks
+            if track["id"] not in there or not _is_same(there[track["id"]], track)
+        ]
+    if problems:
+        problems.append(f"what was there before is in {printable(file)}")
+        raise UnprovenError(task_id, problems)
+
+
+def _is_same(track: Json, sent: Json) -> bool:
+    """Whether a track was read back as it was sent; new shapes have ids by then."""
+    parts, sent_parts = (
+        [each, *sorted(each.get("elements") or (), key=lambda element: int(element["label_id"]))]
+        for each in (track, sent)
+    )
+    if list(map(_head, parts)) != list(map(_head, sent_parts)):
+        return False
+    pairs = (
+        zip(_by_frame(part), _by_frame(other), strict=True)
+        for part, other in zip(parts, sent_parts, strict=True)
+        if len(part["shapes"]) == len(other["shapes"])
+    )
+    counts = [len(each["shapes"]) for each in parts]
+    return counts == [len(each["shapes"]) for each in sent_parts] and all(
+        _facts(one) == _facts(other)
+        and len(one["points"]) == len(other["points"])
+        and np.allclose(one["points"], other["points"], rtol=0, atol=_ROUNDING_PX)
+        for pair in pairs
+        for one, other in pair
+    )
+
+
+def _head(track: Json) -> Any:
+    return (track["label_id"], track.get("group") or 0, _values(track))
+
+
+def _values(holder: Json) -> list[Any]:
+    return sorted((each["spec_id"], each["value"]) for each in holder.get("attributes") or ())
+
+
+def _by_frame(track: Json) -> list[Json]:
+    return sorted(track["shapes"], key=lambda shape: int(shape["frame"]))
+
+
+def _facts(shape: Json) -> Any:
+    return (
+        shape["frame"],
+        bool(shape.get("outside")),
+        bool(shape.get("occluded")),
+        round(float(shape.get("rotation") or 0), 3),
+        shape.get("z_order") or 0,
+        _values(shape),
+    )

@@ -1,0 +1,257 @@
+"""The rules by which tracks are wrong: what CVAT fills in, held against the clock and the breaks.
+
+A span lies between two neighbouring keyframes a < b of one track, the first not outside. Only
+keyframes of the annotator count: those on deleted frames do not, for CVAT neither, and those that
+the server itself put at the borders of overlapping jobs say nothing of where an object was.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ...dataset.records import BREAK_KINDS
+from ...settings.cvat import AuditSettings
+from ...tracks.clock import TaskClock
+from ...tracks.model import Track, is_held, movements
+from ...tracks.pieces import Reading, TaskView, find_links, read_track, set_by_server
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+FINDING_KINDS = (
+    "crosses-break", "uneven-time", "never-ends", "deleted-keyframe", "single-keyframe",
+    "long-span",
+)  # fmt: skip
+"""What can be wrong with a track, worst first."""
+
+_NOISE = 1e-6  # of sums of floats, in pixels and in seconds; no error
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One place where a track is wrong; frames are numbers of the task.
+
+    ``size`` is in pixels for ``uneven-time`` and ``crosses-break`` (the error by the clock, 0
+    where that is not known), in frames for the others. ``seconds`` is presentation time from the
+    first frame to the last, ``video_first`` and ``video_last`` are their indices in the video;
+    ``None`` where not known. ``break_kinds`` are those of the breaks inside the span.
+    """
+
+    kind: str
+    track_number: int
+    track_id: int | None
+    parent_id: int | None
+    label: str
+    element: str | None
+    first_frame: int
+    last_frame: int
+    worst_frame: int
+    size: float
+    seconds: float | None
+    video_first: int | None
+    video_last: int | None
+    break_kinds: tuple[str, ...]
+    message: str
+
+
+def audit_tracks(
+    tracks: Sequence[Track], clock: TaskClock, settings: AuditSettings
+) -> list[Finding]:
+    """Return everything that is wrong with the tracks of a task, worst first.
+
+    Args:
+        tracks: all tracks of the task; the pieces of a track that jobs cut are seen as one.
+        clock: the task's clock.
+        settings: from where on something is a finding.
+    """
+    task = TaskView(clock)
+    readings = [read_track(track, task) for track in tracks]
+    findings = list(_ends(readings, task))
+    for reading in readings:
+        findings += _spans(reading, task, settings)
+        findings += _on_deleted(reading, task)
+    order = {kind: place for place, kind in enumerate(FINDING_KINDS)}
+    return sorted(
+        findings,
+        key=lambda one: (
+            order[one.kind], -one.size, one.track_number, one.element or "", one.first_frame,
+        ),
+    )  # fmt: skip
+
+
+def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterator[Finding]:
+    """Find what is wrong between neighbouring keyframes."""
+    track = reading.track
+    a, b, starts = reading.spans
+    shown = task.shown_between(a, b)
+    some = shown > 0
+    a, b, starts, shown = a[some], b[some], starts[some], shown[some]
+    if len(a) == 0:
+        return
+    seconds = task.durations(a, b)
+    places = task.clock.break_places
+    is_crossing = np.searchsorted(places, b) > np.searchsorted(places, a)
+    errors, worst = _errors(reading, task, settings, (a, b, starts))
+    is_uneven = errors > max(settings.tolerance_px, _NOISE)
+    is_long = (shown > settings.max_span_frames) | (seconds > settings.max_span_seconds + _NOISE)
+    for i in np.flatnonzero(is_crossing | is_uneven | is_long):
+        first, last, off = int(a[i]), int(b[i]), int(worst[i])
+        span = f"Between frames {first} and {last} CVAT fills in the box"
+        if is_crossing[i]:
+            place = int(places[np.searchsorted(places, a[i])])
+            at = off if errors[i] > _NOISE else min(place + 1, last - 1)
+            one = _finding(task, track, "crosses-break", (first, last, at), errors[i], "")
+            message = (
+                f"{span} across a break in the footage ({', '.join(one.break_kinds)}) after frame "
+                f"{place}. End the track with 'outside' behind frame {place}, or set a keyframe "
+                "on both sides of the break."
+            )
+            yield replace(one, message=message)
+        if is_uneven[i]:
+            message = (
+                f"{span} evenly, but time does not pass evenly there: at frame {off} it may be "
+                f"{errors[i]:.1f} px off. Set a keyframe there."
+            )
+            yield _finding(task, track, "uneven-time", (first, last, off), errors[i], message)
+        if is_long[i]:
+            time = "" if np.isnan(seconds[i]) else f", {seconds[i]:.1f} s"
+            message = (
+                f"{span} on {shown[i]} frames{time}, without a keyframe. Look whether it follows "
+                "the object, and set keyframes where it does not."
+            )
+            middle = (first + last) // 2
+            yield _finding(task, track, "long-span", (first, last, middle), shown[i], message)
+
+
+def _errors(
+    reading: Reading, task: TaskView, settings: AuditSettings, spans: tuple[Ints, Ints, Ints]
+) -> tuple[Floats, Ints]:
+    """Return for each span how far off the clock the box gets, in pixels, and at which frame."""
+    track = reading.track
+    a, b, starts = spans
+    errors, worst = np.zeros(len(a)), a + 1
+    if is_held(track.shape, int(np.diff(track.offsets).max())):
+        return errors, worst  # CVAT does not move it at all
+    movement = movements(track, reading.places)[starts]
+    durations = task.durations(a, b)
+    # No box is farther off than its corners move.
+    least = min(settings.tolerance_px, _NOISE)
+    asked = np.flatnonzero((durations > 0) & (movement > least))
+    if len(asked) == 0:
+        return errors, worst
+    a, b, durations = a[asked], b[asked], durations[asked]
+    counts = b - a
+    begins = np.cumsum(counts) - counts
+    span = np.repeat(np.arange(len(a)), counts)
+    frames = np.arange(int(counts.sum())) - begins[span] + a[span]  # from a up to before b
+    by_index = (frames - a[span]) / counts[span]
+    moving = task.clock.moving_seconds
+    by_time = (moving[frames] - moving[a][span]) / durations[span]
+    apart = np.abs(by_index - by_time)
+    apart[np.isnan(apart) | task.is_deleted[frames]] = 0.0
+    most = np.maximum.reduceat(apart, begins)
+    errors[asked] = most * movement[asked]
+    for i in np.flatnonzero(most > 0):
+        if errors[asked[i]] > _NOISE:
+            here = apart[begins[i] : begins[i] + counts[i]]
+            worst[asked[i]] = a[i] + int(here.argmax())
+    return errors, worst
+
+
+def _ends(readings: Sequence[Reading], task: TaskView) -> Iterator[Finding]:
+    """Find tracks that nothing ends, and those that are one held box."""
+    links = find_links(readings, task)
+    for head in range(len(readings)):
+        if head in links.before:
+            continue
+        chain = [head]
+        while (following := links.after.get(chain[-1])) is not None:
+            chain.append(following)
+        boxes = [_one_box(readings[one], task) for one in chain]
+        whole = [box for box in boxes if box is not None]
+        last_piece = readings[chain[-1]]
+        if len(whole) == len(chain):
+            first, last = whole[0][0], whole[-1][1]
+            held = sum(box[2] for box in whole) + len(whole) - 1
+            message = (
+                f"This track is a single box, set on frame {first} and held on {held} more up to "
+                f"frame {last}. Set keyframes where the object moves, or end the track with "
+                "'outside'."
+            )
+            kind, track = "single-keyframe", readings[head].track
+        elif last_piece.is_open:
+            first, last = int(last_piece.frames[-1]), task.end_of_job(last_piece.last)
+            held = last_piece.held(task)
+            message = (
+                f"Nothing ends this track: the box of frame {first} is held on {held} more up to "
+                f"frame {last}, the end of the job. Set 'outside' where the object leaves."
+            )
+            kind, track = "never-ends", last_piece.track
+        else:
+            continue
+        if held > 0:
+            yield _finding(task, track, kind, (first, last, last), held, message)
+
+
+def _one_box(reading: Reading, task: TaskView) -> tuple[int, int, int] | None:
+    """Return the first and last frame of a track that is one box, and how many hold it."""
+    seen = np.flatnonzero(~reading.is_outside)
+    if len(seen) != 1:
+        return None
+    first = int(reading.frames[seen[0]])
+    if reading.is_open:
+        return first, task.end_of_job(reading.last), reading.held(task)
+    ends = reading.frames[seen[0] + 1 :]
+    end = int(ends[0]) if len(ends) else task.frame_count
+    return first, end - 1, int(task.shown_between(np.int64(first), np.int64(end)))
+
+
+def _on_deleted(reading: Reading, task: TaskView) -> Iterator[Finding]:
+    """Find keyframes on deleted frames, but for those that the server made."""
+    track = reading.track
+    inside = np.flatnonzero((track.frames >= 0) & (track.frames < task.frame_count))
+    gone = task.is_deleted[track.frames[inside]]
+    if not gone.any():
+        return
+    if len(task.borders):
+        gone &= ~set_by_server(track, inside, task)
+    for place in inside[gone]:
+        frame = int(track.frames[place])
+        what = "the end of this track" if track.is_outside[place] else "a keyframe of this track"
+        message = (
+            f"Frame {frame} is deleted, so {what} on it stopped counting: CVAT shows the box as "
+            "if it were not there. Set it on a frame beside it, or restore the frame."
+        )
+        yield _finding(task, track, "deleted-keyframe", (frame, frame, frame), 1, message)
+
+
+def _finding(
+    task: TaskView, track: Track, kind: str, frames: tuple[int, int, int], size: float, message: str
+) -> Finding:
+    """Return a finding; the frames are the first, the last and the worst."""
+    first, last, worst = frames
+    clock = task.clock
+    lo, hi = np.searchsorted(clock.break_places, [first, last])
+    kinds = {one.kind for one in clock.breaks[lo:hi]}
+    seconds = float(clock.seconds[last] - clock.seconds[first])
+    video_first, video_last = (int(clock.frame_indices[frame]) for frame in (first, last))
+    return Finding(
+        kind=kind,
+        track_number=track.number,
+        track_id=track.id,
+        parent_id=track.parent_id,
+        label=track.label,
+        element=track.element,
+        first_frame=first,
+        last_frame=last,
+        worst_frame=worst,
+        size=float(size),
+        seconds=None if np.isnan(seconds) else seconds,
+        video_first=None if video_first < 0 else video_first,
+        video_last=None if video_last < 0 else video_last,
+        break_kinds=tuple(one for one in BREAK_KINDS if one in kinds),
+        message=message,
+    )

@@ -1,0 +1,1 @@
+"""Duplicates among images that exist."""

@@ -1,0 +1,219 @@
+"""Dedupe one video of a dataset: its marks are the fates in its frame table."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...dataset.accounts import recount
+from ...dataset.breaks import find_breaks
+from ...dataset.image_folder import checksum_images, image_name, list_image_indices
+from ...dataset.records import Fate, FrameTable, Notice, Reason, VideoRecord
+from ...dataset.store import Dataset
+from ...pictures.compare import Images, Marks
+from ...settings.file import build_settings
+from ...settings.stages import BreakSettings, ExtractSettings
+from ..extract.video import VideoExtractor
+
+
+@dataclass(frozen=True)
+class VideoImages:
+    """The images of one committed video."""
+
+    store: Dataset
+    record: VideoRecord
+    breaks: BreakSettings
+
+    @property
+    def id(self) -> str:
+        """The id of the video."""
+        return self.record.id
+
+    def count(self) -> int:
+        """Return about how many images there are."""
+        return self.record.counts.kept
+
+    def path_of(self, index: int) -> Path:
+        """Return the file of a frame's image."""
+        settings = self.record.settings
+        name = image_name(self.id, index, settings["digits"], settings["format"])
+        return self.store.folder(self.id) / name
+
+    def images(self) -> Images:
+        """Return the images to compare: those that are kept or marked, and there.
+
+        Raises:
+            DatasetError: the frame table cannot be read.
+        """
+        present = self._present()
+        frames = self._released(self.store.read_frames(self.id), present)
+        numbers = np.intersect1d(np.flatnonzero(frames.fate == Fate.KEPT), present)
+        asked_for = np.cumsum(frames.fate != Fate.SAMPLED_OUT) - 1
+        return Images(numbers, asked_for[numbers], self.path_of)
+
+    def find_missing(self) -> tuple[Notice, ...]:
+        """Return a notice if images of kept frames are gone."""
+        kept = np.flatnonzero(self.store.read_frames(self.id).fate == Fate.KEPT)
+        lost = np.setdiff1d(kept, self._present())
+        if len(lost) == 0:
+            return ()
+        text = f"{len(lost)} images of kept frames are gone, the first is frame {lost[0]}."
+        return (Notice("files-missing", text, int(lost[0])),)
+
+    def mark(
+        self, numbers: npt.NDArray[np.int64], marks: Marks, sequences: Sequence["VideoImages"]
+    ) -> bool:
+        """Replace the marks of an earlier run by these; return whether that changed anything.
+
+        Args:
+            numbers: int64, the images that were compared.
+            marks: what came of it.
+            sequences: what ``marks.sequence`` counts.
+        """
+        before = self.store.read_frames(self.id)
+        frames = self._released(before, self._present())
+        marked = numbers[marks.reason != Reason.NONE]
+        like = marks.reason != Reason.NONE
+        ids = np.array([*(other.id for other in sequences), ""], dtype=object)
+        frames.fate[marked] = Fate.DUPLICATE
+        frames.reason[marked] = marks.reason[like]
+        frames.duplicate_of[marked] = marks.number[like]
+        frames.duplicate_video[marked] = ids[marks.sequence[like]]
+        self._follow(frames, np.setdiff1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), marked))
+        return self._commit(before, frames)
+
+    def marked(self) -> list[Reason]:
+        """Return why each of the images is marked that are marked and there."""
+        frames = self.store.read_frames(self.id)
+        there = np.intersect1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), self._present())
+        return [Reason(reason) for reason in frames.reason[there].tolist()]
+
+    def delete(self) -> tuple[int, int]:
+        """Remove the files of marked images; return how many, and their bytes."""
+        fate = self.store.read_frames(self.id).fate
+        marked = np.intersect1d(np.flatnonzero(fate == Fate.DUPLICATE), self._present())
+        size_bytes = 0
+        for index in marked.tolist():
+            path = self.path_of(index)
+            size_bytes += path.stat().st_size
+            path.unlink()
+        return len(marked), size_bytes
+
+    def restore(
+        self,
+        extractor: Callable[[], VideoExtractor],
+        on_frames: Callable[[int], None],
+        is_stopped: Callable[[], bool],
+    ) -> tuple[int, tuple[Notice, ...]]:
+        """Keep all duplicates again; those without a file are extracted from the source.
+
+        Images are moved in first, then the table is replaced: a run that was killed in between is
+        simply repeated.
+
+        Args:
+            extractor: gives what extracts them; asked only if there is need.
+            on_frames: told how many more frames are decoded.
+            is_stopped: asked often.
+
+        Returns:
+            How many images were restored, and what a person should look at.
+
+        Raises:
+            SourceChangedError: the source is gone or another file now.
+            VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
+        """
+        before = self.store.read_frames(self.id)
+        duplicates = np.flatnonzero(before.fate == Fate.DUPLICATE)
+        lost = np.setdiff1d(duplicates, self._present())
+        frames = before
+        notices: tuple[Notice, ...] = ()
+        if len(lost):
+            settings = {
+                field.name: self.record.settings[field.name]
+                for field in dataclasses.fields(ExtractSettings)
+                if field.name in self.record.settings
+            }
+            again = dataclasses.replace(
+                extractor(), settings=build_settings(ExtractSettings, settings, "extract")
+            )
+            with self.store.work_folder(self.id) as folder:
+                checksums = again.extract_again(self.record, lost, folder, on_frames, is_stopped)
+                self.store.add_images(self.id, folder)
+            notices = self._differences(before.crc32[lost], checksums, again.ffmpeg.version)
+            crc32 = before.crc32.copy()
+            crc32[lost] = checksums
+            frames = dataclasses.replace(before, crc32=crc32)
+        self._commit(before, self._released(frames, self._present()))
+        return len(duplicates), notices
+
+    def _differences(
+        self, known: npt.NDArray[np.int64], now: npt.NDArray[np.int64], version: str
+    ) -> tuple[Notice, ...]:
+        differing = int(((known >= 0) & (known != now)).sum())
+        if version == self.record.ffmpeg_version and not differing:
+            return ()
+        text = (
+            f"restored by ffmpeg {version}, while the other images are by "
+            f"{self.record.ffmpeg_version}; {differing} are not the bytes that were deleted."
+        )
+        return (Notice("other-bytes", text),)
+
+    def _present(self) -> npt.NDArray[np.int64]:
+        settings = self.record.settings
+        return list_image_indices(
+            self.store.folder(self.id), self.id, settings["digits"], settings["format"]
+        )
+
+    def _released(self, frames: FrameTable, present: npt.NDArray[np.int64]) -> FrameTable:
+        """Return a copy in which the marked images that are there are kept."""
+        marked = np.intersect1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), present)
+        names = ("fate", "reason", "duplicate_of", "duplicate_video", "crc32")
+        copies = {name: getattr(frames, name).copy() for name in names}
+        frames = dataclasses.replace(frames, **copies)
+        frames.fate[marked], frames.reason[marked] = Fate.KEPT, Reason.NONE
+        frames.duplicate_of[marked], frames.duplicate_video[marked] = -1, ""
+        return frames
+
+    def _follow(self, frames: FrameTable, lost: npt.NDArray[np.int64]) -> None:
+        """Let duplicates without a file point to what is kept, where theirs was marked now."""
+        for video in set(frames.duplicate_video[lost]):
+            rows = lost[frames.duplicate_video[lost] == video]
+            if video and not self.store.folder(video).is_dir():
+                continue  # taken out of the dataset
+            other = self.store.read_frames(video) if video else frames
+            rows = rows[frames.duplicate_of[rows] < len(other)]
+            targets = frames.duplicate_of[rows]
+            moved = other.fate[targets] == Fate.DUPLICATE
+            rows, targets = rows[moved], targets[moved]
+            further = other.duplicate_video[targets]
+            further = np.where(further == "", video, further)
+            frames.duplicate_of[rows] = other.duplicate_of[targets]
+            frames.duplicate_video[rows] = np.where(further == self.id, "", further)
+
+    def _commit(self, before: FrameTable, frames: FrameTable) -> bool:
+        """Write a changed table with its counts and breaks; return whether it was changed."""
+        present = self._present()
+        kept = np.flatnonzero(frames.fate == Fate.KEPT)
+        # A restore that was killed leaves images that were never checked in.
+        unknown = np.intersect1d(kept[frames.crc32[kept] < 0], present)
+        settings = self.record.settings
+        frames.crc32[unknown] = checksum_images(
+            self.store.folder(self.id),
+            self.id,
+            unknown,
+            settings["digits"],
+            settings["format"],
+            lambda: False,
+        )
+        columns = ("fate", "reason", "duplicate_of", "duplicate_video", "crc32")
+        if all(np.array_equal(getattr(before, name), getattr(frames, name)) for name in columns):
+            return False
+        counts = dataclasses.replace(
+            recount(self.record.counts, frames), files_on_disk=len(np.intersect1d(kept, present))
+        )
+        breaks = find_breaks(frames, self.record.warnings, self.breaks)
+        self.store.update(dataclasses.replace(self.record, counts=counts, breaks=breaks), frames)
+        return True

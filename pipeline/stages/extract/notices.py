@@ -1,0 +1,210 @@
+"""Put into words what a person should know of one extracted video, and where in it."""
+
+import numpy as np
+
+from ...dataset.records import MISSING_PTS, Complaint, FrameTable, Notice, PacketIndex, VideoInfo
+from ...video.decoder import Decoded
+
+_PLACES_NAMED = 5
+
+
+def describe(
+    info: VideoInfo,
+    packets: PacketIndex,
+    decoded: Decoded,
+    frames: FrameTable,
+    hindrance: str | None = None,
+) -> tuple[Notice, ...]:
+    """Return what is remarkable about a video, findings first.
+
+    Args:
+        info: what its header says.
+        packets: what the demuxer delivered.
+        decoded: what the decoder delivered.
+        frames: what became of it.
+        hindrance: why it could not be cut into segments, if it is long enough for that.
+    """
+    notices = [
+        *_damage(packets, decoded, frames),
+        *_nothing_selected(decoded),
+        *_hidden_packets(packets, decoded),
+        *_header_claim(info, packets),
+        *_size_changes(decoded, frames),
+        *_timestamps(frames),
+        *_streams(info),
+        *_hdr(info),
+        *_one_piece(hindrance),
+    ]
+    return tuple(notices)
+
+
+def _damage(packets: PacketIndex, decoded: Decoded, frames: FrameTable) -> list[Notice]:
+    notices = []
+    if decoded.transcript.complaints:
+        lost = _lost_places(packets, frames)
+        if lost:
+            places = ", ".join(f"{seconds:.3f} s" for _, seconds in lost[:_PLACES_NAMED])
+            more = f" and {len(lost) - _PLACES_NAMED} more places" * (len(lost) > _PLACES_NAMED)
+            text = (
+                f"{_plural(len(lost), 'frame')} could not be decoded, at {places}{more}, and got "
+                "no number; the frames around there are further apart than usual."
+            )
+            notices.append(Notice("damage", text, *lost[0]))
+        complaint = decoded.transcript.complaints[0]
+        frame = _complaint_place(complaint, frames)
+        text = (
+            f"{_plural(decoded.transcript.complaint_count, 'complaint')} of the decoder, the first "
+            f"around frame {frame}: {complaint.text.rstrip('.')}. What decodes is kept; pictures "
+            "may be broken there."
+        )
+        notices.append(Notice("damage", text, frame, _time_of(frames, frame)))
+    if not packets.complete:
+        text = (
+            f"the packets can be counted only up to {len(packets.pts)}; there the file is broken."
+        )
+        notices.append(Notice("damage", text))
+    return notices
+
+
+def _complaint_place(complaint: Complaint, frames: FrameTable) -> int:
+    """Return the index of the frame that a complaint is about, as near as can be told.
+
+    ffmpeg reads and decodes ahead of what it delivers.
+    """
+    if complaint.pts is not None:
+        at_or_after = np.flatnonzero(frames.pts >= complaint.pts)
+        if len(at_or_after):
+            return int(at_or_after[0])
+    return min(complaint.frames_before, len(frames) - 1)
+
+
+def _lost_places(packets: PacketIndex, frames: FrameTable) -> list[tuple[int, float]]:
+    """Return where packets gave no frame: the index of the frame after it, and its time.
+
+    Only where packets and frames have the same clock, which some containers do not keep.
+    """
+    known = frames.pts != MISSING_PTS
+    shown = packets.pts[~packets.is_discarded & (packets.pts != MISSING_PTS)]
+    lost = np.setdiff1d(shown, frames.pts[known])
+    order = np.sort(frames.pts[known])
+    if len(lost) == 0 or len(order) < 2 or len(np.intersect1d(shown, order)) < len(order) / 2:
+        return []
+    # Seconds are linear in timestamps; two frames give the line.
+    first, last = np.argmin(frames.pts[known]), np.argmax(frames.pts[known])
+    seconds = frames.time_seconds[known]
+    slope = (seconds[last] - seconds[first]) / (order[-1] - order[0]) if order[-1] > order[0] else 0
+    return [
+        (int(np.searchsorted(order, pts)), float(seconds[first] + (pts - order[0]) * slope))
+        for pts in lost
+    ]
+
+
+def _nothing_selected(decoded: Decoded) -> list[Notice]:
+    if len(decoded.kept):
+        return []
+    return [
+        Notice(
+            "nothing-selected",
+            f"none of the {len(decoded.pts)} frames is in the range and sampling asked for.",
+        )
+    ]
+
+
+def _hidden_packets(packets: PacketIndex, decoded: Decoded) -> list[Notice]:
+    difference = len(packets.pts) - len(decoded.pts)
+    if difference == 0 or decoded.transcript.complaints:
+        return []
+    hidden = int(np.count_nonzero(packets.is_discarded))
+    if difference < 0:
+        why = "some packets hold more than one frame"
+    elif hidden == difference:
+        why = "the others are hidden by the file's edit list"
+    else:
+        why = "the others are not for display (hidden frames, half frames, an edit list)"
+    return [
+        Notice(
+            "packets-differ",
+            f"{len(packets.pts)} packets give {len(decoded.pts)} frames; {why}. "
+            "Tools that count packets number this video differently.",
+        )
+    ]
+
+
+def _header_claim(info: VideoInfo, packets: PacketIndex) -> list[Notice]:
+    if info.frames_in_header in {None, len(packets.pts)}:
+        return []
+    text = (
+        f"the header claims {info.frames_in_header} frames, the file holds {len(packets.pts)} "
+        "packets. Headers are often wrong; if frames are missing, the file was cut."
+    )
+    return [Notice("header-differs", text)]
+
+
+def _size_changes(decoded: Decoded, frames: FrameTable) -> list[Notice]:
+    return [
+        Notice(
+            "size-change",
+            f"from frame {change.frame} on the stream is {change.width}×{change.height} or of "
+            "another pixel format; the images are scaled to the size of the first.",
+            change.frame,
+            _time_of(frames, change.frame),
+        )
+        for change in decoded.transcript.size_changes
+        if change.frame < len(frames)
+    ]
+
+
+def _timestamps(frames: FrameTable) -> list[Notice]:
+    missing = int(np.count_nonzero(frames.pts == MISSING_PTS))
+    if missing == 0:
+        return []
+    return [
+        Notice(
+            "no-timestamps",
+            f"{missing} of {len(frames)} frames have no timestamp; their time is left empty.",
+            int(np.argmax(frames.pts == MISSING_PTS)),
+        )
+    ]
+
+
+def _streams(info: VideoInfo) -> list[Notice]:
+    videos = [s.index for s in info.streams if s.type == "video" and not s.is_cover_art]
+    if len(videos) < 2:
+        return []
+    return [
+        Notice(
+            "several-streams",
+            f"the file holds {len(videos)} video streams ({', '.join(map(str, videos))}); stream "
+            f"{info.stream_index} was taken.",
+        )
+    ]
+
+
+def _hdr(info: VideoInfo) -> list[Notice]:
+    if not info.is_hdr:
+        return []
+    curve = {"smpte2084": "PQ", "arib-std-b67": "HLG"}[str(info.color_transfer)]
+    return [
+        Notice(
+            "hdr",
+            f"HDR source ({curve}): the images hold its values without tone mapping, so they look "
+            "pale and differ from what a player shows. For labels that is harmless; for training "
+            "beside ordinary footage convert the video to SDR first.",
+        )
+    ]
+
+
+def _one_piece(hindrance: str | None) -> list[Notice]:
+    if hindrance is None:
+        return []
+    text = f"decoded in one piece, not in segments side by side: {hindrance}."
+    return [Notice("one-piece", text)]
+
+
+def _time_of(frames: FrameTable, frame: int) -> float | None:
+    seconds = float(frames.time_seconds[frame])
+    return None if np.isnan(seconds) else seconds
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,70 @@
+"""A video that was looked into, and what is to be done with it."""
+
+from dataclasses import dataclass
+
+from ...base.errors import SourceChangedError, TooManyFramesError, printable
+from ...base.machine import count_cores
+from ...dataset.records import PacketIndex, SourceIdentity, VideoInfo
+from ...video.segments import Segment
+from ...video.sources import Source
+from .resume import stat_identity
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A video that was looked into, and what is to be done with it.
+
+    ``segments``: the parts to decode, none where it is decoded in one piece; ``hindrance`` says why
+    that is so if it is long. ``packets`` are absent where they lie on the shelf of the video.
+    ``is_anew``: the shelf was found damaged before, and thrown away.
+    """
+
+    source: Source
+    video_id: str
+    identity: SourceIdentity
+    info: VideoInfo
+    frames_promised: int
+    packets: PacketIndex | None
+    segments: tuple[Segment, ...]
+    hindrance: str | None
+    is_anew: bool
+
+    @property
+    def memory_needed(self) -> int:
+        """Bytes that ffmpeg needs at most: frames in flight in all its threads."""
+        return _memory_needed(self.info)
+
+    def refuse_changed(self) -> None:
+        """Hold the file against what it was.
+
+        Raises:
+            SourceChangedError: it is another one now.
+        """
+        identity = self.identity
+        if stat_identity(self.source.path) != (identity.size_bytes, identity.mtime_ns):
+            raise SourceChangedError(
+                f"{printable(self.source.path)}: the file changed while it was read. Run again "
+                "when nothing writes to it any more."
+            )
+
+
+def refuse_too_many(source: Source, frames: int, digits: int) -> None:
+    """Hold the number of frames against what file names have digits for.
+
+    Raises:
+        TooManyFramesError: it is larger.
+    """
+    if frames > 10**digits:
+        needed = len(str(frames - 1))
+        raise TooManyFramesError(
+            f"{printable(source.path)}: {frames:,} frames do not fit into {digits} digits, and a "
+            f"longer number would break the order of the names. Use --digits {needed}."
+        )
+
+
+def _memory_needed(info: VideoInfo) -> int:
+    """Return a generous estimate of what ffmpeg needs: frames in flight in all its threads."""
+    deep = info.pixel_format is None or not info.pixel_format.endswith(("420p", "nv12"))
+    frame_bytes = info.coded_width * info.coded_height * (4 if deep else 2)
+    threads = min(count_cores(), 16)
+    return 100_000_000 + frame_bytes * (2 * threads + 24)

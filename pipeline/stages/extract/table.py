@@ -1,0 +1,103 @@
+"""The frame table and the accounts of one video, from what was decoded and chosen."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ...dataset.records import MISSING_PTS, Counts, Fate, FrameTable, PacketIndex, Reason, VideoInfo
+from ...video.decoder import Decoded
+from ...video.passes import Chosen
+from ...video.segments import Segment
+from ...video.transcript import Transcript
+from .shelf import SegmentFrames
+
+
+def join_segments(
+    info: VideoInfo, segments: Sequence[Segment], parts: Sequence[SegmentFrames]
+) -> tuple[Chosen, npt.NDArray[np.int64]]:
+    """Return what the segments of a video gave as if it was one piece, and the checksums."""
+    firsts = [np.int32(segment.first) for segment in segments]
+
+    def indices(name: str) -> npt.NDArray[np.int32]:
+        pairs = zip(firsts, parts, strict=True)
+        return np.concatenate([getattr(part, name) + first for first, part in pairs])
+
+    pts = np.concatenate([part.pts for part in parts])
+    scores = np.empty(len(pts), dtype=np.float32)
+    for first, part in reversed(list(zip(firsts, parts, strict=True))):
+        # Where two have decoded a frame, the earlier one has seen what was before it.
+        scores[first : first + len(part.scene_score)] = part.scene_score
+    transcript = Transcript(info)
+    rotation = float(parts[0].rotation_degrees)
+    transcript.rotation_degrees = None if np.isnan(rotation) else rotation
+    kept = indices("kept")
+    decoded = Decoded(
+        pts=pts,
+        scene_score=scores,
+        selected=indices("selected"),
+        kept=kept,
+        edge=np.empty(0, dtype=np.int32),
+        transcript=transcript,
+    )
+    chosen = Chosen(decoded, decoded.selected, kept, indices("alike"), indices("alike_to"))
+    return chosen, np.concatenate([part.crc32 for part in parts])
+
+
+def build_frame_table(
+    chosen: Chosen, checksums: npt.NDArray[np.int64], time_base: Fraction
+) -> FrameTable:
+    """Return the table of all frames of a video.
+
+    Args:
+        chosen: what was decoded and chosen.
+        checksums: int64, the CRC-32 of the image of each kept frame.
+        time_base: seconds a timestamp unit.
+    """
+    pts = chosen.decoded.pts
+    seconds = pts.astype(np.float64) * time_base.numerator / time_base.denominator
+    shape = len(pts)
+    fate = np.full(shape, Fate.SAMPLED_OUT, dtype=np.int8)
+    reason = np.full(shape, Reason.NONE, dtype=np.int8)
+    duplicate_of = np.full(shape, -1, dtype=np.int32)
+    crc32 = np.full(shape, -1, dtype=np.int64)
+    # What ffmpeg left out equals the last frame that it let through: a kept one, or an alike one.
+    passed = np.union1d(chosen.kept, chosen.alike).astype(np.int32)
+    still = np.setdiff1d(chosen.selected, passed)
+    fate[still], reason[still] = Fate.DUPLICATE, Reason.STILL
+    duplicate_of[still] = passed[np.searchsorted(passed, still) - 1]
+    fate[chosen.alike], reason[chosen.alike] = Fate.DUPLICATE, Reason.SIMILAR
+    duplicate_of[chosen.alike] = chosen.alike_to
+    of_alike = still[reason[duplicate_of[still]] == Reason.SIMILAR]
+    duplicate_of[of_alike] = duplicate_of[duplicate_of[of_alike]]
+    fate[chosen.kept], crc32[chosen.kept] = Fate.KEPT, checksums
+    return FrameTable(
+        pts=pts,
+        time_seconds=np.where(pts == MISSING_PTS, np.nan, seconds),
+        fate=fate,
+        reason=reason,
+        duplicate_of=duplicate_of,
+        duplicate_video=np.full(shape, "", dtype=object),
+        scene_score=chosen.decoded.scene_score,
+        crc32=crc32,
+        sharpness=np.full(shape, np.nan, dtype=np.float32),
+        brightness=np.full(shape, np.nan, dtype=np.float32),
+        contrast=np.full(shape, np.nan, dtype=np.float32),
+    )
+
+
+def count_frames(
+    info: VideoInfo, packets: PacketIndex, frames: FrameTable, files_on_disk: int
+) -> Counts:
+    """Return the accounts of a video, from what was counted in different places."""
+    return Counts(
+        frames_in_header=info.frames_in_header,
+        packets=len(packets.pts),
+        frames_decoded=len(frames),
+        kept=frames.count(Fate.KEPT),
+        duplicates=frames.count(Fate.DUPLICATE),
+        sampled_out=frames.count(Fate.SAMPLED_OUT),
+        rejected=frames.count(Fate.REJECTED),
+        files_on_disk=files_on_disk,
+    )

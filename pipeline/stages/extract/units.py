@@ -1,0 +1,205 @@
+"""The units of work that extraction is made of, and how each is carried out, wherever that is.
+
+A video is opened first. It is then decoded in one piece, or in segments that are joined at the end.
+What goes wrong with one video is a value; only what concerns all of them is raised.
+"""
+
+import errno
+import functools
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...base.errors import (
+    DatasetError,
+    DecoderKilledError,
+    DiskFullError,
+    FfmpegUnusableError,
+    InterruptedRunError,
+    PrepError,
+    VideoError,
+    describe_bug,
+    printable,
+)
+from ...dataset.records import VideoOutcome, VideoRecord
+from ...dataset.store import load_libraries
+from ...engines.base import Link
+from ...video.decoder import disk_full
+from ...video.segments import Segment, UnprovenSegmentError
+from ...video.sources import Source
+from .opened import Opened
+from .resume import check_unchanged
+from .shelf import ShelfDamagedError
+from .video import VideoExtractor
+
+
+@dataclass(frozen=True)
+class OpenVideo:
+    """Look into a video; ``record`` is that of one that is in the dataset already.
+
+    ``is_anew``: throw away what an earlier run has left of it.
+    """
+
+    source: Source
+    video_id: str
+    record: VideoRecord | None
+    is_anew: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class ExtractWhole:
+    """Extract a video in one piece."""
+
+    opened: Opened
+
+
+@dataclass(frozen=True, eq=False)
+class ExtractSegment:
+    """Extract one segment of a video."""
+
+    opened: Opened
+    segment: Segment
+
+
+@dataclass(frozen=True, eq=False)
+class JoinSegments:
+    """Make a video of its segments."""
+
+    opened: Opened
+
+
+Unit = OpenVideo | ExtractWhole | ExtractSegment | JoinSegments
+
+
+@dataclass(frozen=True)
+class SegmentDone:
+    """A segment lies on the shelf."""
+
+
+@dataclass(frozen=True, eq=False)
+class InOnePiece:
+    """A video has to be decoded in one piece, against the plan."""
+
+    opened: Opened
+
+
+@dataclass(frozen=True)
+class ShelfDamaged:
+    """What an earlier run has left of a video cannot be used: it has to be begun anew."""
+
+
+Result = Opened | SegmentDone | InOnePiece | ShelfDamaged | VideoOutcome
+
+
+@dataclass(frozen=True)
+class FramesDone:
+    """The message of a unit that so many more frames are decoded."""
+
+    frames: int
+
+
+def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
+    """Do one unit of work.
+
+    Raises:
+        DiskFullError, FfmpegUnusableError, InterruptedRunError: no other unit can succeed.
+    """
+    source, video_id = source_of(unit), video_of(unit)
+    path = os.fspath(source.path)
+    frames_told = 0
+
+    def tell(frames: int) -> None:
+        nonlocal frames_told
+        frames_told += frames
+        link.tell(FramesDone(frames))
+
+    try:
+        if link.is_stopped():
+            raise InterruptedRunError("interrupted")
+        try:
+            return _do(extractor, unit, tell, link.is_stopped)
+        except DecoderKilledError:  # as with a worker that is killed: once more
+            tell(-frames_told)
+            return _do(extractor, unit, tell, link.is_stopped)
+    except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
+        raise  # the other videos would fare no better
+    except PrepError as error:
+        return VideoOutcome(path, video_id, "failed", error=str(error), error_kind=error.kind)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise disk_full() from error
+        reason = error.strerror or type(error).__name__
+        where = f" ({printable(error.filename)})" if error.filename else ""
+        text = f"{printable(path)}: {reason}{where}. Check the file and its rights."
+        return VideoOutcome(path, video_id, "failed", error=text, error_kind=VideoError.kind)
+    except Exception as error:  # one video that finds a bug must not cost the others
+        text = f"{printable(path)}: {describe_bug(error)}"
+        return VideoOutcome(path, video_id, "failed", error=text, error_kind=PrepError.kind)
+
+
+@functools.cache
+def _load_meanwhile() -> None:
+    """Let libraries load while ffmpeg is at work; once in each process."""
+    threading.Thread(target=load_libraries, daemon=True, name="prep-loader").start()
+
+
+def source_of(unit: Unit) -> Source:
+    """Return the video that a unit belongs to."""
+    return unit.source if isinstance(unit, OpenVideo) else unit.opened.source
+
+
+def video_of(unit: Unit) -> str:
+    """Return the id of that video."""
+    return unit.video_id if isinstance(unit, OpenVideo) else unit.opened.video_id
+
+
+def memory_needed(unit: Unit) -> int:
+    """Return the bytes that a unit needs at most."""
+    if isinstance(unit, ExtractWhole | ExtractSegment):
+        return unit.opened.memory_needed
+    frames = unit.opened.frames_promised if isinstance(unit, JoinSegments) else 0
+    return 50_000_000 + 300 * frames
+
+
+def size_bytes(path: Path) -> int:
+    """Return the size of a file, 0 where it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _do(
+    extractor: VideoExtractor,
+    unit: Unit,
+    on_frames: Callable[[int], None],
+    is_stopped: Callable[[], bool],
+) -> Result:
+    if isinstance(unit, OpenVideo):
+        source, known = unit.source, unit.record
+        if known is None:
+            return extractor.open(source, unit.video_id, is_stopped, is_anew=unit.is_anew)
+        notices = check_unchanged(source, known, extractor.store, is_stopped)
+        extractor.refuse_damage(source, notices)
+        return VideoOutcome(os.fspath(source.path), known.id, "unchanged", known, notices)
+    opened = unit.opened
+    _load_meanwhile()
+    try:
+        match unit:
+            case ExtractWhole():
+                record = extractor.extract_whole(opened, on_frames, is_stopped)
+            case JoinSegments():
+                record = extractor.join(opened)
+            case ExtractSegment(segment=segment):
+                extractor.extract_segment(opened, segment, on_frames, is_stopped)
+                return SegmentDone()
+    except UnprovenSegmentError:
+        return InOnePiece(extractor.give_up_segments(opened))
+    except ShelfDamagedError as error:
+        if opened.is_anew:  # what damages it goes on
+            raise DatasetError(f"{printable(error)}. Check the disk and run again.") from error
+        return ShelfDamaged()
+    path = os.fspath(opened.source.path)
+    return VideoOutcome(path, record.id, "extracted", record, record.warnings)

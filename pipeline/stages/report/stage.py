@@ -1,0 +1,213 @@
+"""Report: one page that shows a dataset, and the same numbers for machines.
+
+The page needs nothing but itself: style, script, numbers and small pictures are inside. What
+comes from outside is escaped by the template, which alone makes HTML.
+"""
+
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+
+from ... import __version__, pages
+from ...base.errors import InterruptedRunError, WorkerDiedError, printable
+from ...cvat.journal import Journal, Upload
+from ...dataset.image_folder import image_name
+from ...dataset.records import BREAK_KINDS, VideoRecord
+from ...dataset.store import AUDIT_NAME, Dataset, open_dataset, save_text
+from ...engines.base import Engine, Link, Lost
+from ...engines.local import InProcess
+from ...pictures.thumbnails import thumbnail
+from ...settings.stages import BreakSettings, ValidateSettings
+from .summary import Distribution, Finding, Histogram, Threshold, Totals, find, thresholds_of, total
+from .video import Extent, VideoReport, read_video
+
+_PICTURE_BYTES_OF_ALL = 3_500_000
+_LARGE_FROM_BYTES = 60_000
+_LARGE, _SMALL = 320, 144
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """What was written where, and what it says."""
+
+    page: Path
+    numbers: Path
+    totals: Totals
+    findings: tuple[Finding, ...]
+    histograms: tuple[Histogram, ...]
+    videos: tuple[VideoReport, ...]
+
+
+def report(
+    dataset: str | os.PathLike[str],
+    *,
+    breaks: BreakSettings | None = None,
+    validate: ValidateSettings | None = None,
+    watch: Callable[[Collection[str]], Iterable[str]] = iter,
+    engine: Engine | None = None,
+) -> ReportResult:
+    """Write ``report.html`` and ``report.json`` into a dataset.
+
+    The same dataset gives the same bytes; nothing else in it is touched, and no lock is needed.
+
+    Args:
+        dataset: the folder of the dataset.
+        breaks: which breaks end a run; the defaults if absent.
+        validate: limits to draw into the histograms; the defaults if absent.
+        watch: passes on the ids of the videos, and may show how far the work is.
+        engine: carries out the work; threads of this process if absent.
+
+    Raises:
+        InputError: there is no video in the dataset.
+        DatasetError: a record cannot be read, or the report not be written.
+    """
+    store, breaks = open_dataset(dataset), breaks or BreakSettings()
+    video_ids = store.video_ids()
+    thresholds = thresholds_of(validate or ValidateSettings())
+    look = functools.partial(
+        _look_at,
+        store,
+        breaks,
+        Extent.for_videos(len(video_ids)),
+        Journal(store.path).uploads,
+        thresholds,
+        _PICTURE_BYTES_OF_ALL // len(video_ids),
+    )
+    distribution = Distribution(thresholds)
+    seen: dict[str, tuple[VideoReport, dict[str, Any]]] = {}
+    with closing((engine or InProcess()).run(look, watch(video_ids))) as results:
+        for video_id, found in results:
+            if isinstance(found, Lost):
+                raise WorkerDiedError(f"{printable(store.folder(video_id))}: {found.why}.")
+            video, drawn, of_video = found
+            distribution.include(of_video)
+            seen[video_id] = video, drawn
+    videos, pictures = zip(*(seen[video_id] for video_id in video_ids), strict=True)
+    findings = find(videos, breaks)
+    result = ReportResult(
+        page=store.path / "report.html",
+        numbers=store.path / "report.json",
+        totals=total(videos, findings),
+        findings=findings,
+        histograms=distribution.histograms(),
+        videos=videos,
+    )
+    numbers = {
+        "prep_version": __version__,
+        "dataset": printable(store.path.name),
+        "totals": dataclasses.asdict(result.totals),
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+        "histograms": [dataclasses.asdict(histogram) for histogram in result.histograms],
+        "break_settings": dataclasses.asdict(breaks),
+        "tracks": _read_tracks(store.path / AUDIT_NAME),
+        "videos": [dataclasses.asdict(video) for video in videos],
+    }
+    save_text(result.numbers, [json.dumps(numbers, separators=(",", ":")), "\n"])
+    save_text(result.page, _render(numbers, pictures))
+    return result
+
+
+def _look_at(
+    store: Dataset,
+    breaks: BreakSettings,
+    extent: Extent,
+    uploads: tuple[Upload, ...],
+    thresholds: tuple[Threshold, ...],
+    picture_bytes: int,
+    video_id: str,
+    link: Link,
+) -> tuple[VideoReport, dict[str, Any], Distribution]:
+    """Return the numbers of a video, its small pictures, and the measures of its frames."""
+    if link.is_stopped():
+        raise InterruptedRunError("interrupted")
+    record, frames = store.read_record(video_id), store.read_frames(video_id)
+    distribution = Distribution(thresholds)
+    distribution.add(frames)
+    video = read_video(store, record, frames, breaks, extent, uploads)
+    return video, _pictures(store, record, video, picture_bytes), distribution
+
+
+def _read_tracks(file: Path) -> dict[str, Any] | None:
+    """Return how many boxes CVAT filled in, for each label, as the last audit counted them."""
+    names = ("tracks", "keyframes", "interpolated", "held")
+    labels: dict[str, dict[str, int]] = {}
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        for task in told["tasks"]:
+            for label, counts in task["labels"].items():
+                known = labels.setdefault(printable(label), dict.fromkeys(names, 0))
+                for name in names:
+                    known[name] += int(counts[name])
+        return {"findings": len(told["findings"]), "labels": labels}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None  # no audit yet, or none of ours; the report can do without
+
+
+def _render(numbers: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> Iterable[str]:
+    """Yield the page in pieces."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(pages.__name__),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    environment.filters |= {"clock": _clock, "size": _size}
+    concerns: dict[str, list[str]] = {}
+    for finding in numbers["findings"]:
+        for video_id in finding["videos"] if finding["needs_person"] else ():
+            concerns.setdefault(video_id, []).append(finding["kind"])
+    return environment.get_template("report.html.j2").generate(
+        numbers, pictures=pictures, concerns=concerns, break_kinds=BREAK_KINDS
+    )
+
+
+def _pictures(
+    store: Dataset, record: VideoRecord, video: VideoReport, limit_bytes: int
+) -> dict[str, Any]:
+    """Return small pictures of the frames that a video shows, and where the images are.
+
+    They take at most ``limit_bytes``: where they are too many, every other one goes.
+    """
+    settings = record.settings
+    wanted = dict.fromkeys([*(i for p in video.pairs for i in (p.left, p.right)), *video.sheet])
+    names = {i: image_name(record.id, i, settings["digits"], settings["format"]) for i in wanted}
+    side = _LARGE if limit_bytes >= _LARGE_FROM_BYTES else _SMALL
+    drawn = {i: thumbnail(store.folder(record.id) / name, side) for i, name in names.items()}
+    while sum(map(len, drawn.values())) > limit_bytes:
+        drawn = dict(list(drawn.items())[::2]) if len(drawn) > 1 else {}
+    folder = quote(os.fsencode(record.id))
+    return {
+        "thumbnails": drawn,
+        "images": {i: f"{folder}/{quote(os.fsencode(name))}" for i, name in names.items()},
+    }
+
+
+def _clock(seconds: float | None) -> str:
+    """Return a length of time as people write it: 0:04.0, 12:07, 3:04:09."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds, 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{int(rest):02d}"
+    return f"{minutes}:{rest:04.1f}"
+
+
+def _size(size_bytes: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:,.1f} TB"

@@ -1,0 +1,232 @@
+"""The numbers of the whole dataset in a report: totals, what needs a person, distributions."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...dataset.records import Fate, FrameTable, Reason
+from ...settings.stages import BreakSettings, ValidateSettings
+from .video import VideoReport
+
+_BINS = {
+    # Sharpness spans powers of ten: what lies outside counts in the first or last bin.
+    "sharpness": np.logspace(-1, 5, 61),
+    "brightness": np.linspace(0, 256, 65),
+    "contrast": np.linspace(0, 128, 65),
+}
+_DUPLICATES = {Reason.STILL.name.lower(), Reason.SIMILAR.name.lower()}
+_NOTICES = {
+    "damage": (
+        "Damaged source",
+        "Open it: its notices name the frames around which pictures may be broken. Get the file "
+        "anew if you can.",
+    ),
+    "nothing-selected": (
+        "No frame selected",
+        "The range or sampling asked for leaves nothing. Extract it again with other settings.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A limit drawn into a histogram; ``is_upper`` says on which side of it frames are marked."""
+
+    name: str
+    measure: str
+    value: float
+    is_upper: bool
+
+
+def thresholds_of(settings: ValidateSettings) -> tuple[Threshold, ...]:
+    """Return the limits beyond which frames are marked."""
+    return (
+        Threshold("blur", "sharpness", settings.blur, False),
+        Threshold("dark", "brightness", settings.dark, False),
+        Threshold("bright", "brightness", settings.bright, True),
+        Threshold("flat", "contrast", settings.flat, False),
+    )
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How a measure is distributed over the kept frames that were measured.
+
+    ``counts[i]`` frames lie from ``edges[i]`` up to ``edges[i + 1]``. ``marked`` counts, for each
+    name of a threshold, the frames beyond its value.
+    """
+
+    measure: str
+    edges: list[float]
+    counts: list[int]
+    thresholds: tuple[Threshold, ...]
+    marked: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about the dataset that a person should know.
+
+    ``needs_person`` is false for what explains and needs nothing. ``count`` is in units that the
+    title names; ``videos`` are the ids concerned.
+    """
+
+    kind: str
+    needs_person: bool
+    title: str
+    advice: str
+    count: int
+    videos: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The accounts of all videos together."""
+
+    videos: int
+    frames_decoded: int
+    kept: int
+    duplicates: int
+    sampled_out: int
+    rejected: int
+    files_on_disk: int
+    size_bytes: int
+    seconds: float
+    breaks: int
+    videos_with_findings: int
+    balanced: bool
+
+
+class Distribution:
+    """Gathers a histogram of each measure, a video at a time."""
+
+    def __init__(self, thresholds: Sequence[Threshold]) -> None:
+        self._thresholds = thresholds
+        self._counts = {name: np.zeros(len(edges) - 1, int) for name, edges in _BINS.items()}
+        self._marked: Counter[str] = Counter()
+
+    def add(self, frames: FrameTable) -> None:
+        """Count the kept frames of a video."""
+        for measure, edges in _BINS.items():
+            values = self._known(frames, measure)
+            # The measures are float32: one of them may round to the edge above the last bin.
+            inside = np.clip(values, edges[0], np.nextafter(edges[-1], 0))
+            self._counts[measure] += np.histogram(inside, edges)[0]
+        for limit in self._thresholds:
+            values = self._known(frames, limit.measure)
+            beyond = values > limit.value if limit.is_upper else values < limit.value
+            self._marked[limit.name] += int(np.count_nonzero(beyond))
+
+    def include(self, other: "Distribution") -> None:
+        """Add what another one has gathered, with the same thresholds."""
+        for measure, counts in other._counts.items():
+            self._counts[measure] += counts
+        self._marked += other._marked
+
+    def histograms(self) -> tuple[Histogram, ...]:
+        """Return the histograms of those measures that any frame has."""
+        return tuple(
+            Histogram(
+                measure,
+                _BINS[measure].round(4).tolist(),
+                counts.tolist(),
+                limits := tuple(t for t in self._thresholds if t.measure == measure),
+                {limit.name: self._marked[limit.name] for limit in limits},
+            )
+            for measure, counts in self._counts.items()
+            if counts.any()
+        )
+
+    def _known(self, frames: FrameTable, measure: str) -> npt.NDArray[np.float64]:
+        values = getattr(frames, measure)[frames.fate == Fate.KEPT]
+        return np.asarray(values[~np.isnan(values)], dtype=np.float64)
+
+
+def total(videos: Sequence[VideoReport], findings: Sequence[Finding]) -> Totals:
+    """Return the sums over all videos."""
+    counts = [video.counts for video in videos]
+    concerned = {id_ for finding in findings if finding.needs_person for id_ in finding.videos}
+    return Totals(
+        videos=len(videos),
+        frames_decoded=sum(count.frames_decoded for count in counts),
+        kept=sum(count.kept for count in counts),
+        duplicates=sum(count.duplicates for count in counts),
+        sampled_out=sum(count.sampled_out for count in counts),
+        rejected=sum(count.rejected for count in counts),
+        files_on_disk=sum(count.files_on_disk for count in counts),
+        size_bytes=sum(video.size_bytes for video in videos),
+        seconds=round(sum(video.seconds or 0 for video in videos), 3),
+        breaks=sum(video.breaks.total for video in videos),
+        videos_with_findings=len(concerned),
+        balanced=not any(video.imbalances for video in videos),
+    )
+
+
+def find(videos: Sequence[VideoReport], breaks: BreakSettings) -> tuple[Finding, ...]:
+    """Return what a person should know, what needs them first."""
+    return (*_imbalances(videos), *_rejected(videos), *_notices(videos), *_breaks(videos, breaks))
+
+
+def _imbalances(videos: Sequence[VideoReport]) -> Iterable[Finding]:
+    if concerned := [video.id for video in videos if video.imbalances]:
+        yield Finding(
+            "accounts",
+            True,
+            f"The accounts of {_plural(len(concerned), 'video')} do not balance",
+            "Images or records were removed or changed. Extract the video again with --overwrite; "
+            "the frame numbers stay the same.",
+            len(concerned),
+            tuple(concerned),
+        )
+
+
+def _rejected(videos: Sequence[VideoReport]) -> Iterable[Finding]:
+    reasons = {reason: None for video in videos for reason in video.reasons}
+    for reason in sorted(reasons.keys() - _DUPLICATES):
+        count = sum(video.reasons.get(reason, 0) for video in videos)
+        yield Finding(
+            reason,
+            True,
+            f"{_plural(count, 'image')} rejected: {reason.replace('_', ' ')}",
+            "They are left out of uploads. Extract the video again with --overwrite; the frame "
+            "numbers stay the same.",
+            count,
+            tuple(video.id for video in videos if reason in video.reasons),
+        )
+
+
+def _notices(videos: Sequence[VideoReport]) -> Iterable[Finding]:
+    concerned: dict[str, dict[str, None]] = {}
+    for video in videos:
+        for row in video.notices.rows:
+            if row["is_finding"]:
+                concerned.setdefault(row["kind"], {})[video.id] = None
+    for kind, ids in concerned.items():
+        title, advice = _NOTICES.get(kind, (kind.replace("-", " ").capitalize(), "Look at it."))
+        yield Finding(
+            kind, True, f"{title}: {_plural(len(ids), 'video')}", advice, len(ids), tuple(ids)
+        )
+
+
+def _breaks(videos: Sequence[VideoReport], breaks: BreakSettings) -> Iterable[Finding]:
+    kinds: Counter[str] = Counter()
+    for video in videos:
+        kinds.update({k: n for k, n in video.break_kinds.items() if k in breaks.run_enders})
+    if kinds:
+        named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        yield Finding(
+            "breaks",
+            False,
+            f"{_plural(kinds.total(), 'break')} where a tracker must not interpolate: {named}",
+            "Begin a new track after each. A cut is a suspect that a look at the two frames "
+            "settles.",
+            kinds.total(),
+            tuple(video.id for video in videos if kinds.keys() & video.break_kinds.keys()),
+        )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,247 @@
+"""The numbers of one video in a report: what the page and report.json both show.
+
+Nothing here grows with the number of frames: a timeline has a fixed number of columns, and lists
+say how much they leave out.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ...base.errors import printable
+from ...cvat.journal import Upload
+from ...dataset.accounts import balance_with, take_inventory
+from ...dataset.breaks import find_runs
+from ...dataset.records import Break, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
+from ...dataset.store import Dataset
+from ...settings.stages import BreakSettings
+from .timeline import Timeline, draw_timeline
+
+_COLUMNS_OF_ALL = 120_000
+_ROWS_OF_ALL = 15_000
+_PICTURES_OF_ALL = 1_500
+
+Indices = npt.NDArray[np.int64]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of each video is shown, so that the page stays small: the more, the less."""
+
+    columns: int
+    rows: int
+    pictures: int
+
+    @classmethod
+    def for_videos(cls, videos: int) -> "Extent":
+        """Return what each of so many videos may take."""
+        return cls(
+            columns=int(np.clip(_COLUMNS_OF_ALL // videos, 40, 480)),
+            rows=int(np.clip(_ROWS_OF_ALL // videos, 5, 200)),
+            pictures=min(_PICTURES_OF_ALL // videos, 18),
+        )
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The first rows of a list, and how many there are."""
+
+    total: int
+    rows: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two frames to look at side by side.
+
+    ``kind`` is ``duplicate`` (``right`` was found to show the same as ``left``, both have an
+    image) or ``stretch`` (kept neighbours, ``frames`` between them were left out as duplicates and
+    have no image).
+    """
+
+    kind: str
+    left: int
+    right: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """One video. Texts from outside are safe to print, but not escaped for HTML.
+
+    ``counts`` is counted anew from the frame table and the files; ``imbalances`` says where that
+    differs from the record. ``reasons`` counts duplicate and rejected frames by their reason.
+    ``breaks`` lists those first that end a run. ``sheet`` are frames, with images, spread over the
+    video. ``tasks`` are those of CVAT that show it.
+    """
+
+    id: str
+    source: str
+    path: str
+    size_bytes: int
+    seconds: float | None
+    width: int | None
+    height: int | None
+    counts: Counts
+    imbalances: tuple[str, ...]
+    reasons: dict[str, int]
+    rejected: Excerpt
+    notices: Excerpt
+    break_kinds: dict[str, int]
+    breaks: Excerpt
+    runs: Excerpt
+    timeline: Timeline
+    sheet: tuple[int, ...]
+    pairs: tuple[Pair, ...]
+    tasks: Excerpt
+    facts: dict[str, str]
+
+
+def read_video(
+    dataset: Dataset,
+    record: VideoRecord,
+    frames: FrameTable,
+    breaks: BreakSettings,
+    extent: Extent,
+    uploads: Sequence[Upload] = (),
+) -> VideoReport:
+    """Return the numbers of one committed video; ``uploads`` are those of the dataset."""
+    inventory = take_inventory(dataset.folder(record.id), record)
+    account = balance_with(record, frames, inventory)
+    on_disk = inventory.numbers[inventory.numbers < len(frames)]
+    shown = on_disk[frames.fate[on_disk] == Fate.KEPT]
+    return VideoReport(
+        id=record.id,
+        source=printable(record.source.name),
+        path=printable(record.source.path),
+        size_bytes=record.source.size_bytes,
+        seconds=_duration(record, frames),
+        width=record.image_width,
+        height=record.image_height,
+        counts=account.counts,
+        imbalances=tuple(mismatch.message for mismatch in account.mismatches),
+        reasons={
+            Reason(code).name.lower(): int(count)
+            for code, count in enumerate(np.bincount(frames.reason))
+            if count and code
+        },
+        rejected=_excerpt(
+            np.flatnonzero(frames.fate == Fate.REJECTED).tolist(),
+            lambda index: {"frame": index, "reason": Reason(frames.reason[index]).name.lower()},
+            extent,
+        ),
+        notices=_excerpt(record.warnings, _notice_row, extent),
+        break_kinds=dict(Counter(each.kind for each in record.breaks)),
+        breaks=_excerpt(
+            sorted(record.breaks, key=lambda each: each.kind not in breaks.run_enders),
+            lambda each: _break_row(each, frames),
+            extent,
+        ),
+        runs=_excerpt(
+            find_runs(frames, record.breaks, breaks),
+            lambda run: {"first": run[0], "last": run[1]},
+            extent,
+        ),
+        timeline=draw_timeline(frames, record.breaks, extent.columns),
+        sheet=_spread(shown, extent.pictures * 2 // 3),
+        pairs=tuple(_pairs(frames, record.breaks, on_disk, extent.pictures // 6)),
+        tasks=_excerpt([*_tasks(uploads, record.id)], dict, extent),
+        facts=_facts(record),
+    )
+
+
+def _spread(values: Indices, count: int) -> tuple[int, ...]:
+    """Return at most ``count`` of the values, from the first to the last."""
+    if len(values) <= count:
+        return tuple(values.tolist())
+    places = np.linspace(0, len(values) - 1, count).round().astype(np.int64)
+    return tuple(values[places].tolist())
+
+
+def _duration(record: VideoRecord, frames: FrameTable) -> float | None:
+    known = frames.time_seconds[~np.isnan(frames.time_seconds)]
+    if record.probe.duration_seconds is None and len(known):
+        return round(float(known.max() - known.min()), 3)
+    return record.probe.duration_seconds
+
+
+def _excerpt(items: Sequence[T], row_of: Callable[[T], dict[str, Any]], extent: Extent) -> Excerpt:
+    return Excerpt(len(items), tuple(row_of(item) for item in items[: extent.rows]))
+
+
+def _notice_row(notice: Notice) -> dict[str, Any]:
+    row = dataclasses.asdict(notice)
+    return row | {"message": printable(notice.message), "is_finding": notice.is_finding}
+
+
+def _break_row(each: Break, frames: FrameTable) -> dict[str, Any]:
+    at = float(frames.time_seconds[each.after])
+    return dataclasses.asdict(each) | {"time_seconds": None if np.isnan(at) else round(at, 3)}
+
+
+def _pairs(
+    frames: FrameTable, breaks: Sequence[Break], on_disk: Indices, count: int
+) -> Iterable[Pair]:
+    """Yield duplicates that still have their image; without any, the longest stretch left out."""
+    has_image = np.zeros(len(frames), dtype=np.bool_)
+    has_image[on_disk] = True
+    marked = on_disk[frames.fate[on_disk] == Fate.DUPLICATE]
+    marked = marked[has_image[frames.duplicate_of[marked]]]
+    for index in _spread(marked, count):
+        yield Pair("duplicate", int(frames.duplicate_of[index]), index, 0)
+    if len(marked) or not count:
+        return
+    dropped = np.concatenate([[0], np.cumsum(frames.fate == Fate.DUPLICATE)])
+    stretches = [
+        Pair("stretch", each.after, each.before, int(dropped[each.before] - dropped[each.after]))
+        for each in breaks
+        if has_image[each.after] and has_image[each.before]
+    ]
+    longest = max(stretches, key=lambda pair: pair.frames, default=None)
+    if longest is not None and longest.frames:
+        yield longest
+
+
+def _tasks(uploads: Sequence[Upload], video_id: str) -> Iterable[dict[str, Any]]:
+    for upload in uploads:
+        # The address becomes a link, and the file that it stands in may come from anywhere.
+        is_safe = upload.host.startswith(("http://", "https://"))
+        for entry in upload.tasks:
+            if entry.video == video_id and entry.is_complete:
+                yield {
+                    "name": printable(entry.name),
+                    "project": printable(upload.project_name),
+                    "url": f"{upload.host}/tasks/{entry.task_id}" if is_safe else None,
+                    "frames": entry.frames_sent,
+                    "jobs": len(entry.jobs),
+                }
+
+
+def _facts(record: VideoRecord) -> dict[str, str]:
+    """Return what the file says of itself, in words."""
+    probe = record.probe
+    facts: Mapping[str, object] = {
+        "container": probe.container,
+        "codec": " ".join(filter(None, [probe.codec, probe.profile])),
+        "pixel format": probe.pixel_format,
+        "coded size": f"{probe.coded_width} × {probe.coded_height}",
+        "average rate": probe.average_rate and f"{probe.average_rate} frames/s",
+        "time base": probe.time_base,
+        "rotation": record.rotation_degrees and f"{record.rotation_degrees:g}°",
+        "colour": " ".join(
+            filter(None, [probe.color_range, probe.color_primaries, probe.color_transfer])
+        ),
+        "stream": f"{probe.stream_index} of {len(probe.streams)}",
+        "SHA-256": record.source.sha256,
+        "ffmpeg": record.ffmpeg_version,
+        "settings": ", ".join(
+            f"{name} {value}" for name, value in record.settings.items() if value is not None
+        ),
+    }
+    return {name: printable(value) for name, value in facts.items() if value}

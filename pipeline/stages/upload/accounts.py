@@ -1,0 +1,232 @@
+"""The accounts of what was uploaded: frames kept, sent, and shown by CVAT, held against each other.
+
+::
+
+    kept = frames_sent = frames_in_cvat, and the names in order are equal
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...base.errors import DatasetError, printable
+from ...cvat.journal import Journal, TaskEntry, Upload
+from ...cvat.proof import compare_frames, compare_jobs
+from ...cvat.server import CvatServer, ServerFrame
+from ...dataset.accounts import Mismatch
+from ...dataset.image_folder import image_names
+from ...dataset.records import Fate, VideoRecord
+from ...dataset.store import Dataset
+from .videos import images_digest
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class TaskAccount:
+    """One task: what the dataset has for it now, what was sent, what CVAT shows.
+
+    ``kept`` is ``None`` where the video is no longer in the dataset. ``frames_in_cvat`` is what
+    was there when the upload was proven, or is there now where the server was asked.
+    """
+
+    name: str
+    video: str
+    task_id: int | None
+    url: str | None
+    kept: int | None
+    frames_sent: int
+    frames_in_cvat: int | None
+    mismatches: tuple[Mismatch, ...]
+
+
+@dataclass(frozen=True)
+class UploadAccount:
+    """The tasks of a dataset in one project; ``not_uploaded`` are videos that have none.
+
+    ``is_asked``: whether the server was asked just now.
+    """
+
+    host: str
+    project_id: int
+    project_name: str
+    is_asked: bool
+    tasks: tuple[TaskAccount, ...]
+    not_uploaded: tuple[str, ...]
+
+    @property
+    def balances(self) -> bool:
+        """Whether nothing differs."""
+        return not any(task.mismatches for task in self.tasks)
+
+
+def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[UploadAccount, ...]:
+    """Return the accounts of all uploads of a dataset. Nothing is changed.
+
+    Args:
+        store: the dataset.
+        server: asked about the uploads to it; the others are told as ``cvat.json`` has them.
+
+    Raises:
+        DatasetError: ``cvat.json`` cannot be read.
+        CvatError: the server does not answer.
+    """
+    journal = Journal(store.path)
+    known = store.video_ids()
+    # The tasks of one video follow each other, and its table may be long.
+    read = functools.lru_cache(maxsize=1)(functools.partial(_read, store))
+    accounts = []
+    for upload in journal.uploads:
+        asked = server
+        if server is None or (upload.host, upload.organization) != (
+            server.host,
+            server.organization,
+        ):
+            asked = None
+        accounts.append(
+            UploadAccount(
+                upload.host,
+                upload.project_id,
+                upload.project_name,
+                asked is not None,
+                tuple(_account(read, upload, entry, known, asked) for entry in upload.tasks),
+                tuple(sorted(set(known) - {entry.video for entry in upload.tasks})),
+            )
+        )
+    return tuple(accounts)
+
+
+def _account(
+    read: Callable[[str], "_Kept"],
+    upload: Upload,
+    entry: TaskEntry,
+    known: list[str],
+    server: CvatServer | None,
+) -> TaskAccount:
+    mismatches: list[Mismatch] = []
+    names, size = None, None
+    if entry.video in known:
+        try:
+            names, size, is_same = _expected(read(entry.video), entry)
+        except DatasetError as error:
+            mismatches.append(Mismatch("records-unreadable", str(error)))
+        else:
+            if entry.is_complete and not is_same:
+                mismatches.append(
+                    Mismatch(
+                        "dataset-changed",
+                        "the dataset has other images than were uploaded; 'prep upload --replace' "
+                        "makes the task anew.",
+                    )
+                )
+    in_cvat: int | None = entry.frames_sent if entry.is_complete else None
+    if not entry.is_complete:
+        mismatches.append(
+            Mismatch(
+                "upload-unfinished",
+                "its upload was cut off or failed; 'prep upload' finishes it.",
+            )
+        )
+    elif server is not None:
+        in_cvat, differing = _ask(server, upload, entry, names, size)
+        mismatches += differing
+    return TaskAccount(
+        entry.name,
+        entry.video,
+        entry.task_id,
+        None if entry.task_id is None else f"{upload.host}/tasks/{entry.task_id}",
+        None if names is None else len(names),
+        entry.frames_sent if entry.is_complete else 0,
+        in_cvat,
+        tuple(mismatches),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """The kept frames of a video: int64 indices, ascending, and the digest of their images."""
+
+    record: VideoRecord
+    indices: npt.NDArray[np.int64]
+    digest: str
+    frames_decoded: int
+
+
+def _read(store: Dataset, video_id: str) -> _Kept:
+    record, frames = store.read_record(video_id), store.read_frames(video_id)
+    kept = np.flatnonzero(frames.fate == Fate.KEPT)
+    return _Kept(record, kept, images_digest(frames), len(frames))
+
+
+def _expected(kept: _Kept, entry: TaskEntry) -> tuple[list[str], tuple[int, int] | None, bool]:
+    """Return the images that belong into a task now, their size, and if all are as they were."""
+    # What is new before the first part or after the last one belongs to it.
+    first = 0 if entry.part == 1 else entry.first_frame
+    last = kept.frames_decoded if entry.part == entry.parts else entry.last_frame
+    indices = kept.indices[(kept.indices >= first) & (kept.indices <= last)]
+    record, size = kept.record, None
+    if record.image_width is not None and record.image_height is not None:
+        size = (record.image_width, record.image_height)
+    return [*image_names(record, indices)], size, kept.digest == entry.video_digest
+
+
+def _ask(
+    server: CvatServer,
+    upload: Upload,
+    entry: TaskEntry,
+    names: list[str] | None,
+    size: tuple[int, int] | None,
+) -> tuple[int, list[Mismatch]]:
+    """Return how many frames CVAT shows, and what differs from the dataset."""
+    assert entry.task_id is not None  # noqa: S101 - it is complete
+    state = server.task(entry.task_id)
+    if state is None:
+        text = f"task {entry.task_id} is gone from CVAT: deleted, or no longer to be seen by you; "
+        return 0, [Mismatch("task-gone", text + "'prep upload' makes it anew.")]
+    return state.size, list(_differences(server, upload, entry, state.project_id, names, size))
+
+
+def _differences(
+    server: CvatServer,
+    upload: Upload,
+    entry: TaskEntry,
+    project_id: int | None,
+    names: list[str] | None,
+    size: tuple[int, int] | None,
+) -> Iterator[Mismatch]:
+    assert entry.task_id is not None  # noqa: S101
+    if project_id != upload.project_id:
+        where = "no project" if project_id is None else f"project {project_id}"
+        text = f"task {entry.task_id} was moved to {where}; move it back in CVAT."
+        yield Mismatch("task-moved", text)
+    shown = server.frames(entry.task_id)
+    if names is not None:
+        bare = [_without_folder(frame) for frame in shown.frames]
+        for problem in compare_frames(names, size, bare):
+            yield Mismatch("frames-differ", f"{problem}.")
+    for problem in compare_jobs([job[1:] for job in entry.jobs], server.jobs(entry.task_id)):
+        yield Mismatch("jobs-differ", f"{problem}: they were cut anew in CVAT.")
+    if shown.deleted:
+        files = tuple(
+            _without_folder(shown.frames[number]).name
+            for number in shown.deleted
+            if number < len(shown.frames)
+        )
+        named = ", ".join(printable(name) for name in files[:_NAMED])
+        more = f" and {len(files) - _NAMED:,} more" * (len(files) > _NAMED)
+        yield Mismatch(
+            "frames-deleted",
+            f"{len(files):,} frames were deleted in CVAT ({named}{more}): they keep their numbers "
+            "and leave exports, and a keyframe on one no longer counts; restore them in CVAT if "
+            "that was not meant.",
+            frames=tuple(shown.deleted),
+            files=files,
+        )
+
+
+def _without_folder(frame: ServerFrame) -> ServerFrame:
+    return dataclasses.replace(frame, name=frame.name.rpartition("/")[2])

@@ -1,0 +1,59 @@
+"""The project that a dataset goes into: the one of before, one that is there, or a new one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...base.errors import UsageError, printable
+from ...cvat.journal import Journal
+from ...cvat.server import CvatServer, Project
+from ...settings.cvat import UploadSettings
+
+
+def open_project(
+    server: CvatServer,
+    journal: Journal,
+    settings: UploadSettings,
+    default_name: str,
+    labels: Sequence[Mapping[str, Any]],
+) -> tuple[Project, list[str]]:
+    """Return the project to upload into, and what a person should know of it.
+
+    Raises:
+        UsageError: it is gone, not to be told from others, or lacks labels that were asked for.
+        CvatError: it cannot be found or made.
+    """
+    earlier = journal.find(server.host, server.organization)
+    if settings.project is None and len(earlier) > 1:
+        names = ", ".join(sorted(printable(upload.project_name) for upload in earlier))
+        raise UsageError(
+            f"this dataset was uploaded into several projects: {names}. Name one with --project."
+        )
+    if settings.project is None and earlier:
+        project = server.project(earlier[0].project_id)
+        if project is None:
+            raise UsageError(
+                f"the project '{printable(earlier[0].project_name)}' (id {earlier[0].project_id}), "
+                "into which this dataset was uploaded, is gone from CVAT, and its tasks with it. "
+                "Name another one with --project."
+            )
+    else:
+        name = settings.project or default_name
+        # A dataset's own name is never taken for an id.
+        look_up = server.find_project if settings.project is None else server.look_up_project
+        project = look_up(name)
+        if project is None and settings.project and name.isascii() and name.isdigit():
+            raise UsageError(f"--project {name}: CVAT shows no project with this id or name.")
+        if project is None:
+            return server.create_project(name, labels), [] if labels else [
+                f"the new project '{printable(name)}' has no labels; add them in CVAT before "
+                "annotating, or give --labels."
+            ]
+    there = {label["name"] for label in server.project_labels(project.id)}
+    lacking = [label["name"] for label in labels if label["name"] not in there]
+    if lacking:
+        raise UsageError(
+            f"the project '{printable(project.name)}' lacks the labels "
+            f"{', '.join(printable(name) for name in lacking)}. prep changes no project that is "
+            "there: add them in CVAT, leave out --labels, or name a new project with --project."
+        )
+    return project, []

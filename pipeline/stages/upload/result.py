@@ -1,0 +1,70 @@
+"""What an upload tells while it goes on, and what became of each task."""
+
+from dataclasses import dataclass
+
+from ...base.errors import ExitCode, PrepError
+from ...cvat.server import Project
+
+
+class UploadProgress:
+    """Told how an upload goes on; this one says nothing."""
+
+    def tasks_planned(self, tasks: int, frames: int, size_bytes: int) -> None:
+        """Begin: so much is to be sent."""
+
+    def bytes_sent(self, size_bytes: int) -> None:
+        """So many more bytes were sent."""
+
+    def task_done(self, frames: int) -> None:
+        """One more task is complete."""
+
+
+@dataclass(frozen=True)
+class TaskOutcome:
+    """What a run did with one task.
+
+    ``status`` is ``uploaded``, ``unchanged`` (it was there), ``changed`` (it was there, and the
+    dataset has other images by now), ``unproven`` (CVAT does not show what was sent) or ``failed``.
+    ``messages`` say what a person should know.
+    """
+
+    name: str
+    video: str
+    status: str
+    frames: int
+    jobs: int
+    task_id: int | None = None
+    url: str | None = None
+    messages: tuple[str, ...] = ()
+    error: str | None = None
+    error_kind: str | None = None
+    exit_code: ExitCode = ExitCode.OK
+
+
+@dataclass(frozen=True)
+class UploadResult:
+    """The outcome of an upload into one project."""
+
+    host: str
+    project: Project
+    tasks: tuple[TaskOutcome, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst of the exit codes of the tasks."""
+        return max((task.exit_code for task in self.tasks), default=ExitCode.OK)
+
+
+def failed_task(name: str, video: str, frames: int, error: PrepError) -> TaskOutcome:
+    """Return the outcome of a task that could not be made."""
+    return TaskOutcome(
+        name=name,
+        video=video,
+        status="failed",
+        frames=frames,
+        jobs=0,
+        error=str(error),
+        error_kind=error.kind,
+        exit_code=error.exit_code,
+    )

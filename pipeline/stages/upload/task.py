@@ -1,0 +1,206 @@
+"""One task: made, sent, proven; or taken up where an earlier run was cut off.
+
+Each step is written into the journal before it is taken, so whatever an attempt leaves behind, the
+next one finds it there, and ends with exactly one complete task.
+"""
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...base.errors import (
+    CvatError,
+    CvatRefusedError,
+    CvatUncertainError,
+    CvatUnreachableError,
+    InterruptedRunError,
+    PrepError,
+    RequestLostError,
+    UnprovenError,
+    printable,
+)
+from ...cvat.archive import Archive
+from ...cvat.journal import Journal, TaskEntry, Upload
+from ...cvat.proof import choose_verified, compare_frames, compare_jobs
+from ...cvat.server import CvatServer, TaskSpec, TaskState
+from ...settings.cvat import UploadSettings
+from .plan import Part
+
+_ATTEMPTS = 3
+_PAUSE_SECONDS = 2.0
+_ARCHIVE_NAME = "images.zip"
+_MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class TaskMaker:
+    """Brings parts of a dataset into one project of a server.
+
+    ``folder`` gives that of a video, by its id. ``on_bytes`` is told how many more bytes were sent.
+    """
+
+    server: CvatServer
+    journal: Journal
+    upload: Upload
+    folder: Callable[[str], Path]
+    settings: UploadSettings
+    assignee_id: int | None
+    stop: threading.Event
+    on_bytes: Callable[[int], None]
+
+    def make(self, part: Part, wanted: TaskEntry) -> TaskEntry:
+        """Return the entry of the complete task.
+
+        Where the connection breaks, it is tried again from what is there.
+
+        Args:
+            part: what the task is to hold.
+            wanted: its entry as it is to be written before anything is done; it has the mark of
+                what an earlier run has left.
+
+        Raises:
+            CvatError: it did not work; `UnprovenError` where CVAT shows something else.
+            ArchiveError: an image cannot be read, or is not what was extracted.
+            DatasetError: the journal cannot be written.
+            InterruptedRunError: ``stop`` was set.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._attempt(part, wanted)
+            except CvatUncertainError:
+                if attempt == _ATTEMPTS:
+                    raise
+                if self.stop.wait(_PAUSE_SECONDS * attempt):
+                    raise InterruptedRunError("interrupted") from None
+        raise AssertionError
+
+    def settle(self, entry: TaskEntry) -> TaskEntry:
+        """Return an entry as it is, or as complete if its task was proven and has its name.
+
+        The attempt was cut off then before it could write that down.
+        """
+        if entry.is_complete or not entry.jobs or entry.task_id is None:
+            return entry
+        state = self.server.task(entry.task_id)
+        if state is None or state.project_id != self.upload.project_id:
+            return entry
+        return entry if state.name == entry.working_name else self._put(entry, is_complete=True)
+
+    def _attempt(self, part: Part, wanted: TaskEntry) -> TaskEntry:
+        entry = self._take_up(part, wanted)
+        if entry.is_complete:
+            return entry
+        spec = TaskSpec(
+            name=entry.working_name,
+            project_id=self.upload.project_id,
+            subset=self.settings.subset,
+            bug_tracker=self.settings.bug_tracker,
+            assignee_id=self.assignee_id,
+            segment_size=part.segment_size,
+            overlap=part.overlap,
+        )
+        entry = self._put(entry, task_id=self.server.create_task(spec))
+        try:
+            entry = self._put(entry, request_id=self._send(part, entry))
+            self._wait(entry)
+        except (CvatUncertainError, CvatUnreachableError, InterruptedRunError):
+            raise  # the next attempt looks what is there
+        except PrepError:
+            with contextlib.suppress(CvatError):
+                self.delete_leftovers(entry)
+            raise
+        return self._prove(part, entry)
+
+    def _take_up(self, part: Part, wanted: TaskEntry) -> TaskEntry:
+        """Finish what an earlier attempt had wholly sent; delete all else that it left."""
+        left = self.journal.task(self.upload, wanted)
+        left = left and self.settle(left)
+        if left and left.is_complete:
+            return left
+        state = left and left.task_id and self.server.task(left.task_id)
+        if left and state and left.digest == wanted.digest and self._is_half_made(left, state):
+            with contextlib.suppress(CvatRefusedError, RequestLostError, UnprovenError):
+                if state.size == 0 and left.request_id is not None:
+                    self._wait(left)
+                    return self._prove(part, left)
+                if state.size > 0:
+                    return self._prove(part, left)
+        self.delete_leftovers(left or wanted)
+        return self.journal.put(self.upload, wanted)
+
+    def _is_half_made(self, entry: TaskEntry, state: TaskState) -> bool:
+        ours = (entry.working_name, self.upload.project_id)
+        return (state.name, state.project_id) == ours
+
+    def delete_leftovers(self, entry: TaskEntry) -> None:
+        """Delete every task that was left half made; under their working name they are ours."""
+        for state in self.server.find_tasks(self.upload.project_id, entry.working_name):
+            self.server.delete_task(state.id)
+
+    def _send(self, part: Part, entry: TaskEntry) -> str:
+        assert entry.task_id is not None  # noqa: S101
+        params: dict[str, object] = {"image_quality": self.settings.image_quality}
+        if part.jobs is None:
+            params["sorting_method"] = "lexicographical"
+        else:
+            names = part.server_names
+            params["job_file_mapping"] = [list(names[a : b + 1]) for a, b in part.jobs]
+        if not self.settings.sends_images:
+            if self.settings.cloud_storage is not None:
+                params["cloud_storage_id"] = self.settings.cloud_storage
+            files = [*part.server_names, part.folder + part.manifest_name]
+            return self.server.link_files(entry.task_id, files, params)
+        return self.server.send_archive(
+            entry.task_id,
+            Archive(self.folder(part.video_id), part.names, part.crc32.tolist()),
+            _ARCHIVE_NAME,
+            params,
+            self.settings.request_size * _MEBIBYTE,
+            self._count,
+        )
+
+    def _count(self, size_bytes: int) -> None:
+        if self.stop.is_set() and size_bytes > 0:
+            raise InterruptedRunError("interrupted")
+        self.on_bytes(size_bytes)
+
+    def _wait(self, entry: TaskEntry) -> None:
+        assert entry.task_id is not None  # noqa: S101
+        assert entry.request_id is not None  # noqa: S101
+        self.server.wait_created(entry.task_id, entry.request_id, self.settings.deadline_seconds)
+
+    def _prove(self, part: Part, entry: TaskEntry) -> TaskEntry:
+        """Compare all that the server says with the part; only then give the task its name."""
+        assert entry.task_id is not None  # noqa: S101
+        task_id = entry.task_id
+        shown, jobs = self.server.frames(task_id).frames, self.server.jobs(task_id)
+        problems = compare_frames(part.server_names, part.image_size, shown)
+        problems += compare_jobs(part.expected_jobs, jobs)
+        verified = choose_verified(len(part.names), self.settings.verify)
+        if not problems:
+            problems = self._compare_bytes(part, task_id, verified)
+        if problems:
+            raise UnprovenError(task_id, problems)
+        entry = self._put(
+            entry,
+            jobs=tuple((job.id, job.start, job.stop) for job in jobs),
+            frames_verified=tuple(verified),
+        )
+        self.server.rename_task(task_id, entry.name)
+        return self._put(entry, is_complete=True)
+
+    def _compare_bytes(self, part: Part, task_id: int, numbers: list[int]) -> list[str]:
+        differing = []
+        for number in numbers:
+            if self.stop.is_set():
+                raise InterruptedRunError("interrupted")
+            image = self.folder(part.video_id) / part.names[number]
+            if self.server.frame_bytes(task_id, number) != image.read_bytes():
+                differing.append(printable(part.names[number]))
+        return [f"{name}: CVAT gives other bytes than were sent" for name in differing]
+
+    def _put(self, entry: TaskEntry, **changes: object) -> TaskEntry:
+        return self.journal.put(self.upload, dataclasses.replace(entry, **changes))  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Every image held against its record."""

@@ -1,0 +1,245 @@
+"""Validate: hold the images of a dataset against their records, and measure how they look."""
+
+import dataclasses
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...base.errors import (
+    DatasetError,
+    ExitCode,
+    InputError,
+    PrepError,
+    VideoError,
+    WorkerDiedError,
+    describe_bug,
+    printable,
+)
+from ...dataset.records import Fate, FrameTable, VideoRecord
+from ...dataset.store import Dataset
+from ...engines.base import Engine, Lost
+from ...engines.local import InProcess
+from ...pictures.judge import Judgement
+from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
+from ...video.decoder import disk_full
+from ..extract.stage import Progress
+from .video import Chunk, Finding, VideoCheck, judge_chunk
+
+_CHUNK_IMAGES = 64
+"""So many that a driver can feed a cluster, so few that no worker is left with a long rest."""
+
+
+@dataclass(frozen=True)
+class ValidatedVideo:
+    """What was found out about one video; a damaged one has ``error`` instead of ``record``.
+
+    ``images`` counts the frames that should have an image, ``recovered`` those of them that an
+    earlier run rejected and that are right now. ``marks`` counts the images a quality mark.
+    """
+
+    id: str
+    record: VideoRecord | None = None
+    images: int = 0
+    recovered: int = 0
+    marks: dict[str, int] = dataclasses.field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    error: str | None = None
+    error_kind: str | None = None
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """The outcome of a whole run; ``foreign_folders`` are no videos of the dataset."""
+
+    dataset: str
+    videos: tuple[ValidatedVideo, ...]
+    foreign_folders: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that this outcome deserves."""
+        if any(video.error is not None for video in self.videos):
+            return ExitCode.SOME_FAILED
+        if self.foreign_folders or any(video.findings for video in self.videos):
+            return ExitCode.FINDINGS
+        return ExitCode.OK
+
+
+def validate(
+    dataset: str | os.PathLike[str],
+    settings: ValidateSettings | None = None,
+    run: RunSettings | None = None,
+    *,
+    breaks: BreakSettings | None = None,
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+) -> ValidateResult:
+    """Check every image of a dataset and write into its records what came of it.
+
+    A frame whose image fails gets the fate ``rejected`` with the reason; the file stays where it
+    is. A rejected frame whose image is right again is ``kept`` again. Counts and breaks follow.
+    What is right gets its measures. Hidden files are not looked at. A second run changes nothing.
+
+    Args:
+        dataset: the folder.
+        settings: from where on an image is blurred, dark, bright or flat.
+        run: ``workers`` is the number of images at once; one a core if absent.
+        breaks: where a tracker must not interpolate; the defaults if absent.
+        progress: told how the work goes on.
+        engine: carries out the work; threads of this process if absent.
+
+    Raises:
+        UsageError: there is no such dataset, or another run is writing into it.
+        DiskFullError: no room left for the records. The videos done so far are complete.
+        InterruptedRunError, KeyboardInterrupt: stopped. The videos done so far are complete.
+    """
+    run = run or RunSettings()
+    store = Dataset(Path(os.path.abspath(dataset)))
+    if not store.video_ids():
+        raise InputError(
+            f"{printable(store.path)}: there are no videos of prep in it. Name the folder that "
+            "'prep extract' wrote into."
+        )
+    engine = engine or InProcess(run.workers)
+    with store.writing():
+        batch = _Batch(
+            store,
+            settings or ValidateSettings(),
+            breaks or BreakSettings(),
+            progress or Progress(),
+        )
+        with closing(engine.run(judge_chunk, batch.chunks())) as results:
+            for chunk, judgements in results:
+                batch.take(chunk, judgements)
+    return ValidateResult(
+        dataset=os.fspath(store.path),
+        videos=tuple(batch.outcomes[video_id] for video_id in sorted(batch.outcomes)),
+        foreign_folders=tuple(store.foreign_folders()),
+    )
+
+
+def quality_marks(
+    frames: FrameTable, settings: ValidateSettings
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return for each mark which kept frames have it: bool, shape (frames,).
+
+    A black picture is dark, and flat and blurred as well.
+    """
+    kept = frames.fate == Fate.KEPT
+    return {
+        "blurred": kept & (frames.sharpness < settings.blur),
+        "dark": kept & (frames.brightness < settings.dark),
+        "bright": kept & (frames.brightness > settings.bright),
+        "flat": kept & (frames.contrast < settings.flat),
+    }
+
+
+class _Batch:
+    """Goes through the videos, a few open at a time; a damaged one is a value."""
+
+    def __init__(
+        self,
+        store: Dataset,
+        settings: ValidateSettings,
+        breaks: BreakSettings,
+        progress: Progress,
+    ) -> None:
+        self.store, self.settings, self.breaks = store, settings, breaks
+        self.progress = progress
+        self.open: dict[str, VideoCheck] = {}
+        self.outcomes: dict[str, ValidatedVideo] = {}
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield all images; a video is opened when its turn comes."""
+        records = {}
+        for video_id in self.store.video_ids():
+            try:
+                records[video_id] = self.store.read_record(video_id)
+            except DatasetError as error:
+                self._fail(video_id, error)
+        self.progress.batch_started(len(records), sum(map(_images, records.values())))
+        for video_id, record in records.items():
+            folder = self.store.folder(video_id)
+            try:
+                video = VideoCheck(record, self.store.read_frames(video_id), folder)
+            except Exception as error:  # one damaged video must not cost the others
+                self._fail(video_id, error)
+                self.progress.video_done(video_id, _images(record))
+                continue
+            self.progress.video_started(video_id, video.waiting, _images(record))
+            if not video.waiting:
+                self._finish(video)
+                continue
+            self.open[video_id] = video
+            yield from video.chunks(_CHUNK_IMAGES)
+
+    def take(self, chunk: Chunk, judgements: list[Judgement] | Exception | Lost) -> None:
+        """Note the judgements; with the last of a video, it is finished."""
+        if chunk.video_id not in self.open:  # it failed at an earlier chunk
+            return
+        video = self.open[chunk.video_id]
+        self.progress.frames_done(video.record.id, len(chunk.indices))
+        if isinstance(judgements, Lost):
+            first, last = chunk.names[0], chunk.names[-1]
+            judgements = WorkerDiedError(
+                f"{printable(video.folder)}: {judgements.why}, over the images {printable(first)} "
+                f"to {printable(last)}. If memory is short, lower --workers."
+            )
+        if isinstance(judgements, Exception):
+            del self.open[chunk.video_id]
+            self._fail(video.record.id, judgements)
+            self.progress.video_done(video.record.id, _images(video.record))
+            return
+        for index, judgement in zip(chunk.indices, judgements, strict=True):
+            video.take(int(index), judgement)
+        if not video.waiting:
+            del self.open[chunk.video_id]
+            self._finish(video)
+
+    def _finish(self, video: VideoCheck) -> None:
+        """Write down what was found out, where it is news."""
+        video_id = video.record.id
+        try:
+            record = video.conclude(self.breaks)
+            findings = tuple(video.findings())
+            if video.is_changed:
+                self.store.update(record, video.now)
+        except Exception as error:
+            self._fail(video_id, error)
+            return
+        finally:
+            self.progress.video_done(video_id, _images(video.record))
+        marks = quality_marks(video.now, self.settings)
+        recovered = (video.frames.fate == Fate.REJECTED) & (video.now.fate == Fate.KEPT)
+        self.outcomes[video_id] = ValidatedVideo(
+            id=video_id,
+            record=record,
+            images=len(video.indices),
+            recovered=int(recovered.sum()),
+            marks={name: int(flags.sum()) for name, flags in marks.items()},
+            findings=findings,
+        )
+
+    def _fail(self, video_id: str, error: Exception) -> None:
+        where = printable(self.store.folder(video_id))
+        if isinstance(error, PrepError):
+            text, kind = str(error), error.kind
+        elif isinstance(error, OSError):
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise disk_full() from error
+            text = f"{where}: {error.strerror}. Check the folder and its rights."
+            kind = VideoError.kind
+        else:
+            text, kind = f"{where}: {describe_bug(error)}", PrepError.kind
+        self.outcomes[video_id] = ValidatedVideo(video_id, error=text, error_kind=kind)
+
+
+def _images(record: VideoRecord) -> int:
+    """Return how many images a video should have."""
+    return record.counts.kept + record.counts.rejected

@@ -1,0 +1,1 @@
+"""Tracks of objects as CVAT keeps them, and the clock of their frames."""

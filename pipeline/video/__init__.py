@@ -1,0 +1,1 @@
+"""Video files: found, looked into, decoded by ffmpeg."""

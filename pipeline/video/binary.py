@@ -1,0 +1,170 @@
+"""Find an ffmpeg that will do. Owner of imageio-ffmpeg, which brings one."""
+
+import functools
+import os
+import platform
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import imageio_ffmpeg
+
+from ..base.errors import FfmpegUnusableError, printable
+from ..settings.stages import RunSettings
+
+OLDEST = "4.4"
+_LIBAVFILTER_4_4 = (7, 110)
+_LIBAVFILTER_5_1 = (8, 44)  # -fps_mode
+_LIBAVFILTER_7_0 = (10, 1)  # -/filter_complex
+
+_COMPARING = "crop format mpdecimate pad split"
+_TELLING = "metadata scdet showinfo"
+_TIMING = "select setpts settb trim"
+NEEDED = {
+    "filters": frozenset(f"{_COMPARING} {_TELLING} {_TIMING} scale setparams".split()),
+    "encoders": frozenset(("mjpeg", "png", "rawvideo")),
+}
+"""What prep uses of ffmpeg, by the option that lists it."""
+
+_START_TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Ffmpeg:
+    """An ffmpeg binary that was found fit for use."""
+
+    path: str
+    version: str
+    libavfilter: tuple[int, int]
+
+    @property
+    def passthrough(self) -> dict[str, str]:
+        """The option that makes ffmpeg deliver each frame once, whatever its timestamp."""
+        if self.libavfilter >= _LIBAVFILTER_5_1:
+            return {"fps_mode": "passthrough"}
+        return {"vsync": "0"}
+
+    @property
+    def graph_from_file(self) -> str:
+        """The option that reads the filter graph from a file."""
+        if self.libavfilter >= _LIBAVFILTER_7_0:
+            return "-/filter_complex"
+        return "-filter_complex_script"
+
+
+def find_ffmpeg(run: RunSettings) -> Ffmpeg:
+    """Return the ffmpeg to use: the setting, else ``PREP_FFMPEG``, else the bundled one.
+
+    Raises:
+        FfmpegUnusableError: it is missing, does not answer, is too old, or lacks a filter, an
+            encoder or the hardware acceleration that was asked for.
+    """
+    path = run.ffmpeg or os.environ.get("PREP_FFMPEG") or _bundled()
+    path = os.path.abspath(shutil.which(path) or path)  # it will run in another folder
+    with ThreadPoolExecutor() as pool:  # at once: each takes as long as ffmpeg takes to start
+        listed = {what: pool.submit(list_abilities, path, what) for what in NEEDED}
+        banner = _output([path, "-version"])
+    version = _version(banner)
+    library = re.search(r"^libavfilter\s+(\d+)\.\s*(\d+)", banner, re.MULTILINE)
+    if not version or not library:
+        raise FfmpegUnusableError(f"{printable(path)}: this is not ffmpeg. Check --ffmpeg.")
+    found = Ffmpeg(path, version, (int(library[1]), int(library[2])))
+    if found.libavfilter < _LIBAVFILTER_4_4:
+        raise FfmpegUnusableError(
+            f"{printable(path)}: ffmpeg {found.version} is too old; {OLDEST} or newer is needed. "
+            "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
+        )
+    for what, needed in NEEDED.items():
+        lacking = sorted(needed - listed[what].result())
+        if lacking:
+            raise FfmpegUnusableError(
+                f"{printable(path)}: this build of ffmpeg lacks the {what} {', '.join(lacking)}. "
+                "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
+            )
+    if run.hwaccel and run.hwaccel != "auto":
+        offered = list_abilities(path, "hwaccels")
+        if run.hwaccel not in offered:
+            raise FfmpegUnusableError(
+                f"--hwaccel {printable(run.hwaccel)}: this ffmpeg does not offer it "
+                f"(it has: {', '.join(sorted(offered)) or 'none'}). Choose one of these, or "
+                "leave it out."
+            )
+    return found
+
+
+@functools.cache
+def same_ffmpeg(wanted: Ffmpeg, run: RunSettings) -> Ffmpeg:
+    """Return the ffmpeg of another machine as it is on this one, which may be the same.
+
+    Raises:
+        FfmpegUnusableError: there is none of that version, so the images would be others.
+    """
+    if (
+        os.path.isfile(wanted.path)
+        and _version(_output([wanted.path, "-version"])) == wanted.version
+    ):
+        return wanted
+    found = find_ffmpeg(run)
+    if found.version != wanted.version:
+        raise FfmpegUnusableError(
+            f"{platform.node()}: ffmpeg is {found.version} here, but {wanted.version} where prep "
+            "was started, and the images of a dataset must come from one. Install the same "
+            "video-prep on all machines, or name an ffmpeg that all have with --ffmpeg."
+        )
+    return found
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what would change ffmpeg's log or make it write files."""
+    unwanted = {"FFREPORT", "AV_LOG_FORCE_COLOR", "AV_LOG_FORCE_256COLOR"}
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
+
+
+def _bundled() -> str:
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise FfmpegUnusableError(
+            "No ffmpeg found: the bundled one is missing on this platform. Install ffmpeg and "
+            "name it with --ffmpeg or PREP_FFMPEG."
+        ) from error
+
+
+def list_abilities(path: str, what: str) -> set[str]:
+    """Return the names that ``ffmpeg -WHAT`` lists (filters, encoders, hwaccels)."""
+    lines = _output([path, "-hide_banner", f"-{what}"]).splitlines()
+    if what == "hwaccels":
+        return {line.strip() for line in lines[1:] if line.strip()}
+    return {words[1] for line in lines if len(words := line.split()) >= 2}
+
+
+def _version(banner: str) -> str | None:
+    match = re.search(r"^ffmpeg version (\S+)", banner, re.MULTILINE)
+    return match[1] if match else None
+
+
+def _output(command: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_START_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise FfmpegUnusableError(
+            f"{printable(command[0])}: no ffmpeg there. Check --ffmpeg and PREP_FFMPEG."
+        ) from error
+    except OSError as error:
+        raise FfmpegUnusableError(
+            f"{printable(command[0])}: cannot be run: {error.strerror}."
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise FfmpegUnusableError(
+            f"{printable(command[0])}: did not answer within {_START_TIMEOUT_SECONDS} s."
+        ) from error
+    return done.stdout.decode("utf-8", "replace")

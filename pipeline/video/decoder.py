@@ -1,0 +1,228 @@
+"""Run one extraction command of ffmpeg and watch over it.
+
+ffmpeg decodes the video, scores scene changes and writes the images; Python only reads what it
+says. A process of its own also survives what crashes a decoder.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.errors import (
+    DecoderDiedError,
+    DecoderHungError,
+    DecoderKilledError,
+    DiskFullError,
+    FfmpegUnusableError,
+    InterruptedRunError,
+    TooManyFramesError,
+    printable,
+)
+from ..base.machine import die_with_parent
+from ..dataset.records import VideoInfo
+from .binary import clean_environment
+from .transcript import Transcript
+
+_READ_BYTES = 65536
+_POLL_SECONDS = 0.2
+_REST_SECONDS, _REST_SHARE = 0.01, 0.02
+_FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What one run of ffmpeg delivered.
+
+    ``pts``: int64, shape (frames,), time-base units, ``MISSING_PTS`` for none.
+    ``scene_score``: float32, shape (frames,), 0 to 100.
+    ``selected``: int32, shape (selected,), the indices of the frames asked for, ascending.
+    ``kept``: int32, shape (images,), the indices of those that were written, ascending.
+    ``edge``: int32, the indices of those in which the left edge changed, ascending.
+    """
+
+    pts: npt.NDArray[np.int64]
+    scene_score: npt.NDArray[np.float32]
+    selected: npt.NDArray[np.int32]
+    kept: npt.NDArray[np.int32]
+    edge: npt.NDArray[np.int32]
+    transcript: Transcript
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What to look for while ffmpeg runs.
+
+    ``max_frames``: how many the file names can number. ``stall_seconds``: how long no frame may
+    come. ``on_frames``: told how many more came. ``stop``: asked often whether to give up.
+    """
+
+    max_frames: int
+    stall_seconds: float
+    on_frames: Callable[[int], None]
+    stop: Callable[[], bool]
+
+
+def decode(
+    command: list[str], folder: Path, source: Path, info: VideoInfo, watch: Watch
+) -> Decoded:
+    """Run a command of `video.graph.extraction_command` in ``folder``.
+
+    Raises:
+        DecoderHungError, DecoderDiedError, DiskFullError, TooManyFramesError,
+        FfmpegUnusableError, InterruptedRunError.
+    """
+    transcript = Transcript(info)
+    # Between fork and exec the child is a Python in our group, which Ctrl-C would reach.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C reaches prep alone, which then ends ffmpeg
+            preexec_fn=die_with_parent,
+        )
+    except OSError as error:
+        raise FfmpegUnusableError(
+            f"{printable(command[0])}: cannot be run: {error.strerror}."
+        ) from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with process:
+        try:
+            _follow(process, transcript, source, watch)
+        finally:
+            _kill_group(process)
+    _check_end(process.returncode, transcript, source)
+    return Decoded(
+        pts=np.frombuffer(transcript.pts, dtype=np.int64),
+        scene_score=np.frombuffer(transcript.scene_score, dtype=np.float32),
+        selected=np.frombuffer(transcript.selected, dtype=np.int32),
+        kept=np.frombuffer(transcript.kept, dtype=np.int32),
+        edge=np.frombuffer(transcript.edge, dtype=np.int32),
+        transcript=transcript,
+    )
+
+
+def disk_full() -> DiskFullError:
+    """Return the one error for a full disk."""
+    return DiskFullError(
+        "No space left where the dataset is. The videos done so far are complete; make room and "
+        "run the same command again to go on."
+    )
+
+
+def _follow(
+    process: subprocess.Popen[bytes], transcript: Transcript, source: Path, watch: Watch
+) -> None:
+    """Read what ffmpeg says until it ends; end it on a stall, a stop or too many frames."""
+    assert process.stderr is not None  # noqa: S101
+    rest = b""
+    begun = last_progress = time.monotonic()
+    reported = 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stderr, selectors.EVENT_READ)
+        ended = False
+        while not ended:
+            if selector.select(timeout=_POLL_SECONDS):
+                data = os.read(process.stderr.fileno(), _READ_BYTES)
+                ended = not data
+                *lines, rest = (rest + data).split(b"\n")
+                rest = rest[:_READ_BYTES]  # a line without end does not fill the memory
+                for line in lines:
+                    transcript.add(line.decode("utf-8", "replace"))
+                # ffmpeg writes a few bytes at a time; to wake up for each would slow it by a tenth.
+                # But a short clip must not wait for us at its end.
+                time.sleep(min(_REST_SECONDS, _REST_SHARE * (time.monotonic() - begun)))
+            frames = len(transcript.pts)
+            if frames > reported:
+                watch.on_frames(frames - reported)
+                reported, last_progress = frames, time.monotonic()
+            _check_progress(transcript, source, watch, time.monotonic() - last_progress)
+    while True:
+        try:
+            process.wait(timeout=_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            _check_progress(transcript, source, watch, time.monotonic() - last_progress)
+        else:
+            return
+
+
+def _check_progress(
+    transcript: Transcript, source: Path, watch: Watch, silent_seconds: float
+) -> None:
+    frames = len(transcript.pts)
+    if watch.stop():
+        raise InterruptedRunError("interrupted")
+    if transcript.disk_full:
+        raise disk_full()
+    if frames > watch.max_frames:
+        raise TooManyFramesError(
+            f"{printable(source)}: more than {watch.max_frames:,} frames, which the file names "
+            "have no digits for. Nothing was kept of it; run again with more --digits."
+        )
+    if silent_seconds > watch.stall_seconds:
+        raise _hung(source, frames, watch)
+
+
+def _hung(source: Path, frames: int, watch: Watch) -> DecoderHungError:
+    return DecoderHungError(
+        f"{printable(source)}: ffmpeg hung: no frame for {watch.stall_seconds:g} s after "
+        f"{frames} frames, so it was stopped. If the storage is that slow, raise stall_seconds in "
+        "the settings; else convert the file first."
+    )
+
+
+def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
+    name, frames = printable(source), len(transcript.pts)
+    if transcript.hwaccel_failed:
+        raise FfmpegUnusableError(
+            f"{name}: the hardware acceleration that was asked for does not work on this machine "
+            f"({transcript.last_line}). Leave out --hwaccel."
+        )
+    if returncode < 0:
+        try:
+            sign = signal.Signals(-returncode).name
+        except ValueError:
+            sign = f"signal {-returncode}"
+        hint = (
+            "Most likely memory ran out: lower --workers."
+            if -returncode == signal.SIGKILL
+            else "Try another ffmpeg with --ffmpeg, or convert the file first."
+        )
+        kind = DecoderKilledError if -returncode in _FROM_OUTSIDE else DecoderDiedError
+        raise kind(f"{name}: ffmpeg was killed ({sign}) after {frames} frames. {hint}")
+    if any(index >= frames for index in transcript.kept[-1:]):
+        raise DecoderDiedError(
+            f"{name}: what ffmpeg says of its frames does not add up ({frames} frames, but image "
+            f"{transcript.kept[-1]}). Try another ffmpeg with --ffmpeg."
+        )
+    # Where no frame is selected, ffmpeg complains that it had nothing to write: no failure.
+    if returncode > 0 and (frames == 0 or transcript.kept) and not _cannot_decode(transcript):
+        raise DecoderDiedError(
+            f"{name}: ffmpeg gave up (exit code {returncode}) after {frames} frames: "
+            f"{transcript.last_line}. Run 'prep doctor'; try another ffmpeg with --ffmpeg."
+        )
+
+
+def _cannot_decode(transcript: Transcript) -> bool:
+    """Whether ffmpeg failed only for want of a single frame, which the footage is to blame for."""
+    return not transcript.pts and bool(transcript.complaints)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        process.kill()

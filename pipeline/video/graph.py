@@ -1,0 +1,245 @@
+"""Build the command of ffmpeg for one video. The only owner of ffmpeg-python.
+
+`video.decoder` runs the command.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import ffmpeg as ffmpeg_python
+
+from ..dataset.records import VideoInfo
+from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
+from .binary import Ffmpeg
+from .probe import DEMUXERS
+from .segments import BORDER_FRAMES, Segment
+
+_EDGE = 16
+"""Columns that mpdecimate takes no notice of on the left: 8 in each plane, so 16 where colour is
+stored at half the width."""
+
+_COMPARED_FORMATS = frozenset(
+    f"yuv{j}{layout}p" for j in ("", "j") for layout in ("420", "422", "440", "444")
+)
+"""Pixel formats that mpdecimate takes as they are."""
+
+_FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
+
+THUMBNAIL_SIDE = 32
+EVERYTHING = "1"
+"""The condition that selects every frame."""
+
+MARK = "prep"
+"""The metadata key under which ffmpeg prints the frames that are ``selected``, ``kept``, or changed
+on the left ``edge``."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one run of ffmpeg over a video does.
+
+    ``condition``: an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames that
+    are selected. ``drops_still``: leave out those of them in which nothing changed.
+    ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
+    ``matrix``: write this colour matrix into all frames first. ``is_steady``: whether the stream
+    keeps its size and pixel format, as far as is known. ``segment``: the part of the video that is
+    decoded; ``condition`` then counts from its first frame.
+    """
+
+    condition: str
+    drops_still: bool
+    writes_images: bool
+    matrix: str | None = None
+    is_steady: bool = True
+    segment: Segment | None = None
+
+    def selects_all(self, settings: ExtractSettings) -> bool:
+        """Whether no frame is left out; the log then does not name the selected ones."""
+        return self.condition == EVERYTHING and not settings.keyframes
+
+    def converts_late(self, info: VideoInfo) -> bool:
+        """Whether only what is kept is converted to the colours of the images.
+
+        The bytes are the same only where nothing else has to be converted: then one step does
+        what otherwise takes two.
+        """
+        return self.is_steady and info.pixel_format in _COMPARED_FORMATS
+
+
+def extraction_command(
+    ffmpeg: Ffmpeg,
+    settings: ExtractSettings,
+    dedupe: DedupeSettings,
+    run: RunSettings,
+    work: Pass,
+    *,
+    source: str,
+    graph_file: str,
+    thumbnails_file: str,
+    stem: str,
+    info: VideoInfo,
+    threads: int | None,
+) -> tuple[list[str], str]:
+    """Return the command line, and the filter graph that it reads from ``graph_file``.
+
+    The graph, and why it is so:
+
+    - ``scale`` first, without arguments, passes frames on untouched, until the stream changes
+      its size or pixel format: then it keeps what follows at the first size. Without it ffmpeg
+      9 and 5 crash on a stream that shrinks.
+    - ``settb``: all timestamps in the time base of the probe, which ffmpeg does not always share.
+    - The colour matrix, where it is given, is written into all frames first: the scaler would
+      convert the colours of a stream that changes it, and ffmpeg's own command line does not.
+    - One branch scores and prints every frame, with its true timestamp, into the log. The
+      other selects and numbers: its timestamps *become* the frame index, which image2 puts into
+      the file name. ``1e12`` carries the choice over the change of time base.
+    - Of a segment, the frames before it are let go, and ``trim`` ends the reading behind its
+      border. Checksums of the frames that neighbours share go into the log.
+    - ``mpdecimate`` compares each frame with the last one that it let through, in blocks. It
+      takes no notice of the columns on the left, so a strip of these is compared beside it (to
+      frame the whole picture would cost half as much as the comparison). And it would pass frames
+      of unusual pixel formats on in another one, so these get that of the images before it.
+    - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames
+      with close timestamps collide, and ffmpeg then gives up, now and then.
+    """
+    source_options: dict[str, Any] = {
+        "protocol_whitelist": "file",
+        "format_whitelist": DEMUXERS,
+        "reinit_filter": 0,
+        "copyts": None,
+    }
+    if run.hwaccel:
+        source_options["hwaccel"] = run.hwaccel
+    # As many threads as ffmpeg likes for one video; but many videos at once are done sooner, in
+    # less memory, with few threads each.
+    limit = {} if threads is None else {"threads": threads}
+    source_options |= limit
+    if work.segment is not None and work.segment.seek_seconds is not None:
+        source_options |= _seek(work.segment.seek_seconds)
+    stream = ffmpeg_python.input(f"file:{source}", **source_options)["V:0"]
+    if work.matrix is not None:
+        stream = stream.filter("setparams", colorspace=work.matrix)
+    stream = stream.filter("scale").filter("settb", info.time_base)
+    border = None
+    if work.segment is not None:
+        stream, border = _cut_out(stream, work.segment)
+    branches = stream.filter_multi_output("split")
+    scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
+    condition = f"({work.condition})"
+    if work.segment is not None:
+        condition += f"*lt(N,{work.segment.frames})"
+    chosen = branches[1].filter("setpts", f"1e12*{condition}")
+    key = "*key" if settings.keyframes else ""
+    chosen = (
+        _number(chosen, "if(gt(PTS,0),N,-1)")
+        .filter("select", f"gte(pts,0){key}")
+        .filter("metadata", mode="add", key=MARK, value="selected")
+    )
+    if not work.selects_all(settings):
+        chosen = chosen.filter("metadata", mode="print", key=MARK)
+    timing = {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
+    outputs = [_number(scored, "N").output("-", format="null", **timing)]
+    if border is not None:
+        outputs.append(_number(border, "N").output("-", format="null", **timing))
+    if work.drops_still:
+        chosen, edge = _drop_still(chosen, settings, dedupe, work, info)
+        outputs.append(_mark(edge, "edge").output("-", format="null", **timing))
+    chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
+    if work.segment is not None:
+        chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
+    if work.writes_images:
+        if work.converts_late(info) and settings.max_size is None:
+            # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
+            chosen = chosen.filter("scale")
+        images = _images(chosen, settings, stem, {**timing, **limit})
+    else:
+        side = THUMBNAIL_SIDE
+        chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
+        images = chosen.output(thumbnails_file, format="rawvideo", **timing)
+    command = (
+        ffmpeg_python.merge_outputs(images, *outputs)
+        .global_args("-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info")
+        .global_args("-max_error_rate", "1")
+        .compile(cmd=ffmpeg.path)
+    )
+    place = command.index("-filter_complex")
+    graph = command[place + 1]
+    # The graph of a long sampled video is larger than a command line may be.
+    command[place : place + 2] = [ffmpeg.graph_from_file, graph_file]
+    return command, graph
+
+
+def _seek(seconds: Fraction) -> dict[str, Any]:
+    """Return the input options that make ffmpeg begin at the keyframe at or before an instant."""
+    return {"ss": f"{float(seconds):.6f}", "seek_timestamp": 1, "noaccurate_seek": None}
+
+
+def _cut_out(stream: Any, segment: Segment) -> tuple[Any, Any]:
+    """Return the frames of a segment with those of its border; and those that a neighbour has too.
+
+    The second stream is for the log only: size, format and checksum of each frame.
+    """
+    if segment.start_pts is not None:
+        # Frames without a timestamp pass as well, to be noticed.
+        stream = stream.filter("select", f"not(lt(pts,{segment.start_pts}))")
+    if segment.border:
+        stream = stream.filter("trim", end_frame=segment.frames + segment.border)
+    branches = stream.filter_multi_output("split")
+    at_border = branches[1].filter("select", f"lt(n,{BORDER_FRAMES})+gte(n,{segment.frames})")
+    return branches[0], at_border.filter("showinfo")
+
+
+def _number(stream: Any, index: str) -> Any:
+    return stream.filter("settb", "1/1000").filter("setpts", index)
+
+
+def _mark(stream: Any, value: str) -> Any:
+    return stream.filter("metadata", mode="modify", key=MARK, value=value).filter(
+        "metadata", mode="print", key=MARK
+    )
+
+
+def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
+    """Whether frames pass the comparison without loss on their way to the images."""
+    return settings.format == "jpg" or info.pixel_format in _COMPARED_FORMATS
+
+
+def _drop_still(
+    stream: Any, settings: ExtractSettings, dedupe: DedupeSettings, work: Pass, info: VideoInfo
+) -> tuple[Any, Any]:
+    """Return the frames in which something moved, and those where it moved on the left edge.
+
+    The second stream is for the log only: what mpdecimate leaves out on the left is put into the
+    middle of a narrow picture, and compared there.
+    """
+    if settings.format == "jpg" and info.pixel_format not in _COMPARED_FORMATS:
+        stream = stream.filter("format", "yuvj420p|yuvj422p|yuvj444p")
+    is_converted = settings.format == "jpg" and not work.converts_late(info)
+    is_full_range = info.color_range == "pc" or (info.pixel_format or "").startswith("yuvj")
+    # mpdecimate takes sums over 8x8 pixels, in levels of the video; the settings are in those of
+    # the image, where black is 0 and white 255.
+    unit = 64 if is_converted or is_full_range else 64 * _LIMITED_LEVELS / _FULL_LEVELS
+    hi, lo = round(unit * dedupe.hi), round(unit * dedupe.lo)
+    branches = stream.filter_multi_output("split")
+    moved = branches[0].filter(
+        "mpdecimate", hi=hi, lo=lo, frac=dedupe.frac, max=dedupe.max_gap or 0
+    )
+    edge = (
+        branches[1]
+        .filter("crop", f"min({_EDGE},iw)", "ih", 0, 0)
+        .filter("pad", 2 * _EDGE, "ih+8", _EDGE, 0)
+        .filter("mpdecimate", hi=hi, lo=hi, frac=1)
+    )
+    return moved, edge
+
+
+def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str, Any]) -> Any:
+    if settings.max_size is not None:
+        factor = f"min(1,{settings.max_size}/max(iw,ih))"
+        stream = stream.filter("scale", f"max(1,round(iw*{factor}))", f"max(1,round(ih*{factor}))")
+    codec = (
+        {"c:v": "mjpeg", "q:v": settings.quality} if settings.format == "jpg" else {"c:v": "png"}
+    )
+    pattern = f"./{stem.replace('%', '%%')}-frame_%0{settings.digits}d.{settings.format}"
+    return stream.output(pattern, format="image2", frame_pts=1, **codec, **options)

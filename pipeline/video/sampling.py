@@ -1,0 +1,155 @@
+"""Which frames to keep: by range, every Nth, at a rate, or keyframes.
+
+A choice is an expression that ffmpeg evaluates for each frame while decoding, over ``N`` (the
+frame index) and ``PTS`` (its timestamp in time-base units), see FFmpeg's setpts filter. The
+nearest frame to an instant cannot be told before the next frame is seen, so a rate is planned
+on the timestamps of the packets, and checked against those of the decoded frames.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from ..dataset.records import MISSING_PTS
+from ..settings.positions import parse_position
+from ..settings.stages import ExtractSettings
+from .graph import EVERYTHING
+
+
+def plan_condition(
+    settings: ExtractSettings, time_base: Fraction, packet_pts: npt.NDArray[np.int64]
+) -> str:
+    """Return the condition for frames to keep, before anything is decoded.
+
+    Args:
+        settings: range and sampling; keyframes are left to ffmpeg's select filter.
+        time_base: seconds a timestamp unit.
+        packet_pts: int64, shape (packets,), timestamps of the packets that are to be shown.
+    """
+    if settings.fps is None:
+        in_range = _range_condition(settings, time_base)
+        if settings.every is None:
+            return in_range
+        return f"if({in_range},st(0,ld(0)+1)*not(mod(ld(0)-1,{settings.every})),0)"
+    pts = np.sort(packet_pts[packet_pts != MISSING_PTS])
+    return _membership("PTS", pts[choose_frames(settings, time_base, pts)])
+
+
+def exact_condition(indices: npt.NDArray[np.int64]) -> str:
+    """Return the condition for exactly these frame indices (ascending)."""
+    return _membership("N", indices)
+
+
+def list_frames(
+    settings: ExtractSettings, time_base: Fraction, pts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the indices of the frames that range and sampling ask for, ascending.
+
+    Keyframes are left to ffmpeg's select filter.
+
+    Args:
+        settings: range and sampling.
+        time_base: seconds a timestamp unit.
+        pts: int64, shape (frames,), timestamps in display order, ``MISSING_PTS`` for none.
+    """
+    if settings.fps is not None:
+        return choose_frames(settings, time_base, pts)
+    return np.flatnonzero(_in_range(settings, time_base, pts))[:: settings.every or 1]
+
+
+def choose_frames(
+    settings: ExtractSettings, time_base: Fraction, pts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the indices of the frames to keep at ``settings.fps``, ascending.
+
+    Args:
+        settings: range and rate.
+        time_base: seconds a timestamp unit.
+        pts: int64, shape (frames,), timestamps in display order, ``MISSING_PTS`` for none.
+    """
+    if settings.fps is None:
+        raise ValueError("no rate is set")
+    candidates = np.flatnonzero(_in_range(settings, time_base, pts))
+    clock = steady_clock(pts[candidates])
+    return candidates[nearest_frames(clock, 1 / Fraction(settings.fps) / time_base)]
+
+
+def steady_clock(pts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return timestamps that never run backwards: int64, shape as ``pts``, starting at 0.
+
+    Where the timestamp jumps back (joined recordings) or is missing, the median step is taken.
+    """
+    if len(pts) == 0:
+        return pts
+    missing = pts == MISSING_PTS
+    steps = np.diff(pts)
+    unknown = missing[1:] | missing[:-1] | (steps < 0)
+    forward = steps[~unknown & (steps > 0)]
+    usual = int(np.median(forward)) if len(forward) else 1
+    return np.concatenate(([0], np.cumsum(np.where(unknown, usual, steps)))).astype(np.int64)
+
+
+def nearest_frames(clock: npt.NDArray[np.int64], interval: Fraction) -> npt.NDArray[np.int64]:
+    """Return the indices of the frames nearest to 0, interval, 2·interval, … each once.
+
+    Exact integer arithmetic: of two frames equally near, the earlier one is taken.
+
+    Args:
+        clock: int64, shape (frames,), ascending, starting at 0.
+        interval: distance of the instants in units of ``clock``.
+    """
+    if len(clock) == 0:
+        return np.empty(0, dtype=np.int64)
+    # A frame is chosen if an instant lies in its cell, which ends half way to the next frame. The
+    # work grows with the frames, not with the instants: a clock may jump by years.
+    instants_clock, first_frame = np.unique(clock, return_index=True)
+    doubled = instants_clock.astype(object) * (2 * interval.denominator)
+    ends = (doubled[:-1] + doubled[1:]) // 2
+    ends_in_instants = np.append(ends, doubled[-1]) // (2 * interval.numerator)
+    begins_in_instants = np.concatenate(([-1], ends_in_instants[:-1]))
+    return first_frame[(ends_in_instants > begins_in_instants).astype(np.bool_)]
+
+
+def _range_condition(settings: ExtractSettings, time_base: Fraction) -> str:
+    terms = []
+    for name, comparison in (("start", "gte"), ("end", "lt")):
+        text = getattr(settings, name)
+        if text is not None:
+            variable, bound = _bound(text, time_base)
+            terms.append(f"{comparison}({variable},{bound})")
+    return "*".join(terms) or EVERYTHING
+
+
+def _in_range(
+    settings: ExtractSettings, time_base: Fraction, pts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    chosen = np.ones(len(pts), dtype=np.bool_)
+    for name in ("start", "end"):
+        text = getattr(settings, name)
+        if text is not None:
+            variable, bound = _bound(text, time_base)
+            values = np.arange(len(pts)) if variable == "N" else pts
+            chosen &= values >= bound if name == "start" else values < bound
+            if variable == "PTS":
+                chosen &= pts != MISSING_PTS
+    return chosen
+
+
+def _bound(text: str, time_base: Fraction) -> tuple[str, int]:
+    position = parse_position(text)
+    if isinstance(position, int):
+        return "N", position
+    return "PTS", math.ceil(position / time_base)
+
+
+def _membership(variable: str, values: npt.NDArray[np.int64]) -> str:
+    """Return an expression that is true for ``values`` (ascending), in log(n) steps a frame."""
+    if len(values) == 0:
+        return "0"
+    if len(values) == 1:
+        return f"eq({variable},{values[0]})"
+    middle = len(values) // 2
+    left, right = _membership(variable, values[:middle]), _membership(variable, values[middle:])
+    return f"if(lt({variable},{values[middle]}),{left},{right})"
