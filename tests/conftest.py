@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from cvat_stand_in import StandIn
 from hypothesis import settings
+from video_prep.engines.local import InProcess
 
 settings.register_profile("prep", deadline=None)  # machines of CI have slow moments
 settings.load_profile("prep")
@@ -36,6 +37,15 @@ class Run:
 
 def command(*arguments):
     return [sys.executable, "-m", "video_prep", *map(os.fspath, arguments)]
+
+
+def in_threads(stage):
+    """A stage that works in threads of this process, where what a test has patched is seen."""
+
+    def call(*arguments, engine=None, **named):
+        return stage(*arguments, engine=engine or InProcess(), **named)
+
+    return call
 
 
 def environment(**extra):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import record
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import video_prep
+from conftest import in_threads, record
+from hypothesis import given, settings, strategies as st
 from video_prep.dataset.accounts import may_have_image, recount, status
 from video_prep.dataset.breaks import find_breaks, find_runs
 from video_prep.dataset.frame_file import read_frames, write_frames
@@ -43,7 +43,7 @@ def table(fates, reasons=None, pts=None, scores=None):
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory, steady):
     """A dataset of two videos, one sampled."""
-    from video_prep.stages.extract.stage import extract
+    extract = in_threads(video_prep.extract)
 
     folder = tmp_path_factory.mktemp("clean")
     shutil.copy(steady, folder / "other.mp4")

@@ -10,8 +10,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import pytest
 from cvat_stand_in.tracks import cut, interpolated, join
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from video_prep.base.errors import UsageError
 from video_prep.dataset.breaks import find_breaks
 from video_prep.dataset.records import Break, Fate, FrameTable, Notice, Reason

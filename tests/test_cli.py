@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import media
 import pytest
+import video_prep
 from conftest import command, environment
 from video_prep.cli import cli
 
@@ -270,9 +271,7 @@ def test_doctor_and_something_that_is_not_cvat(answer, serve, prep):
 
 
 def test_python_interface_gives_the_same(steady, tmp_path):
-    from video_prep.stages.extract.stage import extract
-
-    result = extract([steady], tmp_path / "ds")
+    result = video_prep.extract([steady], tmp_path / "ds")
     assert result.exit_code == 0
     (video,) = result.videos
     assert (video.id, video.status, video.record.counts.kept) == ("steady", "extracted", 50)

@@ -12,7 +12,8 @@ from pathlib import Path
 import media
 import numpy as np
 import pytest
-from conftest import command, environment, frames, images, indices, record, snapshot
+import video_prep
+from conftest import command, environment, frames, images, in_threads, indices, record, snapshot
 from PIL import Image
 from test_cli import on_terminal
 from video_prep.dataset.store import Dataset
@@ -20,8 +21,9 @@ from video_prep.pictures.compare import read_ahead
 from video_prep.pictures.likeness import is_still, read_picture
 from video_prep.pictures.similarity import HashIndex, thin
 from video_prep.settings.stages import DedupeSettings
-from video_prep.stages.dedupe.stage import dedupe
-from video_prep.stages.extract.stage import extract
+
+dedupe = in_threads(video_prep.dedupe)
+extract = in_threads(video_prep.extract)
 
 LOSSLESS = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0", "-pix_fmt", "yuv420p")
 

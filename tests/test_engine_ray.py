@@ -126,7 +126,8 @@ def test_ray_is_not_installed(monkeypatch):
     with pytest.raises(UsageError) as caught:
         RayEngine()
     assert str(caught.value) == (
-        "Ray is not installed; pip install 'video-prep[ray]' brings it along."
+        "Ray is not installed. Install prep together with it, in the folder of its clone: "
+        "pip install '.[ray]'"
     )
 
 

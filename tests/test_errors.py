@@ -12,7 +12,18 @@ import time
 
 import media
 import pytest
-from conftest import FFMPEGS, command, environment, frames, images, indices, names, record
+import video_prep
+from conftest import (
+    FFMPEGS,
+    command,
+    environment,
+    frames,
+    images,
+    in_threads,
+    indices,
+    names,
+    record,
+)
 from video_prep.base import errors
 
 BROKEN = {
@@ -405,7 +416,8 @@ def test_bug_is_one_line_with_its_place(steady, tmp_path):
 
 def test_a_bug_that_one_video_finds_costs_that_video_alone(steady, tmp_path, monkeypatch):
     from video_prep.stages.extract import video as extract_video
-    from video_prep.stages.extract.stage import extract
+
+    extract = in_threads(video_prep.extract)
 
     shutil.copy(steady, tmp_path / "a.mp4")
     shutil.copy(steady, tmp_path / "b.mp4")
@@ -422,7 +434,7 @@ def test_a_bug_that_one_video_finds_costs_that_video_alone(steady, tmp_path, mon
 def test_a_file_system_without_links_will_do(steady, tmp_path, monkeypatch):
     from pathlib import Path
 
-    from video_prep.stages.extract.stage import extract
+    extract = in_threads(video_prep.extract)
 
     def refuse(self, target):
         raise PermissionError(1, "Operation not permitted")

@@ -8,6 +8,8 @@ import shutil
 
 import numpy as np
 import pytest
+import video_prep
+from conftest import in_threads
 from PIL import Image
 from test_cli import on_terminal
 from video_prep.base.errors import InputError
@@ -28,7 +30,8 @@ from video_prep.dataset.records import (
 )
 from video_prep.dataset.store import Dataset
 from video_prep.settings.stages import BreakSettings, ValidateSettings
-from video_prep.stages.report.stage import report
+
+report = in_threads(video_prep.report)
 
 HOSTILE = '"><script>alert(1)</script>&amp;\u2028.mp4'
 

@@ -8,8 +8,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 from cvat_stand_in import Fault, Kind, annotations
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from test_audit import (  # noqa: F401 - one is a fixture
     OUT,
     annotate,

@@ -7,8 +7,7 @@ import media
 import numpy as np
 import pytest
 from conftest import frames, indices, record, times
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from test_frames import FOOTAGE
 from video_prep.base.errors import UsageError
 from video_prep.settings.positions import parse_position

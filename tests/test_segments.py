@@ -14,12 +14,22 @@ import av
 import media
 import numpy as np
 import pytest
-from conftest import FFMPEGS, command, environment, frames, images, indices, record, snapshot
+import video_prep
+from conftest import (
+    FFMPEGS,
+    command,
+    environment,
+    frames,
+    images,
+    in_threads,
+    indices,
+    record,
+    snapshot,
+)
 from video_prep.base import errors
 from video_prep.dataset.records import MISSING_PTS, Complaint, PacketIndex, VideoInfo
 from video_prep.engines.local import InProcess
 from video_prep.settings.stages import DedupeSettings, ExtractSettings, RunSettings
-from video_prep.stages.extract.stage import extract
 from video_prep.video.segments import (
     BORDER_FRAMES,
     UNPROVEN,
@@ -29,6 +39,8 @@ from video_prep.video.segments import (
     refuse_unlike,
     refuse_unproven,
 )
+
+extract = in_threads(video_prep.extract)
 
 HINDRANCES = (
     "its packets cannot be counted to the end",

@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 from conftest import images
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from video_prep.base.errors import InputError
 from video_prep.video.sources import MAX_ID_BYTES, Source, assign_ids, find_sources, safe_id
 

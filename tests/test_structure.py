@@ -35,7 +35,8 @@ ORDER = """
     cvat.annotations stages.audit.match stages.audit.stage stages.audit.retime stages.audit.mend
     stages.audit.post
     pictures.thumbnails stages.audit.lanes stages.audit.drawings stages.audit.page
-    stages.report.timeline stages.report.video stages.report.summary stages.report.stage run
+    stages.report.timeline stages.report.video stages.report.summary stages.report.stage
+    all_stages
     commands.progress
     commands.console commands.extract commands.doctor commands.init
     commands.dedupe commands.validate commands.status commands.report commands.run

@@ -1,8 +1,7 @@
 """The plan of an upload: names that are made when asked for, and breaks that a job leaves open."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from test_accounts import table
 from test_upload import PROBE
 from video_prep.dataset.accounts import recount

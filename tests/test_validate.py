@@ -10,16 +10,19 @@ import cv2
 import media
 import numpy as np
 import pytest
-from conftest import command, environment, frames, images, record, snapshot
+import video_prep
+from conftest import command, environment, frames, images, in_threads, record, snapshot
 from test_cli import on_terminal
 from video_prep.base.errors import DiskFullError
 from video_prep.dataset.frame_file import read_frames
 from video_prep.dataset.records import MISSING_PTS, FrameTable
 from video_prep.dataset.store import Dataset
+from video_prep.engines.local import InProcess
 from video_prep.pictures.judge import Reason, judge, measure
-from video_prep.settings.stages import RunSettings
 from video_prep.stages.extract.stage import Progress
-from video_prep.stages.validate.stage import ValidateSettings, quality_marks, validate
+from video_prep.stages.validate.stage import ValidateSettings, quality_marks
+
+validate = in_threads(video_prep.validate)
 
 
 @pytest.fixture(scope="session")
@@ -414,7 +417,7 @@ def test_stopped_and_run_again_it_ends_the_same(clean, steady, prep, tmp_path):
 
     validate(one)
     with pytest.raises(KeyboardInterrupt):
-        validate(other, run=RunSettings(workers=1), progress=Stop())
+        validate(other, engine=InProcess(1), progress=Stop())
     assert snapshot(other / "a") == snapshot(one / "a")
     assert snapshot(other / "b") == untouched
     assert validate(other).exit_code == 0

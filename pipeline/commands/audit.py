@@ -83,8 +83,7 @@ def audit(
     """
     from ..cvat.annotations import CvatAnnotations
     from ..stages.audit.page import write_page
-    from ..stages.audit.stage import audit as audit_stage
-    from ..stages.audit.stage import audit_export, write_audit
+    from ..stages.audit.stage import audit as audit_stage, audit_export, write_audit
 
     _refuse_contradictions(annotations, tasks, project, post, retime, undo, dry_run)
     config = load_config(config_file)

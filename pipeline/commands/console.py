@@ -206,11 +206,8 @@ def cvat_session(
     """Give a session with a server that is logged in to; log out at the end."""
     from ..cvat.session import connect
 
-    session = connect(settings, auth, stop)
-    try:
+    with connect(settings, auth, stop) as session:
         yield session
-    finally:
-        session.close()
 
 
 def _as_path(context: click.Context, parameter: click.Parameter, text: str) -> Path:

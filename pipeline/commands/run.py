@@ -27,7 +27,7 @@ from .console import (
 )
 
 if TYPE_CHECKING:  # the stages load libraries that --help can do without
-    from ..run import Destination, RunResult
+    from ..all_stages import Destination, RunResult
     from ..settings.file import Config
 
 _CONCERNS_SHOWN = 30
@@ -67,7 +67,7 @@ def run(
         open_engine(how, EXTRACTS, VALIDATES, REPORTS) as engine,
         console.bars() as bars,
     ):
-        from ..run import run as run_stages  # while workers begin
+        from ..all_stages import run as run_stages  # while workers begin
 
         result = run_stages(
             inputs,
@@ -99,9 +99,9 @@ def _destination(
     console: Console, config: "Config", server: CvatSettings, auth: str | None
 ) -> "Iterator[Destination]":
     """Give a server that is connected and logged in to, and log out at the end."""
+    from ..all_stages import Destination
     from ..cvat.labels import load_labels
     from ..cvat.server import CvatServer
-    from ..run import Destination
 
     labels_file = config.section(UploadSettings).labels
     labels = () if labels_file is None else tuple(load_labels(Path(labels_file)))

@@ -100,6 +100,12 @@ class Session:
         # No one waits long for a wrong address.
         self._pauses_seconds: tuple[float, ...] = _PAUSES_SECONDS[:2]
 
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def begin(self) -> None:
         """Find out whether this is CVAT, and which.
 

@@ -1,5 +1,8 @@
 """The engine that a person asks for."""
 
+import contextlib
+from collections.abc import Iterator
+
 from ..base.errors import UsageError
 from ..settings.stages import RunSettings
 from .base import Engine
@@ -30,3 +33,17 @@ def open_engine(settings: RunSettings, *modules: str) -> Engine:
     if settings.engine == "pool":
         return Pool(settings.workers, preload=modules)
     return InProcess(settings.workers)
+
+
+@contextlib.contextmanager
+def engine_for(engine: Engine | None, settings: RunSettings, *modules: str) -> Iterator[Engine]:
+    """Give the engine that the caller has opened, else that of the settings, closed at the end.
+
+    Raises:
+        UsageError: as `open_engine`.
+    """
+    if engine is not None:
+        yield engine
+        return
+    with open_engine(settings, *modules) as opened:
+        yield opened

@@ -6,8 +6,10 @@ import os
 import pickle
 import queue
 import signal
+import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from multiprocessing import connection, forkserver, resource_tracker
@@ -29,10 +31,7 @@ _THREAD_GRACE_SECONDS = 10.0
 
 _SIGN_SECONDS = 1.0
 _NO_UNIT = -1
-_CANNOT_BEGIN = (
-    "Worker processes cannot begin: {}. A script of your own must guard its main part by "
-    "'if __name__ == \"__main__\":', and lie in a file; else use --engine threads."
-)
+_CANNOT_BEGIN = "Worker processes cannot begin: {}. Threads need none: use the engine 'threads'."
 
 
 class LocalEngine(Engine):
@@ -234,6 +233,21 @@ class Pool(LocalEngine):
         self._idle.clear()
 
 
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Keep multiprocessing from running the caller's script anew in each worker.
+
+    Units are functions of prep, so workers need nothing of the script, which then needs no guard
+    (``if __name__ == "__main__"``), and may as well come from stdin.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 class _Worker:
     """A process that carries out one unit after another."""
 
@@ -242,7 +256,11 @@ class _Worker:
         self.process = context.Process(
             target=_serve, args=(far_end,), daemon=True, name="prep-worker"
         )
-        self.process.start()
+        try:
+            with _no_main_module():
+                self.process.start()
+        except AssertionError as error:  # only the text tells: a daemon may have no children
+            raise UsageError(_CANNOT_BEGIN.format(error)) from error
         far_end.close()
         self.has_begun = False
         self._why: str | None = None

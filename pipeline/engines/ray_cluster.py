@@ -253,7 +253,8 @@ def _import_ray() -> Any:
         import ray.util.scheduling_strategies
     except ImportError:
         raise UsageError(
-            "Ray is not installed; pip install 'video-prep[ray]' brings it along."
+            "Ray is not installed. Install prep together with it, in the folder of its clone: "
+            "pip install '.[ray]'"
         ) from None
     return ray
 

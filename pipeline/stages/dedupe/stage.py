@@ -30,6 +30,7 @@ from ...base.machine import count_cores
 from ...dataset.records import Notice, Reason
 from ...dataset.store import RECORD_NAME, Dataset
 from ...engines.base import Engine, Link, Lost
+from ...engines.choice import DEDUPES, engine_for
 from ...engines.local import InProcess
 from ...pictures.compare import Comparer, Seen, look
 from ...settings.file import effective_dedupe
@@ -117,7 +118,7 @@ def dedupe(
         delete: remove the files of the images that are marked.
         restore: mark nothing, and bring back what was left out or deleted as a duplicate.
         progress: told how the work goes on.
-        engine: carries out the work; threads of this process if absent.
+        engine: carries out the work; the one that ``run`` names if absent.
 
     Raises:
         UsageError: the path or the settings cannot be used. Nothing was done.
@@ -136,9 +137,8 @@ def dedupe(
     if not any(root.glob(f"[!.]*/{RECORD_NAME}")):
         folders = find_folders(root, effective_dedupe(settings))
     run = run or RunSettings()
-    engine = engine or InProcess(run.workers)
-    work = _Run(store, settings, run, progress or Progress(), delete, restore, engine)
-    with store.writing():
+    with engine_for(engine, run, DEDUPES) as engine, store.writing():
+        work = _Run(store, settings, run, progress or Progress(), delete, restore, engine)
         if folders:
             outcomes = tuple(work.outcomes(folders, deletes_marked))
         else:

@@ -11,7 +11,7 @@ from ...base.errors import InputError, WorkerDiedError, printable
 from ...dataset.records import ExtractResult, VideoOutcome, VideoRecord
 from ...dataset.store import RESERVED_NAMES, Dataset
 from ...engines.base import Engine, Lost
-from ...engines.local import InProcess
+from ...engines.choice import EXTRACTS, engine_for
 from ...settings.file import effective_settings
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
@@ -81,7 +81,7 @@ def extract(
         breaks: where a tracker must not interpolate; the defaults if absent.
         overwrite: extract again what is there already.
         progress: told how the work goes on.
-        engine: carries out the work; threads of this process if absent.
+        engine: carries out the work; the one that ``run`` names if absent.
 
     Raises:
         UsageError: the inputs, the settings, the dataset or ffmpeg cannot be used, or videos are
@@ -95,11 +95,10 @@ def extract(
         progress or Progress(),
     )
     dedupe, breaks = dedupe or DedupeSettings(), breaks or BreakSettings()
-    engine = engine or InProcess(run.workers)
     ffmpeg = find_ffmpeg(run)
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))
-    with store.writing():
+    with engine_for(engine, run, EXTRACTS) as engine, store.writing():
         known = match_records(found.sources, store.read_records())
         if not overwrite:
             refuse_other_settings(effective_settings(settings, dedupe), known)

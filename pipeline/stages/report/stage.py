@@ -24,9 +24,9 @@ from ...dataset.image_folder import image_name
 from ...dataset.records import BREAK_KINDS, VideoRecord
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset, save_text
 from ...engines.base import Engine, Link, Lost
-from ...engines.local import InProcess
+from ...engines.choice import REPORTS, engine_for
 from ...pictures.thumbnails import thumbnail
-from ...settings.stages import BreakSettings, ValidateSettings
+from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
 from .summary import Distribution, Finding, Histogram, Threshold, Totals, find, thresholds_of, total
 from .video import Extent, VideoReport, read_video
 
@@ -49,6 +49,7 @@ class ReportResult:
 
 def report(
     dataset: str | os.PathLike[str],
+    run: RunSettings | None = None,
     *,
     breaks: BreakSettings | None = None,
     validate: ValidateSettings | None = None,
@@ -61,10 +62,11 @@ def report(
 
     Args:
         dataset: the folder of the dataset.
+        run: how the work is done; the defaults if absent.
         breaks: which breaks end a run; the defaults if absent.
         validate: limits to draw into the histograms; the defaults if absent.
         watch: passes on the ids of the videos, and may show how far the work is.
-        engine: carries out the work; threads of this process if absent.
+        engine: carries out the work; the one that ``run`` names if absent.
 
     Raises:
         InputError: there is no video in the dataset.
@@ -84,7 +86,10 @@ def report(
     )
     distribution = Distribution(thresholds)
     seen: dict[str, tuple[VideoReport, dict[str, Any]]] = {}
-    with closing((engine or InProcess()).run(look, watch(video_ids))) as results:
+    with (
+        engine_for(engine, run or RunSettings(), REPORTS) as engine,
+        closing(engine.run(look, watch(video_ids))) as results,
+    ):
         for video_id, found in results:
             if isinstance(found, Lost):
                 raise WorkerDiedError(f"{printable(store.folder(video_id))}: {found.why}.")

@@ -24,7 +24,7 @@ from ...base.errors import (
 from ...dataset.records import Fate, FrameTable, VideoRecord
 from ...dataset.store import Dataset
 from ...engines.base import Engine, Lost
-from ...engines.local import InProcess
+from ...engines.choice import VALIDATES, engine_for
 from ...pictures.judge import Judgement
 from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
 from ...video.decoder import disk_full
@@ -89,10 +89,10 @@ def validate(
     Args:
         dataset: the folder.
         settings: from where on an image is blurred, dark, bright or flat.
-        run: ``workers`` is the number of images at once; one a core if absent.
+        run: how the work is done; the defaults if absent.
         breaks: where a tracker must not interpolate; the defaults if absent.
         progress: told how the work goes on.
-        engine: carries out the work; threads of this process if absent.
+        engine: carries out the work; the one that ``run`` names if absent.
 
     Raises:
         UsageError: there is no such dataset, or another run is writing into it.
@@ -106,8 +106,7 @@ def validate(
             f"{printable(store.path)}: there are no videos of prep in it. Name the folder that "
             "'prep extract' wrote into."
         )
-    engine = engine or InProcess(run.workers)
-    with store.writing():
+    with engine_for(engine, run, VALIDATES) as engine, store.writing():
         batch = _Batch(
             store,
             settings or ValidateSettings(),

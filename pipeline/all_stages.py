@@ -13,6 +13,7 @@ from .dataset.accounts import StatusResult, status
 from .dataset.records import ExtractResult
 from .dataset.store import Dataset
 from .engines.base import Engine
+from .engines.choice import EXTRACTS, REPORTS, VALIDATES, engine_for
 from .settings.cvat import UploadSettings
 from .settings.file import Config
 from .settings.stages import (
@@ -93,7 +94,7 @@ def run(
         progress: told how each stage goes on.
         watch: passes on the videos to the report, and may show how far it is.
         destination: where to upload; nothing is uploaded if absent.
-        engine: carries out the work; threads of this process if absent.
+        engine: carries out the work; the one that the settings name if absent.
 
     Raises:
         UsageError, DiskFullError, InterruptedRunError: as the stages.
@@ -101,37 +102,40 @@ def run(
     config = config or Config({})
     breaks, settings = config.section(BreakSettings), config.section(DedupeSettings)
     how, limits = config.section(RunSettings), config.section(ValidateSettings)
-    extracted = extract(
-        inputs,
-        dataset,
-        config.section(ExtractSettings),
-        how,
-        dedupe=settings,
-        breaks=breaks,
-        overwrite=overwrite,
-        progress=progress,
-        engine=engine,
-    )
-    if not Dataset(Path(os.path.abspath(dataset))).video_ids():
-        return RunResult(extracted)
-    deduped = None
-    if settings.dedupe == "similar":  # copies in other videos are seen only when all are there
-        deduped = dedupe(dataset, settings, how, breaks=breaks, progress=progress, engine=engine)
-    validated = validate(dataset, limits, how, breaks=breaks, progress=progress, engine=engine)
-    accounts = status(dataset)
-    uploaded, upload_error = None, None
-    if destination is not None:
-        try:
-            uploaded = upload(
-                dataset,
-                destination.server,
-                config.section(UploadSettings),
-                breaks=breaks,
-                labels=destination.labels,
-                progress=destination.progress,
-                stop=destination.stop,
+    with engine_for(engine, how, EXTRACTS, VALIDATES, REPORTS) as engine:
+        extracted = extract(
+            inputs,
+            dataset,
+            config.section(ExtractSettings),
+            how,
+            dedupe=settings,
+            breaks=breaks,
+            overwrite=overwrite,
+            progress=progress,
+            engine=engine,
+        )
+        if not Dataset(Path(os.path.abspath(dataset))).video_ids():
+            return RunResult(extracted)
+        deduped = None
+        if settings.dedupe == "similar":  # copies in other videos are seen only when all are there
+            deduped = dedupe(
+                dataset, settings, how, breaks=breaks, progress=progress, engine=engine
             )
-        except (CvatError, UsageError) as error:  # the report is worth having all the same
-            upload_error = error
-    reported = report(dataset, breaks=breaks, validate=limits, watch=watch, engine=engine)
-    return RunResult(extracted, deduped, validated, accounts, uploaded, upload_error, reported)
+        validated = validate(dataset, limits, how, breaks=breaks, progress=progress, engine=engine)
+        accounts = status(dataset)
+        uploaded, upload_error = None, None
+        if destination is not None:
+            try:
+                uploaded = upload(
+                    dataset,
+                    destination.server,
+                    config.section(UploadSettings),
+                    breaks=breaks,
+                    labels=destination.labels,
+                    progress=destination.progress,
+                    stop=destination.stop,
+                )
+            except (CvatError, UsageError) as error:  # the report is worth having all the same
+                upload_error = error
+        reported = report(dataset, how, breaks=breaks, validate=limits, watch=watch, engine=engine)
+        return RunResult(extracted, deduped, validated, accounts, uploaded, upload_error, reported)

@@ -1,0 +1,62 @@
+from .all_stages import Destination as Destination, RunResult as RunResult, run as run
+from .base.errors import (
+    CvatAuthError as CvatAuthError,
+    CvatError as CvatError,
+    CvatPermissionError as CvatPermissionError,
+    CvatRefusedError as CvatRefusedError,
+    CvatUncertainError as CvatUncertainError,
+    CvatUnreachableError as CvatUnreachableError,
+    DamagedVideoError as DamagedVideoError,
+    DatasetError as DatasetError,
+    DecoderDiedError as DecoderDiedError,
+    DecoderHungError as DecoderHungError,
+    DecoderKilledError as DecoderKilledError,
+    DiskFullError as DiskFullError,
+    ExitCode as ExitCode,
+    FfmpegUnusableError as FfmpegUnusableError,
+    InputError as InputError,
+    InterruptedRunError as InterruptedRunError,
+    NotAVideoError as NotAVideoError,
+    NoVideoStreamError as NoVideoStreamError,
+    PrepError as PrepError,
+    RequestLostError as RequestLostError,
+    SourceChangedError as SourceChangedError,
+    TooManyFramesError as TooManyFramesError,
+    UnbalancedVideoError as UnbalancedVideoError,
+    UnprovenError as UnprovenError,
+    UsageError as UsageError,
+    VideoError as VideoError,
+    WorkerDiedError as WorkerDiedError,
+)
+from .cvat.annotations import CvatAnnotations as CvatAnnotations
+from .cvat.labels import load_labels as load_labels
+from .cvat.server import CvatServer as CvatServer
+from .cvat.session import connect as connect
+from .dataset.accounts import StatusResult as StatusResult, status as status
+from .dataset.records import ExtractResult as ExtractResult
+from .settings.cvat import (
+    AuditSettings as AuditSettings,
+    CvatSettings as CvatSettings,
+    UploadSettings as UploadSettings,
+)
+from .settings.file import Config as Config, load_config as load_config
+from .settings.stages import (
+    BreakSettings as BreakSettings,
+    DedupeSettings as DedupeSettings,
+    ExtractSettings as ExtractSettings,
+    RunSettings as RunSettings,
+    ValidateSettings as ValidateSettings,
+)
+from .stages.audit.stage import (
+    AuditResult as AuditResult,
+    audit as audit,
+    audit_export as audit_export,
+)
+from .stages.dedupe.stage import DedupeResult as DedupeResult, dedupe as dedupe
+from .stages.extract.stage import Progress as Progress, extract as extract
+from .stages.report.stage import ReportResult as ReportResult, report as report
+from .stages.upload.result import UploadResult as UploadResult
+from .stages.upload.stage import upload as upload
+from .stages.validate.stage import ValidateResult as ValidateResult, validate as validate
+
+__version__: str
