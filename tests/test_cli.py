@@ -44,6 +44,38 @@ def test_help_is_shown(name, prep):
     assert done.out.startswith("Usage: prep")
 
 
+def test_help_shows_first_what_matters_first(prep):
+    """The other options follow in groups; what all commands have comes last."""
+    text = prep("run", "--help", COLUMNS="80").out
+    titles = re.findall(r"^(\S.*):$", text, re.M)
+    assert titles == [
+        "Options that matter first",
+        "Options",
+        "Frames and images",
+        "CVAT server",
+        "How the work is done",
+        "What is printed",
+    ]
+    first, *_ = re.split(r"^\S.*:$", text, flags=re.M)[1:]
+    assert re.findall(r"^  (?:-\w, )?(--[\w-]+)", first, re.M) == [
+        "--output",
+        "--config",
+        "--every",
+        "--fps",
+        "--dedupe",
+        "--cvat",
+    ]
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.rstrip().endswith("Show this message and exit.")
+
+
+def test_help_names_ranges_in_words(prep):
+    text = re.sub(r"\s+", " ", prep("extract", "--help").out)
+    assert "1 (best) to 31. [default: 4] [1 to 31]" in text
+    assert "Keep every Nth frame. [at least 1]" in text
+    assert "<=" not in text
+
+
 def test_version(prep):
     assert re.fullmatch(r"prep, version \d+\.\d+\.\d+\n", prep("--version").out)
 

@@ -98,7 +98,7 @@ def test_yaml_traps_are_no_traps(tmp_path):
 
 def test_flag_beats_file_and_file_beats_default():
     config = Config({"extract": {"quality": 9, "digits": 7}})
-    made = config.section(ExtractSettings, {"quality": 2, "digits": None})
+    made = config.with_flags({"quality": 2, "digits": None}).section(ExtractSettings)
     assert (made.quality, made.digits, made.format) == (2, 7, "jpg")
 
 
@@ -122,6 +122,16 @@ def test_file_is_used_by_the_command(steady, prep, tmp_path):
     assert prep("extract", steady, "-o", "ds", "-c", "c.yaml", "--quality", "9").code == 0
     assert indices(tmp_path / "ds" / "steady") == [0, 10, 20, 30, 40]
     assert record(tmp_path / "ds" / "steady")["settings"]["quality"] == 9
+
+
+def test_every_setting_has_a_name_of_its_own():
+    """So a flag needs no section."""
+    names = [field.name for cls in SECTIONS.values() for field in dataclasses.fields(cls)]
+    assert len(names) == len(set(names))
+
+
+def test_init_says_what_it_wrote(prep):
+    assert prep("init", "my.yaml", "--json").json["files"] == [{"file": "my.yaml"}]
 
 
 def test_init_writes_once(prep, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import media
 import pytest
-from conftest import images, snapshot
+from conftest import images, record, snapshot
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,6 +77,38 @@ def test_settings_come_from_the_file(footage, prep, tmp_path):
         assert counts["b"]["kept"] == (0 if preset == "detection" else kept)
     prep("dedupe", "detection", "--delete", "-c", ROOT / "configs/detection.yaml")
     assert images(tmp_path / "detection" / "b") == []
+
+
+def test_extraction_flags_beat_the_file(footage, prep, tmp_path):
+    """Sampling by a flag takes the place of the file's way of sampling, which would exclude it."""
+    (footage / "b.mp4").unlink()
+    done = prep(
+        *("run", footage, "-o", "ds", "-c", "detection", "--every", "10", "--dedupe", "off"),
+        *("--format", "png", "--start", "5", "--end", "40", "--max-size", "64"),
+    )
+    assert done.code == 0, done.out
+    made = record(tmp_path / "ds" / "a")
+    asked = {"every": 10, "dedupe": "off", "format": "png", "start": "5", "end": "40"}
+    assert asked.items() <= made["settings"].items()
+    assert (made["settings"]["fps"], made["image_width"]) == (None, 64)
+    assert images(tmp_path / "ds" / "a") == [f"a-frame_{n:06d}.png" for n in (5, 15, 25, 35)]
+    assert prep("run", footage, "-o", "other", "--quality", "9", "--keyframes").code == 0
+    made = record(tmp_path / "other" / "a")["settings"]
+    assert (made["quality"], made["keyframes"]) == (9, True)
+
+
+def test_presets_are_known_by_name_from_anywhere(footage, prep, tmp_path):
+    listed = prep("init", "--list", "--json").json
+    assert [preset["name"] for preset in listed["files"]] == ["default", "detection", "tracking"]
+    text = prep("init", "--list").out
+    assert "tracking   For tracks: boxes that CVAT interpolates between keyframes.\n" in text
+    (tmp_path / "tracking").mkdir()  # what lies here by that name is not meant
+    done = prep("run", footage, "-o", "ds", "-c", "tracking")
+    assert done.code == 0
+    assert record(tmp_path / "ds" / "a")["settings"]["max_gap"] == 29
+    refused = prep("run", footage, "-o", "ds", "-c", "trackin")
+    assert refused.code == 2
+    assert "or one of the presets: default, detection, tracking." in refused.err
 
 
 def test_tracking_keeps_an_image_a_second(prep, tmp_path):

@@ -38,7 +38,7 @@ ORDER = """
     stages.report.timeline stages.report.video stages.report.summary stages.report.stage
     all_stages
     commands.progress
-    commands.console commands.extract commands.doctor commands.init
+    commands.options commands.console commands.extract commands.doctor commands.init
     commands.dedupe commands.validate commands.status commands.report commands.run
     commands.upload commands.manifest commands.audit
     cli __main__
@@ -73,9 +73,11 @@ def test_imports_are_relative():
 
 def test_the_wheel_has_every_package():
     packages = {path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("__init__.py")}
-    names = sorted(".".join(["video_prep", *package.parts]) for package in packages)
+    names = [".".join(["video_prep", *package.parts]) for package in packages]
     with (PACKAGE.parent / "pyproject.toml").open("rb") as file:
-        assert tomllib.load(file)["tool"]["setuptools"]["packages"] == names
+        assert tomllib.load(file)["tool"]["setuptools"]["packages"] == sorted(
+            [*names, "video_prep.configs"]
+        )
 
 
 def test_every_module_has_its_place():

@@ -11,17 +11,8 @@ from ..base.errors import ExitCode, InputError, UsageError, printable
 from ..settings.cvat import AuditSettings, CvatSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
-from .console import (
-    DEFAULT_DATASET,
-    Answer,
-    Console,
-    config_option,
-    cvat_options,
-    cvat_session,
-    flags_of,
-    settings_options,
-    verb,
-)
+from .console import Answer, Console, cvat_session, verb
+from .options import DEFAULT_DATASET, config_option, cvat_options, settings_options
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
     from ..cvat.annotations import CvatAnnotations
@@ -71,7 +62,7 @@ def audit(
     retime: bool,
     undo: Path | None,
     dry_run: bool,
-    config_file: Path | None,
+    config_file: str | None,
     auth: str | None,
     **flags: Any,
 ) -> Answer:
@@ -86,15 +77,15 @@ def audit(
     from ..stages.audit.stage import audit as audit_stage, audit_export, write_audit
 
     _refuse_contradictions(annotations, tasks, project, post, retime, undo, dry_run)
-    config = load_config(config_file)
-    settings = config.section(AuditSettings, flags_of(AuditSettings, flags))
+    config = load_config(config_file, flags)
+    settings = config.section(AuditSettings)
     breaks = config.section(BreakSettings)
     posted: list[PostResult] = []
     mended: list[RetimeResult] = []
     if annotations is not None:
         result = audit_export(dataset, annotations, settings, breaks=breaks)
     else:
-        server_settings = config.section(CvatSettings, flags_of(CvatSettings, flags))
+        server_settings = config.section(CvatSettings)
         stop = threading.Event()
         with cvat_session(server_settings, auth, stop.is_set) as session:
             server = CvatAnnotations(session)

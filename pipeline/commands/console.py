@@ -1,4 +1,4 @@
-"""What all commands share: options, the one place where errors end, and rendering.
+"""What all commands share: the one place where errors end, and rendering.
 
 Everything that a person or a machine reads is written by this package; no stage prints.
 """
@@ -12,23 +12,19 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..base.errors import ExitCode, InterruptedRunError, PrepError, describe_bug
 from ..settings.cvat import CvatSettings
-from ..settings.stages import RunSettings
+from .options import ANSWER, Command, Option
 
 if TYPE_CHECKING:  # --help draws no bars
     from ..cvat.session import Session
     from .progress import Bars, UploadBar
 
 T = TypeVar("T")
-
-DEFAULT_DATASET = "dataset"
 
 
 @dataclass(frozen=True)
@@ -109,11 +105,17 @@ class Console:
             bar.close()
 
 
-def verb(name: str, results: str) -> Callable[[Callable[..., Answer]], click.Command]:
+def verb(
+    name: str, results: str, first: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Answer]], click.Command]:
     """Make a command of a function: common options, and the one place where errors end.
 
-    ``results`` is the key of its list of results in JSON, which is there also when it fails.
+    Args:
+        name: of the command.
+        results: the key of its list of results in JSON, which is there also when it fails.
+        first: its options that help shows before all others.
     """
+    common = functools.partial(click.option, cls=Option, group=ANSWER, is_flag=True)
 
     def decorate(function: Callable[..., Answer]) -> click.Command:
         @functools.wraps(function)
@@ -123,80 +125,14 @@ def verb(name: str, results: str) -> Callable[[Callable[..., Answer]], click.Com
             return int(_render(name, dataclasses.replace(answer, key=results), console))
 
         for decorator in (
-            click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead."),
-            click.option("-v", "--verbose", is_flag=True, help="Say more: name what is skipped."),
-            click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+            common("--json", "as_json", help="Print one JSON object instead."),
+            common("-v", "--verbose", help="Say more: name what is skipped."),
+            common("-q", "--quiet", help="Print nothing but errors."),
         ):
             decorator(command)
-        return click.command(name)(command)
+        return click.command(name, cls=Command, first=first)(command)
 
     return decorate
-
-
-def settings_options(cls: type, *names: str) -> Callable[[Any], Any]:
-    """Add flags for fields of a settings class; help, range and default come from the field."""
-    hints = get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-
-    def decorate(function: Any) -> Any:
-        for name in reversed(names or tuple(fields)):
-            function = _flag(name, fields[name], hints[name])(function)
-        return function
-
-    return decorate
-
-
-def _flag(name: str, settings_field: "dataclasses.Field[Any]", hint: Any) -> Callable[[Any], Any]:
-    meta = settings_field.metadata
-    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    kind = next(k for k in kinds if k is not type(None))
-    default = settings_field.default
-    text = meta["help"]
-    if kind is bool:
-        return click.option(
-            f"--{name.replace('_', '-')}", name, is_flag=True, default=None, help=text
-        )
-    if default is not None:
-        text = f"{text}  [default: {default}]"
-    value_type: Any = kind
-    if meta["choices"]:
-        value_type = click.Choice(meta["choices"])
-    elif kind is int:
-        value_type = click.IntRange(meta["min"], meta["max"])
-    elif kind is float:
-        value_type = click.FloatRange(meta["min"], meta["max"])
-    return click.option(
-        f"--{name.replace('_', '-')}",
-        name,
-        type=value_type,
-        default=None,
-        metavar=meta["metavar"],
-        help=text,
-    )
-
-
-engine_options = settings_options(RunSettings, "workers", "engine", "address")
-"""Says what carries out the work."""
-
-config_option = click.option(
-    "-c",
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Settings file (YAML); 'prep init' writes one.",
-)
-
-
-def cvat_options(function: Any) -> Any:
-    """Add the options that say where CVAT is, and who asks."""
-    function = click.option(
-        "--auth",
-        metavar="USER[:PASS]",
-        help="User at CVAT, with the password in PASS or asked for. Else CVAT_ACCESS_TOKEN, or "
-        "CVAT_USERNAME and CVAT_PASSWORD.",
-    )(function)
-    return settings_options(CvatSettings)(function)
 
 
 @contextlib.contextmanager
@@ -208,26 +144,6 @@ def cvat_session(
 
     with connect(settings, auth, stop) as session:
         yield session
-
-
-def _as_path(context: click.Context, parameter: click.Parameter, text: str) -> Path:
-    if not text:
-        raise click.BadParameter("is empty. Was a shell variable not set?", context, parameter)
-    return Path(text)
-
-
-def output_option(help_text: str) -> Callable[[Any], Any]:
-    """Return the option that names the dataset."""
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Path(),
-        callback=_as_path,
-        default=DEFAULT_DATASET,
-        metavar="FOLDER",
-        show_default=True,
-        help=help_text,
-    )
 
 
 def _guarded(
@@ -278,8 +194,3 @@ def _render(command: str, answer: Answer, console: Console) -> ExitCode:
             click.echo(f"error: the result cannot be written: {error.strerror}.", err=True)
             return max(answer.exit_code, ExitCode.USAGE)
     return answer.exit_code
-
-
-def flags_of(cls: type, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those flags that are fields of a settings class."""
-    return {f.name: flags[f.name] for f in dataclasses.fields(cls) if f.name in flags}

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,16 +10,8 @@ from ..base.errors import printable
 from ..engines.choice import DEDUPES, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, DedupeSettings, RunSettings
-from .console import (
-    DEFAULT_DATASET,
-    Answer,
-    Console,
-    config_option,
-    engine_options,
-    flags_of,
-    settings_options,
-    verb,
-)
+from .console import Answer, Console, verb
+from .options import DEFAULT_DATASET, config_option, engine_options, settings_options
 
 if TYPE_CHECKING:  # it loads libraries that --help can do without
     from ..stages.dedupe.stage import DedupeOutcome, DedupeResult
@@ -46,7 +37,7 @@ if TYPE_CHECKING:  # it loads libraries that --help can do without
 def dedupe(
     console: Console,
     folder: str,
-    config_file: Path | None,
+    config_file: str | None,
     delete: bool,
     restore: bool,
     **flags: Any,
@@ -57,11 +48,9 @@ def dedupe(
     folder in it is a sequence, in natural order of the names. The marks of an earlier run are
     replaced; no file is deleted without --delete.
     """
-    config = load_config(config_file)
-    chosen = flags_of(DedupeSettings, flags)
-    says_what = "dedupe" in config.values or any(value is not None for value in chosen.values())
-    settings = config.section(DedupeSettings, chosen) if says_what else None
-    run = config.section(RunSettings, flags_of(RunSettings, flags))
+    config = load_config(config_file, flags)
+    settings = config.section(DedupeSettings) if "dedupe" in config.values else None
+    run = config.section(RunSettings)
     breaks = config.section(BreakSettings)
     with open_engine(run, DEDUPES) as engine, console.bars() as bars:
         from ..stages.dedupe.stage import dedupe as dedupe_stage  # while workers begin

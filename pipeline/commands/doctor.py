@@ -9,17 +9,8 @@ from ..base.errors import ExitCode
 from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
 from ..settings.stages import RunSettings
-from .console import (
-    Answer,
-    Console,
-    config_option,
-    cvat_options,
-    engine_options,
-    flags_of,
-    output_option,
-    settings_options,
-    verb,
-)
+from .console import Answer, Console, verb
+from .options import config_option, cvat_options, engine_options, output_option, settings_options
 
 
 @verb("doctor", "findings")
@@ -29,15 +20,15 @@ from .console import (
 @engine_options
 @cvat_options
 def doctor(
-    console: Console, output: Path, config_file: Path | None, auth: str | None, **flags: Any
+    console: Console, output: Path, config_file: str | None, auth: str | None, **flags: Any
 ) -> Answer:
     """Check that everything prep needs is here, and say what to do where it is not."""
     from ..doctor import diagnose
 
-    config = load_config(config_file)
+    config = load_config(config_file, flags)
     checks = diagnose(
-        config.section(RunSettings, flags_of(RunSettings, flags)),
-        config.section(CvatSettings, flags_of(CvatSettings, flags)),
+        config.section(RunSettings),
+        config.section(CvatSettings),
         output,
         auth,
     )

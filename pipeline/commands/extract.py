@@ -12,24 +12,24 @@ from ..dataset.records import ExtractResult, VideoOutcome
 from ..engines.choice import EXTRACTS, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
-from .console import (
-    Answer,
-    Console,
+from .console import Answer, Console, verb
+from .options import (
+    MATTER_FIRST,
     config_option,
     engine_options,
-    flags_of,
+    extraction_options,
     output_option,
     settings_options,
-    verb,
 )
 
 
-@verb("extract", "videos")
+@verb("extract", "videos", first=MATTER_FIRST)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @output_option("Dataset to write into.")
 @config_option
-@settings_options(ExtractSettings)
-@settings_options(DedupeSettings)
+@extraction_options
+@settings_options(ExtractSettings, "digits")
+@settings_options(DedupeSettings, "hi", "lo", "frac", "distance", "max_gap")
 @settings_options(RunSettings, "segment_frames", "ffmpeg", "hwaccel", "on_damage")
 @engine_options
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
@@ -37,7 +37,7 @@ def extract(
     console: Console,
     inputs: tuple[str, ...],
     output: Path,
-    config_file: Path | None,
+    config_file: str | None,
     overwrite: bool,
     **flags: Any,
 ) -> Answer:
@@ -47,10 +47,10 @@ def extract(
     OUTPUT/ID/ID-frame_000000.jpg and so on; the number is the frame's place in the video, also
     where sampling leaves frames out. A run that was cut off is simply repeated.
     """
-    config = load_config(config_file)
-    settings = config.section(ExtractSettings, flags_of(ExtractSettings, flags))
-    run = config.section(RunSettings, flags_of(RunSettings, flags))
-    dedupe = config.section(DedupeSettings, flags_of(DedupeSettings, flags))
+    config = load_config(config_file, flags)
+    settings = config.section(ExtractSettings)
+    run = config.section(RunSettings)
+    dedupe = config.section(DedupeSettings)
     breaks = config.section(BreakSettings)
     with open_engine(run, EXTRACTS) as engine, console.bars() as bars:
         from ..stages.extract.stage import extract as extract_stage  # while workers begin

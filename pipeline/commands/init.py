@@ -5,16 +5,19 @@ from pathlib import Path
 import click
 
 from ..base.errors import ExitCode, UsageError, printable
-from ..settings.file import render_default_config
+from ..settings.file import list_presets, render_default_config
 from .console import Answer, Console, verb
 
 DEFAULT_CONFIG = "prep.yaml"
 
 
-@verb("init", "findings")
+@verb("init", "files")
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
-def init(console: Console, file: Path) -> Answer:
+@click.option("--list", "lists", is_flag=True, help="Write nothing; list the presets for -c.")
+def init(console: Console, file: Path, lists: bool) -> Answer:
     """Write a settings file that explains every setting (default: prep.yaml)."""
+    if lists:
+        return _list_presets()
     try:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(render_default_config())
@@ -24,4 +27,24 @@ def init(console: Console, file: Path) -> Answer:
         ) from error
     except OSError as error:
         raise UsageError(f"{printable(file)}: cannot be written: {error.strerror}.") from error
-    return Answer(ExitCode.OK, (f"Wrote {printable(file)}. Use it with -c {printable(file)}.",))
+    return Answer(
+        ExitCode.OK,
+        (f"Wrote {printable(file)}. Use it with -c {printable(file)}.",),
+        results=({"file": str(file)},),
+    )
+
+
+def _list_presets() -> Answer:
+    presets = [
+        {
+            "name": name,
+            "file": str(path),
+            "summary": path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# "),
+        }
+        for name, path in list_presets().items()
+    ]
+    width = max(len(preset["name"]) for preset in presets)
+    lines = (f"{preset['name']:<{width}}  {preset['summary']}" for preset in presets)
+    folder = printable(Path(presets[0]["file"]).parent)
+    hint = f"Use one by its name, such as -c {presets[-1]['name']}. The files are in {folder}."
+    return Answer(ExitCode.OK, (*lines, "", hint), results=tuple(presets))

@@ -10,22 +10,15 @@ from ..base.errors import ExitCode, printable
 from ..settings.cvat import UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
-from .console import (
-    DEFAULT_DATASET,
-    Answer,
-    Console,
-    config_option,
-    flags_of,
-    settings_options,
-    verb,
-)
+from .console import Answer, Console, verb
+from .options import DEFAULT_DATASET, config_option, settings_options
 
 
 @verb("manifest", "findings")
 @click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
 @config_option
 @settings_options(UploadSettings, "share", "cloud_storage", "task_size")
-def manifest(console: Console, dataset: Path, config_file: Path | None, **flags: Any) -> Answer:
+def manifest(console: Console, dataset: Path, config_file: str | None, **flags: Any) -> Answer:
     """Write manifest.jsonl beside the images of each video, for CVAT's share or a cloud storage.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). 'prep upload --share'
@@ -34,8 +27,8 @@ def manifest(console: Console, dataset: Path, config_file: Path | None, **flags:
     from ..dataset.store import Dataset
     from ..stages.upload.videos import plan_dataset, write_manifests
 
-    config = load_config(config_file)
-    settings = config.section(UploadSettings, flags_of(UploadSettings, flags))
+    config = load_config(config_file, flags)
+    settings = config.section(UploadSettings)
     if settings.sends_images:  # the dataset is to lie in the root of the share
         settings = dataclasses.replace(settings, share="")
     store = Dataset(dataset.absolute())

@@ -11,7 +11,8 @@ from ..base.errors import ExitCode, printable
 from ..engines.choice import REPORTS, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
-from .console import DEFAULT_DATASET, Answer, Console, config_option, engine_options, flags_of, verb
+from .console import Answer, Console, verb
+from .options import DEFAULT_DATASET, config_option, engine_options
 
 if TYPE_CHECKING:
     from ..stages.report.stage import ReportResult
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 @click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
 @config_option
 @engine_options
-def report(console: Console, dataset: Path, config_file: Path | None, **flags: Any) -> Answer:
+def report(console: Console, dataset: Path, config_file: str | None, **flags: Any) -> Answer:
     """Write report.html, one page that shows a dataset, and report.json with its numbers.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). The page needs no
     network and can be sent to anyone; its pictures open the images where it lies beside them.
     """
-    config = load_config(config_file)
-    run = config.section(RunSettings, flags_of(RunSettings, flags))
+    config = load_config(config_file, flags)
+    run = config.section(RunSettings)
     with open_engine(run, REPORTS) as engine:
         from ..stages.report.stage import report as report_stage  # while workers begin
 

@@ -14,16 +14,14 @@ from ..engines.choice import EXTRACTS, REPORTS, VALIDATES, open_engine
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import RunSettings
-from .console import (
-    Answer,
-    Console,
+from .console import Answer, Console, cvat_session, verb
+from .options import (
+    MATTER_FIRST,
     config_option,
     cvat_options,
-    cvat_session,
     engine_options,
-    flags_of,
+    extraction_options,
     output_option,
-    verb,
 )
 
 if TYPE_CHECKING:  # the stages load libraries that --help can do without
@@ -34,10 +32,11 @@ _CONCERNS_SHOWN = 30
 _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 
 
-@verb("run", "findings")
+@verb("run", "findings", first=(*MATTER_FIRST, "cvat"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @output_option("Dataset to write into.")
 @config_option
+@extraction_options
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
 @click.option("--cvat", is_flag=True, help="Upload to CVAT as well, as 'prep upload' does.")
 @cvat_options
@@ -46,21 +45,22 @@ def run(
     console: Console,
     inputs: tuple[str, ...],
     output: Path,
-    config_file: Path | None,
+    config_file: str | None,
     overwrite: bool,
     cvat: bool,
     auth: str | None,
     **flags: Any,
 ) -> Answer:
-    """Do it all: extract, look for duplicates, validate, balance the accounts, report, upload.
+    """Do it all: extract, look for duplicates, validate, count the frames, report, upload.
 
-    INPUT is a video, a folder (searched recursively) or a glob pattern. Other settings come from
-    the settings file; configs/tracking.yaml and configs/detection.yaml are made for these tasks.
-    What is done already is left as it is, so a run that was cut off is simply repeated.
+    INPUT is a video, a folder (searched recursively) or a glob pattern. All other settings of all
+    stages come from a settings file; the presets 'tracking' and 'detection' are made for these
+    tasks (-c tracking). What is done already is left as it is, so a run that was cut off is simply
+    repeated.
     """
-    config = load_config(config_file)
-    server = config.section(CvatSettings, flags_of(CvatSettings, flags))
-    how = config.section(RunSettings, flags_of(RunSettings, flags))
+    config = load_config(config_file, flags)
+    server = config.section(CvatSettings)
+    how = config.section(RunSettings)
     with (
         # First, for a wrong password should not be found after hours of work.
         _destination(console, config, server, auth) if cvat else nullcontext() as destination,

@@ -10,16 +10,8 @@ import click
 from ..base.errors import DatasetError, ExitCode, UsageError, printable
 from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
-from .console import (
-    DEFAULT_DATASET,
-    Answer,
-    Console,
-    config_option,
-    cvat_options,
-    cvat_session,
-    flags_of,
-    verb,
-)
+from .console import Answer, Console, cvat_session, verb
+from .options import DEFAULT_DATASET, config_option, cvat_options
 
 if TYPE_CHECKING:
     from ..dataset.accounts import Account, StatusResult
@@ -48,7 +40,7 @@ def status(
     console: Console,
     dataset: Path,
     cvat: bool,
-    config_file: Path | None,
+    config_file: str | None,
     auth: str | None,
     **flags: Any,
 ) -> Answer:
@@ -99,7 +91,7 @@ def status(
 
 
 def _uploads(
-    dataset: Path, cvat: bool, config_file: Path | None, auth: str | None, flags: Mapping[str, Any]
+    dataset: Path, cvat: bool, config_file: str | None, auth: str | None, flags: Mapping[str, Any]
 ) -> "tuple[UploadAccount, ...]":
     from ..dataset.store import Dataset
     from ..stages.upload.accounts import account_uploads
@@ -107,7 +99,7 @@ def _uploads(
     store = Dataset(dataset.absolute())
     if not cvat:
         return account_uploads(store)
-    settings = load_config(config_file).section(CvatSettings, flags_of(CvatSettings, flags))
+    settings = load_config(config_file, flags).section(CvatSettings)
     from ..cvat.server import CvatServer
 
     with cvat_session(settings, auth) as session:

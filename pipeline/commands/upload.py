@@ -11,17 +11,8 @@ from ..base.errors import ExitCode, PrepError, UsageError, printable
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
-from .console import (
-    DEFAULT_DATASET,
-    Answer,
-    Console,
-    config_option,
-    cvat_options,
-    cvat_session,
-    flags_of,
-    settings_options,
-    verb,
-)
+from .console import Answer, Console, cvat_session, verb
+from .options import DEFAULT_DATASET, config_option, cvat_options, settings_options
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
     from ..stages.upload.plan import Part
@@ -53,7 +44,7 @@ def upload(
     console: Console,
     dataset: Path,
     cvat: bool,
-    config_file: Path | None,
+    config_file: str | None,
     auth: str | None,
     replace: bool,
     force: bool,
@@ -68,9 +59,9 @@ def upload(
     """
     from ..cvat.labels import load_labels
 
-    config = load_config(config_file)
-    settings = config.section(UploadSettings, flags_of(UploadSettings, flags))
-    server_settings = config.section(CvatSettings, flags_of(CvatSettings, flags))
+    config = load_config(config_file, flags)
+    settings = config.section(UploadSettings)
+    server_settings = config.section(CvatSettings)
     breaks = config.section(BreakSettings)
     labels = None if settings.labels is None else load_labels(Path(settings.labels))
     if force and not replace:

@@ -11,16 +11,8 @@ from ..base.errors import printable
 from ..engines.choice import VALIDATES, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
-from .console import (
-    DEFAULT_DATASET,
-    Answer,
-    Console,
-    config_option,
-    engine_options,
-    flags_of,
-    settings_options,
-    verb,
-)
+from .console import Answer, Console, verb
+from .options import DEFAULT_DATASET, config_option, engine_options, settings_options
 
 if TYPE_CHECKING:  # the stage loads OpenCV
     from ..stages.validate.stage import ValidatedVideo, ValidateResult
@@ -33,15 +25,15 @@ _FINDINGS_SHOWN = 20
 @config_option
 @settings_options(ValidateSettings)
 @engine_options
-def validate(console: Console, dataset: Path, config_file: Path | None, **flags: Any) -> Answer:
+def validate(console: Console, dataset: Path, config_file: str | None, **flags: Any) -> Answer:
     """Check every image of a dataset against its record.
 
     An image that is damaged, swapped, misnumbered or gone is named and its frame marked as
     rejected; no file is touched. What is right gets its sharpness, brightness and contrast.
     """
-    config = load_config(config_file)
-    settings = config.section(ValidateSettings, flags_of(ValidateSettings, flags))
-    run = config.section(RunSettings, flags_of(RunSettings, flags))
+    config = load_config(config_file, flags)
+    settings = config.section(ValidateSettings)
+    run = config.section(RunSettings)
     breaks = config.section(BreakSettings)
     with open_engine(run, VALIDATES) as engine, console.bars() as bars:
         from ..stages.validate.stage import validate as validate_stage  # while workers begin

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ..base.errors import UsageError, printable
 from .cvat import AuditSettings, CvatSettings, UploadSettings
 from .stages import (
+    SAMPLING,
     BreakSettings,
     DedupeSettings,
     ExtractSettings,
@@ -36,29 +38,62 @@ SECTIONS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of all sections as a file gives them, before flags."""
+    """What is set of all sections; the rest are defaults."""
 
     values: Mapping[str, Mapping[str, Any]]
 
-    def section(self, cls: type[S], flags: Mapping[str, Any] | None = None) -> S:
-        """Return the settings of one section; flags that are not ``None`` win.
+    def section(self, cls: type[S]) -> S:
+        """Return the settings of one section.
 
         Raises:
             UsageError: a value is of the wrong type or out of range.
         """
         name = next(name for name, section in SECTIONS.items() if section is cls)
-        given = {k: v for k, v in (flags or {}).items() if v is not None}
-        return build_settings(cls, {**self.values.get(name, {}), **given}, name)
+        return build_settings(cls, self.values.get(name, {}), name)
+
+    def with_flags(self, flags: Mapping[str, Any]) -> "Config":
+        """Return these settings with what a person set on top; ``None`` stands for not set.
+
+        A flag is known by its name, which only one section has. One that chooses a way of sampling
+        takes the place of the file's way, whichever that is.
+        """
+        values = {name: dict(section) for name, section in self.values.items()}
+        for name, cls in SECTIONS.items():
+            known = {field.name for field in dataclasses.fields(cls)}
+            given = {k: v for k, v in flags.items() if k in known and v is not None}
+            if given.keys() & set(SAMPLING):
+                given = {**dict.fromkeys(values.get(name, {}).keys() & set(SAMPLING)), **given}
+            if given:
+                values[name] = {**values.get(name, {}), **given}
+        return Config(values)
 
 
-def load_config(path: Path | None) -> Config:
-    """Read a YAML file of settings; without one, all defaults.
+def load_config(name: str | os.PathLike[str] | None, flags: Mapping[str, Any] = {}) -> Config:
+    """Read settings from a preset or a YAML file; without one, all are defaults. Flags win.
+
+    Args:
+        name: of a preset (``tracking``), or the path of a file.
+        flags: see `Config.with_flags`.
 
     Raises:
         UsageError: the file cannot be read, is not YAML, or holds an unknown key.
     """
-    if path is None:
-        return Config({})
+    if name is None:
+        return Config({}).with_flags(flags)
+    path = list_presets().get(os.fspath(name), Path(name))
+    return _read_config(path).with_flags(flags)
+
+
+def list_presets() -> dict[str, Path]:
+    """Return the files of the settings that come along with prep, by their names."""
+    package = Path(__file__).parents[1]
+    folder = package / "configs"
+    if not folder.is_dir():  # in a clone it lies beside the package
+        folder = package.parent / "configs"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _read_config(path: Path) -> Config:
     from ..base import plain_yaml
 
     if path.exists() and not path.is_file():
@@ -67,7 +102,8 @@ def load_config(path: Path | None) -> Config:
         data = plain_yaml.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
-            f"{printable(path)}: cannot read the settings: {error.strerror}."
+            f"{printable(path)}: cannot read the settings: {error.strerror}. Name a file, or one "
+            f"of the presets: {', '.join(list_presets())}."
         ) from error
     except (plain_yaml.YamlError, ValueError, RecursionError) as error:
         raise UsageError(f"{printable(path)}: not a YAML file: {printable(error)}") from error
@@ -127,7 +163,7 @@ def render_default_config() -> str:
     from ..base import plain_yaml
 
     lines = [
-        "# Settings of prep. Every key is shown with its default; remove the '#' to change one.",
+        "# Every setting with its default; remove the '#' of a line to change one.",
         "# A flag on the command line beats this file.",
     ]
     for name, cls in SECTIONS.items():

@@ -36,6 +36,10 @@ def option(
     )
 
 
+SAMPLING = ("every", "fps", "keyframes")
+"""The ways of sampling; at most one is chosen."""
+
+
 @dataclass(frozen=True)
 class ExtractSettings:
     """What the images of a video are. A change of any of these makes another dataset."""
@@ -71,7 +75,7 @@ class ExtractSettings:
     )
 
     def __post_init__(self) -> None:
-        sampling = [name for name in ("every", "fps", "keyframes") if getattr(self, name)]
+        sampling = [name for name in SAMPLING if getattr(self, name)]
         if len(sampling) > 1:
             names = " and ".join(f"'{name}'" for name in sampling)
             raise UsageError(f"{names} exclude each other: choose one way of sampling.")

@@ -1,0 +1,177 @@
+"""Options of the command line, each declared once; help shows them in groups."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+import click
+
+from ..settings.cvat import AuditSettings, CvatSettings, UploadSettings
+from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings, ValidateSettings
+
+DEFAULT_DATASET = "dataset"
+
+OPTIONS, ANSWER = "Options", "What is printed"
+_FIRST = "Options that matter first"
+_GROUPS = {
+    ExtractSettings: "Frames and images",
+    DedupeSettings: "Duplicates",
+    ValidateSettings: "Marks for how an image looks",
+    RunSettings: "How the work is done",
+    CvatSettings: "CVAT server",
+    UploadSettings: "Project, tasks and jobs",
+    AuditSettings: "What is worth a look",
+}
+_WITHOUT_LIMIT = 10**6
+"""A limit this large is there to refuse nonsense; help does not name it."""
+
+
+class Option(click.Option):
+    """An option with the group that help shows it in."""
+
+    def __init__(self, *args: Any, group: str = OPTIONS, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.group = group
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Return what follows the help text, with the range in words."""
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.type, click.IntRange | click.FloatRange) and "range" in extra:
+            low, high = self.type.min, self.type.max
+            if high is not None and high < _WITHOUT_LIMIT:
+                extra["range"] = f"{low or 0} to {high}"
+            elif low:
+                extra["range"] = f"at least {low}"
+            else:
+                del extra["range"]
+        return extra
+
+
+class Command(click.Command):
+    """A command whose help shows the options that matter first, then the others by group."""
+
+    def __init__(self, *args: Any, first: tuple[str, ...] = (), **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._first = first
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options into the help."""
+        sections: dict[str, list[tuple[str, str]]] = {_FIRST: [], OPTIONS: []}
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx)
+            if row is not None and isinstance(parameter, click.Option):
+                group = getattr(parameter, "group", OPTIONS)
+                title = _FIRST if parameter.name in self._first else group
+                sections.setdefault(title, []).append(row)
+        sections[ANSWER] = sections.pop(ANSWER, [])  # at the end
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return ``--help``, in the group of what all commands have."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.group = ANSWER  # type: ignore[attr-defined]
+        return option
+
+
+def settings_options(cls: type, *names: str) -> Callable[[Any], Any]:
+    """Add flags for fields of a settings class; help, range and default come from the field."""
+    hints = get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+
+    def decorate(function: Any) -> Any:
+        for name in reversed(names or tuple(fields)):
+            function = _flag(fields[name], hints[name], _GROUPS[cls])(function)
+        return function
+
+    return decorate
+
+
+def _flag(settings_field: "dataclasses.Field[Any]", hint: Any, group: str) -> Callable[[Any], Any]:
+    name, meta = settings_field.name, settings_field.metadata
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    kind = next(k for k in kinds if k is not type(None))
+    text = meta["help"]
+    if settings_field.default not in {None, False}:
+        text = f"{text}  [default: {settings_field.default}]"
+    value_type: Any = kind
+    if meta["choices"]:
+        value_type = click.Choice(meta["choices"])
+    elif kind is int:
+        value_type = click.IntRange(meta["min"], meta["max"])
+    elif kind is float:
+        value_type = click.FloatRange(meta["min"], meta["max"])
+    return click.option(
+        f"--{name.replace('_', '-')}",
+        name,
+        cls=Option,
+        group=group,
+        is_flag=kind is bool,
+        type=None if kind is bool else value_type,
+        default=None,  # what is not given is for the settings file to say
+        metavar=meta["metavar"] or ("N" if kind in {int, float} else None),
+        help=text,
+    )
+
+
+MATTER_FIRST = ("output", "config_file", "every", "fps", "dedupe")
+"""Of an extraction; the first thing that most people vary."""
+
+
+def extraction_options(function: Any) -> Any:
+    """Add what people vary from run to run: which frames become what images."""
+    function = settings_options(DedupeSettings, "dedupe")(function)
+    return settings_options(
+        ExtractSettings,
+        *("every", "fps", "keyframes", "start", "end", "quality", "format", "max_size"),
+    )(function)
+
+
+engine_options = settings_options(RunSettings, "workers", "engine", "address")
+"""Says what carries out the work."""
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_file",
+    metavar="FILE",
+    help="Settings file (YAML), or the name of a preset; see 'prep init --list'.",
+)
+
+
+def cvat_options(function: Any) -> Any:
+    """Add the options that say where CVAT is, and who asks."""
+    function = click.option(
+        "--auth",
+        cls=Option,
+        group=_GROUPS[CvatSettings],
+        metavar="USER[:PASS]",
+        help="User at CVAT, with the password in PASS or asked for. Else CVAT_ACCESS_TOKEN, or "
+        "CVAT_USERNAME and CVAT_PASSWORD.",
+    )(function)
+    return settings_options(CvatSettings)(function)
+
+
+def output_option(help_text: str) -> Callable[[Any], Any]:
+    """Return the option that names the dataset."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(),
+        callback=_as_path,
+        default=DEFAULT_DATASET,
+        metavar="FOLDER",
+        show_default=True,
+        help=help_text,
+    )
+
+
+def _as_path(context: click.Context, parameter: click.Parameter, text: str) -> Path:
+    if not text:
+        raise click.BadParameter("is empty. Was a shell variable not set?", context, parameter)
+    return Path(text)
