@@ -310,3 +310,21 @@ def test_a_pool_where_no_process_may_begin_says_the_way_out(inputs, tmp_path):
         "UsageError: Worker processes cannot begin: daemonic processes are not allowed to have "
         "children. Threads need none: use the engine 'threads'."
     )
+
+
+@pytest.mark.parametrize("engine", ["pool", "threads", "ray"])
+def test_a_folder_pipeline_of_a_team_is_not_in_the_way(engine, inputs, tmp_path):
+    """Neither here nor on PYTHONPATH, for the command, its workers and the library."""
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "__init__.py").write_text("raise SystemExit('the code of a team')\n")
+    done = subprocess.run(
+        command("run", inputs / "short.mkv", "-o", "ds", "--engine", engine),
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(images(tmp_path / "ds" / "short")) == 30
