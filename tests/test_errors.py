@@ -228,7 +228,7 @@ def test_folder_without_videos(prep, tmp_path):
     (tmp_path / "in" / "notes.txt").write_text("x")
     done = prep("extract", "in", "-o", "ds")
     assert done.code == 2
-    assert "no videos found (1 other" in done.err
+    assert "in: no videos found (skipped: 1 not a video)." in done.err
 
 
 def test_output_that_cannot_be_written(steady, prep, tmp_path):

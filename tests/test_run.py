@@ -46,6 +46,7 @@ def test_what_needs_a_person_is_named_once(footage, prep, tmp_path):
         "videos": 3,
         "failed": 1,
         "findings": 2,
+        "skipped": 0,
         "frames_decoded": 100,
         "kept": 99,
         "duplicates": 0,

@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from conftest import images
+from conftest import HUMBLY, images
 from hypothesis import given, strategies as st
 from video_prep.base.errors import InputError
 from video_prep.video.sources import MAX_ID_BYTES, Source, assign_ids, find_sources, safe_id
@@ -237,3 +237,90 @@ def test_skipped_files_are_counted_and_named_on_request(steady, prep, tmp_path):
     assert "skipped, not a video: 1" in brief
     assert "notes.txt" not in brief
     assert "notes.txt" in prep("extract", "in", "-o", "ds", "-v").out
+
+
+def test_run_counts_what_it_skips_and_names_it_on_request(steady, prep, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(steady, folder / "a.mp4")
+    for name in ("notes.txt", ".a.mp4", ".git"):
+        (folder / name).write_text("x")
+    brief = prep("run", "in", "-o", "ds", "--json")
+    assert brief.json["totals"]["skipped"] == 3
+    brief = prep("run", "in", "-o", "ds").out
+    assert "skipped, hidden: 2\n" in brief
+    assert "skipped, not a video: 1\n" in brief
+    assert "in/.git" not in brief
+    named = prep("run", "in", "-o", "ds", "-v").out.splitlines()
+    for name in ("notes.txt", ".a.mp4", ".git"):
+        assert f"  in/{name}" in named
+
+
+@pytest.fixture
+def locked(steady, tmp_path):
+    """Footage in folders of which some may not be read, listed or searched."""
+    for name in ("a.mp4", "shut/b.mp4", "listed/c.mp4", "listed/deep/d.mp4", "e.mp4", "top/f.mp4"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(steady, tmp_path / "in" / name)
+    (tmp_path / "in/top").rename(tmp_path / "top")
+    (tmp_path / "in/far.mp4").symlink_to(tmp_path / "top/f.mp4")
+    shut = {"in/shut": 0, "in/listed": 0o444, "in/e.mp4": 0, "top": 0}
+    for name, mode in shut.items():
+        (tmp_path / name).chmod(mode)
+    yield tmp_path
+    for name in ("in/shut", "in/listed", "top"):
+        (tmp_path / name).chmod(0o755)
+
+
+CANNOT = "cannot be read: Permission denied, so it was left out."
+
+
+@pytest.mark.parametrize("verb", ["run", "extract"])
+def test_a_folder_that_may_not_be_read_is_a_finding(locked, prep, verb):
+    (locked / "in/e.mp4").rename(locked / "in/e.txt")
+    done = prep(verb, "in", "-o", "ds", through=HUMBLY)
+    assert done.code == 1
+    for name in ("shut", "listed", "far.mp4"):
+        assert done.out.count(f"unreadable-folder: in/{name}: {CANNOT}") == 1
+    assert "c.mp4" not in done.out  # once for the folder, not for each file in it
+    assert len(images(locked / "ds/a")) == 50
+    told = prep(verb, "in", "-o", "ds", "--json", through=HUMBLY).json
+    messages = told["warnings"] if verb == "extract" else [f["message"] for f in told["findings"]]
+    assert [m.split(":")[0] for m in messages] == ["in/far.mp4", "in/listed", "in/shut"]
+    assert (told["exit_code"], told["totals"]["videos"]) == (1, 1)
+
+
+def test_a_video_that_may_not_be_read_has_failed(locked, prep):
+    done = prep("extract", "in/e.mp4", "in/a.mp4", "-o", "ds", through=HUMBLY)
+    assert done.code == 3
+    assert "in/e.mp4: no permission to read it. Give yourself the right" in done.out
+    assert len(images(locked / "ds/a")) == 50
+
+
+@pytest.mark.parametrize("name", ["top", "top/f.mp4", "in/shut"])
+def test_an_input_that_may_not_be_read_has_failed(locked, prep, name):
+    alone = prep("extract", name, "-o", "alone", through=HUMBLY)
+    assert (alone.code, alone.out) == (2, "")
+    assert f"{name}: {CANNOT} Check its rights" in alone.err
+    beside = prep("extract", name, "in/a.mp4", "-o", "ds", through=HUMBLY)
+    assert beside.code == 3
+    assert f"{name}: {CANNOT}" in beside.out
+    assert len(images(locked / "ds/a")) == 50
+
+
+@pytest.mark.parametrize(
+    ("pattern", "code", "lines"),
+    [
+        ("in/**/a.mp4", 1, ["unreadable-folder: in/shut", "unreadable-folder: in/listed"]),
+        ("*/a.mp4", 1, ["unreadable-folder: top"]),
+        ("in/shut/*.mp4", 3, ["           in/shut/*.mp4"]),
+    ],
+)
+def test_a_pattern_is_not_silent_about_folders_it_cannot_search(locked, prep, pattern, code, lines):
+    (locked / "b.mp4").hardlink_to(locked / "in/a.mp4")
+    done = prep("extract", "b.mp4", pattern, "-o", "ds", through=HUMBLY)
+    assert done.code == code
+    assert done.out.count("cannot be read") == len(lines)
+    for line in lines:
+        assert f"{line}: {CANNOT}" in done.out
+    assert len(images(locked / "ds/b")) == 50

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..base.errors import ExitCode, InterruptedRunError, PrepError, describe_bug
+from ..base.errors import ExitCode, InterruptedRunError, PrepError, describe_bug, printable
 from ..settings.cvat import CvatSettings
 from .options import ANSWER, Command, Option
 
@@ -67,6 +67,13 @@ class Console:
     def shows_progress(self) -> bool:
         """Whether bars are drawn: on a terminal, unless silence was asked for."""
         return not self.quiet and sys.stderr.isatty()
+
+    def skipped_lines(self, skipped: Mapping[str, Iterable[str]]) -> Iterator[str]:
+        """Yield how many paths were left out for each reason, and their names on request."""
+        for reason, paths in skipped.items():
+            named = [f"  {printable(path)}" for path in paths]
+            yield click.style(f"skipped, {reason}: {len(named)}", dim=True)
+            yield from named if self.verbose else ()
 
     @contextlib.contextmanager
     def bars(self) -> "Iterator[Bars | None]":

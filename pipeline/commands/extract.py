@@ -88,8 +88,9 @@ def _extract_answer(result: ExtractResult, console: Console) -> Answer:
         lines=tuple(_extract_lines(result, totals, console)),
         results=tuple(_video_json(video) for video in result.videos),
         totals=totals,
-        warnings=tuple(
-            f"{video.id}: {notice.message}" for video in result.videos for notice in video.notices
+        warnings=(
+            *(f"{video.id}: {n.message}" for video in result.videos for n in video.notices),
+            *(notice.message for notice in result.notices),
         ),
         errors=tuple(
             {"kind": str(video.error_kind), "message": str(video.error)}
@@ -127,10 +128,9 @@ def _extract_lines(
         f"{totals['videos']} videos ({done}): {totals['frames_decoded']:,} frames decoded, "
         f"{totals['kept']:,} images in {printable(result.dataset)}"
     )
-    for reason, paths in result.skipped.items():
-        yield click.style(f"skipped, {reason}: {len(paths)}", dim=True)
-        if console.verbose:
-            yield from (f"  {printable(path)}" for path in paths)
+    yield from console.skipped_lines(result.skipped)
+    for notice in result.notices:
+        yield click.style(f"{notice.kind}: {notice.message}", fg="yellow")
 
 
 def _video_lines(video: VideoOutcome, width: int) -> Iterable[str]:

@@ -117,6 +117,7 @@ def _totals(result: "RunResult") -> dict[str, int]:
         "videos": len(result.extracted.videos),
         "failed": result.extracted.count("failed"),
         "findings": sum(1 for _ in _concerns(result)),
+        "skipped": sum(len(paths) for paths in result.extracted.skipped.values()),
     }
     if result.reported is not None:
         counted = dataclasses.asdict(result.reported.totals)
@@ -150,6 +151,8 @@ def _failures(result: "RunResult") -> Iterable[Concern]:
 def _concerns(result: "RunResult") -> Iterable[Concern]:
     """Yield all that needs a person, failures first."""
     yield from _failures(result)
+    for notice in result.extracted.notices:
+        yield "extract", None, notice.kind, notice.message
     for video in result.extracted.videos:
         for notice in video.notices:
             # What is wrong with the images on disk, the later stages say better.
@@ -177,6 +180,7 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
 
 def _lines(result: "RunResult", concerns: tuple[Concern, ...], console: Console) -> Iterable[str]:
     yield from _stage_lines(result)
+    yield from console.skipped_lines(result.extracted.skipped)
     yield ""
     if not concerns:
         yield click.style("Nothing needs a person.", fg="green")

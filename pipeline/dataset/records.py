@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the command line needs these records, but no arrays
 MISSING_PTS = -(2**63)
 """Stands in an int64 array for a frame that has no timestamp (FFmpeg's AV_NOPTS_VALUE)."""
 
-FINDING_KINDS = frozenset({"damage", "files-missing", "nothing-selected"})
+FINDING_KINDS = frozenset({"damage", "files-missing", "nothing-selected", "unreadable-folder"})
 """Kinds of notice that a person must look at; the others explain and need nothing."""
 
 
@@ -313,11 +313,15 @@ class VideoOutcome:
 
 @dataclass(frozen=True)
 class ExtractResult:
-    """The outcome of a whole run. ``skipped`` maps a reason to the paths left out for it."""
+    """The outcome of a whole run.
+
+    ``skipped`` maps a reason to the paths left out for it, ``notices`` are those of no video.
+    """
 
     dataset: str
     videos: tuple[VideoOutcome, ...]
     skipped: dict[str, tuple[str, ...]]
+    notices: tuple[Notice, ...] = ()
 
     def count(self, status: str) -> int:
         """Return the number of videos with this status."""
@@ -328,6 +332,7 @@ class ExtractResult:
         """The exit code that this outcome deserves."""
         if self.count("failed"):
             return ExitCode.SOME_FAILED
-        if any(notice.is_finding for video in self.videos for notice in video.notices):
+        of_videos = (notice for video in self.videos for notice in video.notices)
+        if any(notice.is_finding for notice in (*self.notices, *of_videos)):
             return ExitCode.FINDINGS
         return ExitCode.OK

@@ -4,6 +4,7 @@ Only regular files are opened: a fifo or device in a folder would block for ever
 counts once, however many links lead to it.
 """
 
+import errno
 import glob
 import hashlib
 import os
@@ -11,71 +12,24 @@ import re
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import InputError, printable
 
 VIDEO_SUFFIXES = frozenset(
-    [
-        ".264",
-        ".265",
-        ".3g2",
-        ".3gp",
-        ".amv",
-        ".asf",
-        ".avc",
-        ".avi",
-        ".av1",
-        ".dav",
-        ".divx",
-        ".dv",
-        ".f4v",
-        ".flv",
-        ".gif",
-        ".h264",
-        ".h265",
-        ".hevc",
-        ".insv",
-        ".ivf",
-        ".m1v",
-        ".m2t",
-        ".m2ts",
-        ".m2v",
-        ".m4v",
-        ".mj2",
-        ".mjpeg",
-        ".mjpg",
-        ".mkv",
-        ".mod",
-        ".mov",
-        ".mp4",
-        ".mpe",
-        ".mpeg",
-        ".mpg",
-        ".mpv",
-        ".mts",
-        ".mxf",
-        ".nut",
-        ".obu",
-        ".ogm",
-        ".ogv",
-        ".ps",
-        ".qt",
-        ".rm",
-        ".rmvb",
-        ".tod",
-        ".trp",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-        ".wtv",
-        ".y4m",
-    ]
+    f".{name}"
+    for name in """
+        264 265 3g2 3gp amv asf avc avi av1 dav divx dv f4v flv gif h264 h265 hevc insv ivf m1v m2t
+        m2ts m2v m4v mj2 mjpeg mjpg mkv mod mov mp4 mpe mpeg mpg mpv mts mxf nut obu ogm ogv ps qt
+        rm rmvb tod trp ts vob webm wmv wtv y4m
+    """.split()  # noqa: SIM905
 )
 """What counts as a video inside a folder. A file that is named itself is taken as it is."""
+
+_NOWHERE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
+_NOT_REGULAR = "not a regular file"
 
 MAX_ID_BYTES = 150
 """Leaves room for ``-frame_000000.jpg`` within the 255 bytes of a file name."""
@@ -91,10 +45,15 @@ class Source:
 
 @dataclass
 class FoundSources:
-    """The videos found, and what was left out, by reason."""
+    """The videos found, and what was left out.
+
+    ``unusable`` maps inputs that lead to nothing, ``unreadable`` folders and links inside of
+    inputs, to a message that says why. ``skipped`` maps a reason to what nobody needs to look at.
+    """
 
     sources: list[Source] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    unusable: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, list[str]] = field(default_factory=dict)
 
     def skip(self, reason: str, path: object) -> None:
@@ -114,12 +73,14 @@ def find_sources(inputs: Iterable[str | os.PathLike[str]]) -> FoundSources:
     if "" in given:
         raise InputError("An input is empty. Was a shell variable not set?")
     for text in given:
-        for path, base in _expand(text, found):
-            if os.path.isdir(path):
-                for file in _walk(path, found):
-                    _add(file, path, found, seen)
-            elif _is_regular(path, found):
-                _add(path, base, found, seen)
+        for path, base, status in _expand(text, found):
+            if stat.S_ISDIR(status.st_mode):
+                for file, status_of_file in _walk(path, found):
+                    _add(file, path, status_of_file, found, seen)
+            elif stat.S_ISREG(status.st_mode):
+                _add(path, base, status, found, seen)
+            else:
+                found.skip(_NOT_REGULAR, path)
     if not found.sources:
         raise InputError(_nothing_found(given, found))
     return found
@@ -193,29 +154,41 @@ def _short_hash(text: str) -> str:
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
 
 
-def _expand(text: str, found: FoundSources) -> Iterator[tuple[Path, Path]]:
-    """Yield each path that an input means, with the folder that its name is relative to."""
-    path = Path(text)
-    if os.path.lexists(path):
-        if os.path.exists(path):
-            yield path, path.parent
-        else:
-            found.missing.append(text)
-            found.skip("dangling link", path)
+def _expand(text: str, found: FoundSources) -> Iterator[tuple[Path, Path, os.stat_result]]:
+    """Yield each path that an input means, and the folder that its name is relative to."""
+    path, parts = Path(text), Path(text).parts
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        if not glob.has_magic(text) or not _leads_nowhere(error):
+            found.unusable[text] = _why_unusable(text, error)
+            return
+    else:
+        yield path, path.parent, status
         return
-    matches = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []
+    _note_unsearched(parts, found)
+    matches = sorted(glob.glob(text, recursive=True))
     if not matches:
-        found.missing.append(text)
-    parts = path.parts
-    fixed = next(i for i, part in enumerate((*parts, "*")) if glob.has_magic(part))
-    for match in matches:
-        if any(part.startswith(".") and part not in {".", ".."} for part in Path(match).parts):
+        found.unusable[text] = _why_unusable(text)
+    fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    for match in map(Path, matches):
+        if any(part.startswith(".") and part not in {".", ".."} for part in match.parts):
             found.skip("hidden", match)
-        else:
-            yield Path(match), Path(*parts[:fixed])
+        elif (status_of_match := _status_of(match, found)) is not None:
+            yield match, Path(*parts[:fixed]), status_of_match
 
 
-def _walk(folder: Path, found: FoundSources) -> Iterator[Path]:
+def _note_unsearched(parts: Sequence[str], found: FoundSources) -> None:
+    """Note the folders in which a pattern was not looked for: glob is silent about them."""
+    for depth, part in enumerate(parts):
+        needed = os.X_OK | (os.R_OK if glob.has_magic(part) else 0)
+        for folder in glob.glob(f"{Path(*parts[:depth])}/", recursive=True):
+            if not os.access(folder, needed):
+                name = folder.rstrip("/") or folder
+                found.unreadable[name] = _cannot_read(name, os.strerror(errno.EACCES))
+
+
+def _walk(folder: Path, found: FoundSources) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield the video files in a folder and below, sorted; each real folder once."""
     visited: set[tuple[int, int]] = set()
     pending = [folder]
@@ -224,39 +197,56 @@ def _walk(folder: Path, found: FoundSources) -> Iterator[Path]:
         try:
             status = current.stat()
             entries = sorted(os.scandir(current), key=lambda entry: entry.name)
-        except OSError:
-            found.skip("unreadable folder", current)
+        except OSError as error:
+            concerned = found.unusable if current == folder else found.unreadable
+            concerned[str(current)] = _cannot_read(current, error.strerror)
             continue
         if (status.st_dev, status.st_ino) in visited:
             found.skip("folder seen before", current)
             continue
         visited.add((status.st_dev, status.st_ino))
         folders = []
-        for entry in entries:
-            path = Path(entry.path)
-            if entry.name.startswith("."):
+        for path in (Path(entry.path) for entry in entries):
+            if path.name.startswith("."):
                 found.skip("hidden", path)
-            elif os.path.isdir(path):
+            elif (status_of_entry := _status_of(path, found)) is None:
+                continue
+            elif stat.S_ISDIR(status_of_entry.st_mode):
                 folders.append(path)
-            elif Path(entry.name).suffix.lower() not in VIDEO_SUFFIXES:
+            elif path.suffix.lower() not in VIDEO_SUFFIXES:
                 found.skip("not a video", path)
-            elif _is_regular(path, found):
-                yield path
+            elif stat.S_ISREG(status_of_entry.st_mode):
+                yield path, status_of_entry
+            else:
+                found.skip(_NOT_REGULAR, path)
         pending.extend(reversed(folders))
 
 
-def _is_regular(path: Path, found: FoundSources) -> bool:
+def _status_of(path: Path, found: FoundSources) -> os.stat_result | None:
+    """Return what a path leads to; note why where that cannot be told."""
     try:
-        if stat.S_ISREG(path.stat().st_mode):
-            return True
-        found.skip("not a regular file", path)
-    except OSError:
-        found.skip("dangling link", path)
-    return False
+        return path.stat()
+    except OSError as error:
+        if _leads_nowhere(error):
+            found.skip("dangling link", path)
+            return None
+        # Who may list a folder but not search it sees names, and nothing behind any of them.
+        blocked = path if os.access(path.parent, os.X_OK) else path.parent
+        found.unreadable[str(blocked)] = _cannot_read(blocked, error.strerror)
+        return None
 
 
-def _add(path: Path, base: Path, found: FoundSources, seen: set[tuple[int, int]]) -> None:
-    status = path.stat()
+def _leads_nowhere(error: Exception) -> bool:
+    return not isinstance(error, OSError) or error.errno in _NOWHERE
+
+
+def _add(
+    path: Path,
+    base: Path,
+    status: os.stat_result,
+    found: FoundSources,
+    seen: set[tuple[int, int]],
+) -> None:
     key = (status.st_dev, status.st_ino)
     if key in seen:
         found.skip("same file again", path)
@@ -265,12 +255,26 @@ def _add(path: Path, base: Path, found: FoundSources, seen: set[tuple[int, int]]
     found.sources.append(Source(Path(os.path.realpath(path)), path.relative_to(base).as_posix()))
 
 
-def _nothing_found(given: list[str], found: FoundSources) -> str:
-    names = ", ".join(printable(text) for text in given)
-    if found.missing:
-        return f"{printable(found.missing[0])}: no such file or folder. Check the path."
-    skipped = sum(len(paths) for paths in found.skipped.values())
+def _why_unusable(text: str, error: Exception | None = None) -> str:
+    if isinstance(error, OSError) and not _leads_nowhere(error):
+        return _cannot_read(text, error.strerror)
+    return f"{printable(text)}: no such file or folder. Check the path."
+
+
+def _cannot_read(path: object, reason: str | None) -> str:
     return (
-        f"{names}: no videos found ({skipped} other entries skipped; -v names them). "
+        f"{printable(path)}: cannot be read: {reason}, so it was left out. Check its rights, then "
+        "run the same command again."
+    )
+
+
+def _nothing_found(given: list[str], found: FoundSources) -> str:
+    for messages in (found.unusable, found.unreadable):
+        if messages:
+            return next(iter(messages.values()))
+    names = ", ".join(printable(text) for text in given)
+    skipped = ", ".join(f"{len(paths)} {reason}" for reason, paths in found.skipped.items())
+    return (
+        f"{names}: no videos found (skipped: {skipped or 'nothing'}). "
         "A file that is named itself is taken whatever its suffix."
     )

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ...base.errors import InputError, WorkerDiedError, printable
-from ...dataset.records import ExtractResult, VideoOutcome, VideoRecord
+from ...dataset.records import ExtractResult, Notice, VideoOutcome, VideoRecord
 from ...dataset.store import RESERVED_NAMES, Dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import EXTRACTS, engine_for
@@ -132,9 +132,10 @@ def extract(
         dataset=os.fspath(store.path),
         videos=(
             *(outcomes[source.path] for source in found.sources),
-            *(_missing(path) for path in found.missing),
+            *(_unusable(path, why) for path, why in found.unusable.items()),
         ),
         skipped={reason: tuple(paths) for reason, paths in found.skipped.items()},
+        notices=tuple(Notice("unreadable-folder", why) for why in found.unreadable.values()),
     )
 
 
@@ -240,6 +241,5 @@ def _as_outcome(unit: Unit, result: VideoOutcome | Lost) -> VideoOutcome:
     return VideoOutcome(path, video_of(unit), "failed", error=text, error_kind=WorkerDiedError.kind)
 
 
-def _missing(path: str) -> VideoOutcome:
-    text = f"{printable(path)}: no such file or folder. Check the path."
-    return VideoOutcome(path, None, "failed", error=text, error_kind=InputError.kind)
+def _unusable(path: str, why: str) -> VideoOutcome:
+    return VideoOutcome(path, None, "failed", error=why, error_kind=InputError.kind)
