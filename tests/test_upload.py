@@ -773,13 +773,60 @@ def test_two_runs_at_once_are_refused(prep, stand_in, dataset):
     assert shown(stand_in) == TWO
 
 
-def test_what_a_killed_run_promised_is_done_before_anything_is_planned(stand_in, dataset):
+def promise(dataset):
+    """Leave video 'a' as an update does that is killed before its files could be renamed."""
     change_fates(dataset, "a", [4], Fate.REJECTED, Reason.WRONG_CONTENT)
-    for name in (RECORD_NAME, FRAMES_NAME):  # killed before the two could be renamed
+    for name in (RECORD_NAME, FRAMES_NAME):
         (dataset / "a" / name).rename(dataset / "a" / f"{name}.next")
     write_video(dataset, "a", 10)
+    return names("a", [i for i in range(10) if i != 4])
+
+
+def test_what_a_killed_run_promised_is_done_before_anything_is_planned(stand_in, dataset):
+    left = promise(dataset)
     send(stand_in, dataset)
-    assert shown(stand_in) == {**TWO, "a": names("a", [i for i in range(10) if i != 4])}
+    assert shown(stand_in) == {**TWO, "a": left}
+
+
+def test_a_manifest_lists_what_a_killed_run_promised(prep, dataset):
+    left = promise(dataset)
+    assert prep("manifest", dataset, "--json").json["totals"] == {"files": 2, "frames": 17}
+    lines = (dataset / "a/manifest.jsonl").read_text().splitlines()
+    assert lines == list(manifest_lines(f"a/{name}" for name in left))
+    assert not list((dataset / "a").glob("*.next"))
+
+
+@pytest.mark.parametrize("is_half_done", [False, True])
+def test_who_only_reads_sees_what_a_killed_run_promised(prep, dataset, is_half_done):
+    promise(dataset)
+    if is_half_done:  # killed between the two renames
+        (dataset / "a" / f"{FRAMES_NAME}.next").rename(dataset / "a" / FRAMES_NAME)
+    before = snapshot(dataset)
+    planned = prep("upload", dataset, "--cvat", "--dry-run", "--json").json
+    assert [task["frames"] for task in planned["tasks"]] == [9, 8]
+    told = prep("status", dataset, "--json")
+    assert told.json["warnings"] == []
+    assert (told.code, told.json["totals"]["rejected"]) == (0, 1)
+    assert snapshot(dataset) == before
+    totals = prep("report", dataset, "--json").json["totals"]
+    assert (totals["kept"], totals["rejected"], totals["balanced"]) == (17, 1, True)
+
+
+def test_record_and_frames_belong_together_while_another_run_replaces_them(dataset, monkeypatch):
+    store = Dataset(dataset)
+    record, old = store.read_video("a")
+    new = dataclasses.replace(old, fate=np.full(len(old), Fate.REJECTED, np.int8))
+    changed = dataclasses.replace(record, counts=recount(record.counts, new))
+    read, updates = store.read_frames, iter([(changed, new)])
+
+    def replaced_meanwhile(video):
+        for update in updates:
+            store.update(*update)
+        return read(video)
+
+    monkeypatch.setattr(store, "read_frames", replaced_meanwhile)
+    now, frames = store.read_video("a")
+    assert (now, frames.count(Fate.REJECTED)) == (changed, len(old))
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,17 @@ def manifest(console: Console, dataset: Path, config_file: str | None, **flags: 
     writes the files as well; alone they are of use before a dataset is copied into a bucket.
     """
     from ..dataset.store import Dataset
-    from ..stages.upload.videos import plan_dataset, write_manifests
+    from ..stages.upload.videos import nothing_to_upload, plan_dataset, write_manifests
 
     config = load_config(config_file, flags)
     settings = config.section(UploadSettings)
     if settings.sends_images:  # the dataset is to lie in the root of the share
         settings = dataclasses.replace(settings, share="")
     store = Dataset(dataset.absolute())
-    plans = plan_dataset(store, settings, config.section(BreakSettings))
-    with store.writing():
+    if not store.video_ids():  # a folder that is no dataset gets no lock either
+        raise nothing_to_upload(store)
+    with store.writing():  # it may finish what a killed run has begun, so nothing is read before
+        plans = plan_dataset(store, settings, config.section(BreakSettings))
         files = write_manifests(store, plans)
     errors = [plan.error for plan in plans if plan.error is not None]
     return Answer(

@@ -107,9 +107,7 @@ def status(dataset: str | os.PathLike[str]) -> StatusResult:
     accounts, unreadable = [], []
     for video_id in store.video_ids():
         try:
-            accounts.append(
-                balance(store, store.read_record(video_id), store.read_frames(video_id))
-            )
+            accounts.append(balance(store, *store.read_video(video_id)))
         except DatasetError as error:
             unreadable.append(UnreadableVideo(video_id, str(error)))
     return StatusResult(

@@ -42,7 +42,7 @@ RESERVED_NAMES = ("cvat.json", "report.html", "report.json", "audit.html", AUDIT
 _MANIFEST = re.compile(r"([0-9]+\.)?" + re.escape(MANIFEST_NAME))
 _PRIVATE = ".prep"
 _NEW, _OLD = "new", "old"
-_NEXT = ".next"
+_NEXT, _PART = ".next", ".part"
 _PATIENCE_SECONDS = 1.0
 
 
@@ -79,7 +79,7 @@ class Dataset:
         return {video_id: self.read_record(video_id) for video_id in self.video_ids()}
 
     def read_record(self, video_id: str) -> VideoRecord:
-        """Return the record of a committed video.
+        """Return the record of a committed video; a promised one is as good as there.
 
         Raises:
             DatasetError: the record cannot be read.
@@ -87,7 +87,11 @@ class Dataset:
         folder = self.folder(video_id)
         file = folder / RECORD_NAME
         try:
-            record = VideoRecord.from_json(json.loads(file.read_text(encoding="utf-8")))
+            try:
+                text = (folder / (RECORD_NAME + _NEXT)).read_text(encoding="utf-8")
+            except FileNotFoundError:
+                text = file.read_text(encoding="utf-8")
+            record = VideoRecord.from_json(json.loads(text))
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DatasetError(
                 f"{printable(file)}: this record cannot be read ({type(error).__name__}). "
@@ -101,8 +105,36 @@ class Dataset:
         return record
 
     def read_frames(self, video_id: str) -> FrameTable:
-        """Return the frame table of a committed video."""
-        return read_frames(self.folder(video_id) / FRAMES_NAME)
+        """Return the frame table of a committed video, a promised one as well.
+
+        Raises:
+            DatasetError: it cannot be read.
+        """
+        folder = self.folder(video_id)
+        file = folder / (FRAMES_NAME + _NEXT)
+        if not (folder / (RECORD_NAME + _NEXT)).exists() or not file.exists():
+            return read_frames(folder / FRAMES_NAME)
+        try:
+            return read_frames(file)
+        except DatasetError:
+            if file.exists():
+                raise
+            return read_frames(folder / FRAMES_NAME)  # it was put into place meanwhile
+
+    def read_video(self, video_id: str) -> tuple[VideoRecord, FrameTable]:
+        """Return the record and the frame table of a committed video, which belong together.
+
+        They do also while another run replaces them, and after one that was killed over that.
+
+        Raises:
+            DatasetError: one of them cannot be read.
+        """
+        record = self.read_record(video_id)
+        while True:
+            frames = self.read_frames(video_id)
+            before, record = record, self.read_record(video_id)
+            if record == before:
+                return record, frames
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -205,9 +237,9 @@ class Dataset:
         write_frames(folder / (FRAMES_NAME + _NEXT), frames)
         _flush(folder / (FRAMES_NAME + _NEXT))
         promise = folder / (RECORD_NAME + _NEXT)
-        promise.with_suffix(".part").write_text(_record_text(record), encoding="utf-8")
-        _flush(promise.with_suffix(".part"))
-        promise.with_suffix(".part").rename(promise)
+        promise.with_suffix(_PART).write_text(_record_text(record), encoding="utf-8")
+        _flush(promise.with_suffix(_PART))
+        promise.with_suffix(_PART).rename(promise)
         _finish_update(folder)
 
 
@@ -243,7 +275,7 @@ def _finish_update(folder: Path) -> None:
     record, frames = folder / (RECORD_NAME + _NEXT), folder / (FRAMES_NAME + _NEXT)
     if not record.exists():
         frames.unlink(missing_ok=True)
-        record.with_suffix(".part").unlink(missing_ok=True)
+        record.with_suffix(_PART).unlink(missing_ok=True)
         return
     if frames.exists():
         frames.rename(folder / FRAMES_NAME)
@@ -310,7 +342,9 @@ def load_libraries() -> None:
 
 def is_record(name: str) -> bool:
     """Whether a file in a video's folder is one of prep's that is no image."""
-    return name in {RECORD_NAME, FRAMES_NAME} or _MANIFEST.fullmatch(name) is not None
+    return name.removesuffix(_NEXT) in {RECORD_NAME, FRAMES_NAME} or (
+        name == f"{RECORD_NAME}{_PART}" or _MANIFEST.fullmatch(name) is not None
+    )
 
 
 def _flush_file_system(folder: Path) -> None:

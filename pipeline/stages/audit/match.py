@@ -51,12 +51,11 @@ class Matcher:
         video, indices, why = self._of_video(task) if task.is_video else self._of_images(task)
         if video is not None:
             try:
-                frames = self._store.read_frames(video)
+                record, frames = self._store.read_video(video)
             except DatasetError as error:
                 video, why = None, str(error)
         if video is None:
             return Match(None, unmatched_clock(task.size, task.deleted, jobs), why)
-        record = self.records[video]
         clock = clock_of(
             frames,
             find_breaks(frames, record.warnings, self._breaks),

@@ -134,7 +134,7 @@ def _look_at(
     """Return the numbers of a video, its small pictures, and the measures of its frames."""
     if link.is_stopped():
         raise InterruptedRunError("interrupted")
-    record, frames = store.read_record(video_id), store.read_frames(video_id)
+    record, frames = store.read_video(video_id)
     distribution = Distribution(thresholds)
     distribution.add(frames)
     video = read_video(store, record, frames, breaks, extent, uploads)

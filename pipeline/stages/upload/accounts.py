@@ -157,7 +157,7 @@ class _Kept:
 
 
 def _read(store: Dataset, video_id: str) -> _Kept:
-    record, frames = store.read_record(video_id), store.read_frames(video_id)
+    record, frames = store.read_video(video_id)
     kept = np.flatnonzero(frames.fate == Fate.KEPT)
     return _Kept(record, kept, images_digest(frames), len(frames))
 

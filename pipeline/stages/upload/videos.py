@@ -71,7 +71,7 @@ def _plan(
     store: Dataset, video_id: str, settings: UploadSettings, breaks: BreakSettings
 ) -> VideoPlan:
     try:
-        record, frames = store.read_record(video_id), store.read_frames(video_id)
+        record, frames = store.read_video(video_id)
         for mismatch in balance(store, record, frames).mismatches:
             # Images that validate has found missing are rejected, and so not sent.
             concerned = frames.fate[list(mismatch.frames)]
