@@ -1,16 +1,24 @@
 """The plan of an upload: names that are made when asked for, and breaks that a job leaves open."""
 
+from collections import Counter
+
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 from test_accounts import table
-from test_upload import PROBE
+from test_upload import PROBE, write_video
+from video_prep.cvat.annotations import TaskFrames
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.breaks import find_breaks
 from video_prep.dataset.image_folder import image_names
 from video_prep.dataset.records import Counts, Fate, SourceIdentity, VideoRecord
+from video_prep.dataset.store import Dataset
 from video_prep.settings.cvat import UploadSettings
 from video_prep.settings.stages import BreakSettings
+from video_prep.stages.audit.match import Matcher
+from video_prep.stages.report.stage import report
 from video_prep.stages.upload.plan import plan_upload
+from video_prep.stages.upload.videos import plan_dataset
 
 BREAKS = BreakSettings()
 SETTINGS = st.builds(
@@ -80,3 +88,31 @@ def test_names_are_those_of_the_frames():
     assert (tuple(part.names), len(part.names)) == (names, 10)
     assert (part.names[3], part.names[-1], part.names[2:5]) == (names[3], names[-1], [*names[2:5]])
     assert names[4] in part.names
+
+
+@pytest.mark.parametrize(
+    ("settings", "breaks", "runs"),
+    [
+        (BreakSettings(), 3, 3),
+        (BreakSettings(step_factor=1000, cut_score=100), 1, 1),
+        (BreakSettings(ends_run="timeline,still"), 3, 4),
+        (BreakSettings(ends_run="cut"), 3, 1),
+    ],
+)
+def test_record_report_upload_and_audit_agree_on_breaks(tmp_path, settings, breaks, runs):
+    """Two jumps of the clock and a still stretch; the record is by the default settings."""
+    write_video(tmp_path / "ds", "v", 30, cut=(5, 12), still=(20, 21))
+    store = Dataset(tmp_path / "ds")
+    (video,) = report(store.path, breaks=settings).videos
+    ((part,),) = (plan.parts for plan in plan_dataset(store, UploadSettings(), settings))
+    shown = TaskFrames(1, "v", len(part.names), False, part.server_names, 0, 1, ())
+    crossed = Matcher(store, settings).match(shown, ()).clock.breaks
+    assert (video.breaks.total, video.runs.total) == (breaks, runs)
+    assert len(part.jobs) == runs
+    assert len(crossed) == runs - 1
+    starts = [int(part.frames[first]) for first, _ in part.jobs]
+    assert [row["first"] for row in video.runs.rows] == starts
+    assert [each.before for each in crossed] == starts[1:]
+    if settings == BreakSettings():
+        recorded = Counter(each.kind for each in store.read_record("v").breaks)
+        assert video.break_kinds == recorded == {"timeline": 2, "still": 1}

@@ -20,6 +20,9 @@ def find_breaks(
 ) -> tuple[Break, ...]:
     """Return all breaks, in the order of the frames; a place may have several kinds.
 
+    Report, upload and audit find them anew, each by the settings that it is given. ``video.json``
+    keeps those of the command that last decided on the fate of a frame, for other programs.
+
     Args:
         frames: the frames of a video.
         notices: what was noticed while decoding; places of damage and of other sizes are used.

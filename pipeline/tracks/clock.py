@@ -49,7 +49,7 @@ class TaskClock:
 
 def clock_of(
     frames: FrameTable,
-    record_breaks: Iterable[Break],
+    breaks: Iterable[Break],
     settings: BreakSettings,
     task_frame_indices: Sequence[int] | Ints,
     deleted: Iterable[int] = (),
@@ -59,7 +59,7 @@ def clock_of(
 
     Args:
         frames: the frames of the video.
-        record_breaks: the breaks of its record.
+        breaks: those of the video.
         settings: which kinds of break end a run.
         task_frame_indices: for each frame of the task its index in the video, -1 for none.
         deleted: numbers of the task's frames that are deleted.
@@ -77,7 +77,7 @@ def clock_of(
     is_step_unknown[known[1:]] = (np.diff(unknown_steps[indices[known]]) > 0) | (
         np.diff(indices[known]) < 0
     )
-    enders = [one for one in record_breaks if one.kind in settings.run_enders]
+    enders = [one for one in breaks if one.kind in settings.run_enders]
     behind = [_first_behind(one, frames, settings) for one in enders]
     placed = _placed(zip(enders, behind, strict=True), indices, known)
     return TaskClock(

@@ -113,7 +113,7 @@ def audit(
         dataset: the folder that 'prep extract' wrote into.
         server: where the tasks are.
         settings: what is a finding; the defaults if absent.
-        breaks: which breaks end a run; the defaults if absent.
+        breaks: what is a break, and which of them end a run; the defaults if absent.
         tasks: their ids; all that were uploaded to this server from the dataset if absent.
         watch: passes on the tasks, and may show how far it is.
         stop: set where this is interrupted; the server's session should ask it.

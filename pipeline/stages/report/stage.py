@@ -63,7 +63,7 @@ def report(
     Args:
         dataset: the folder of the dataset.
         run: how the work is done; the defaults if absent.
-        breaks: which breaks end a run; the defaults if absent.
+        breaks: what is a break, and which of them end a run; the defaults if absent.
         validate: limits to draw into the histograms; the defaults if absent.
         watch: passes on the ids of the videos, and may show how far the work is.
         engine: carries out the work; the one that ``run`` names if absent.

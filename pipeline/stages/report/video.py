@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ...base.errors import printable
 from ...cvat.journal import Upload
 from ...dataset.accounts import balance_with, take_inventory
-from ...dataset.breaks import find_runs
+from ...dataset.breaks import find_breaks, find_runs
 from ...dataset.records import Break, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.stages import BreakSettings
@@ -112,6 +112,7 @@ def read_video(
     uploads: Sequence[Upload] = (),
 ) -> VideoReport:
     """Return the numbers of one committed video; ``uploads`` are those of the dataset."""
+    found = find_breaks(frames, record.warnings, breaks)
     inventory = take_inventory(dataset.folder(record.id), record)
     account = balance_with(record, frames, inventory)
     on_disk = inventory.numbers[inventory.numbers < len(frames)]
@@ -137,20 +138,20 @@ def read_video(
             extent,
         ),
         notices=_excerpt(record.warnings, _notice_row, extent),
-        break_kinds=dict(Counter(each.kind for each in record.breaks)),
+        break_kinds=dict(Counter(each.kind for each in found)),
         breaks=_excerpt(
-            sorted(record.breaks, key=lambda each: each.kind not in breaks.run_enders),
+            sorted(found, key=lambda each: each.kind not in breaks.run_enders),
             lambda each: _break_row(each, frames),
             extent,
         ),
         runs=_excerpt(
-            find_runs(frames, record.breaks, breaks),
+            find_runs(frames, found, breaks),
             lambda run: {"first": run[0], "last": run[1]},
             extent,
         ),
-        timeline=draw_timeline(frames, record.breaks, extent.columns),
+        timeline=draw_timeline(frames, found, extent.columns),
         sheet=_spread(shown, extent.pictures * 2 // 3),
-        pairs=tuple(_pairs(frames, record.breaks, on_disk, extent.pictures // 6)),
+        pairs=tuple(_pairs(frames, found, on_disk, extent.pictures // 6)),
         tasks=_excerpt([*_tasks(uploads, record.id)], dict, extent),
         facts=_facts(record),
     )

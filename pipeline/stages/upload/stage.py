@@ -62,7 +62,7 @@ def upload(
         dataset: the folder that 'prep extract' wrote into.
         server: where to; see `cvat.session.connect`.
         settings: project, tasks and jobs; the defaults if absent.
-        breaks: which breaks end a run.
+        breaks: what is a break, and which of them end a run; the defaults if absent.
         labels: those of the project, as CVAT's API takes them, if it has to be made.
         replace: make tasks anew whose images or borders are others by now, if they have no
             annotations.
