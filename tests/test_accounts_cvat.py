@@ -142,6 +142,19 @@ def test_a_run_uploads_and_the_report_links(stand_in, prep, tmp_path):
     assert link["url"] == f"{stand_in.url}/tasks/{task.id}"
 
 
+def test_run_and_upload_count_frames_in_cvat_alike(stand_in, prep, tmp_path):
+    media.encode(tmp_path / "in.mp4", *media.X264, frames=10)
+    arguments = ("run", "in.mp4", "-o", "ds", "--cvat", "--json")
+    uploaded = prep(*arguments, CVAT_HOST=stand_in.url, **USER)
+    assert uploaded.json["totals"]["frames_in_cvat"] == 10
+    (tmp_path / "ds/in/in-frame_000003.jpg").unlink()
+    changed = prep(*arguments, CVAT_HOST=stand_in.url, **USER)
+    upload = prep("upload", "ds", "--json", CVAT_HOST=stand_in.url, **USER)
+    assert [task["status"] for task in upload.json["tasks"]] == ["changed"]
+    for done in (changed, upload):
+        assert (done.code, done.json["totals"]["frames_in_cvat"]) == (1, 10)
+
+
 def test_a_run_that_cannot_upload_does_the_rest(stand_in, prep, tmp_path):
     media.encode(tmp_path / "in.mp4", *media.X264)
     wrong = {"CVAT_HOST": stand_in.url, "CVAT_USERNAME": "admin", "CVAT_PASSWORD": "wrong"}

@@ -540,6 +540,15 @@ def test_a_task_that_someone_moved_is_told(stand_in, dataset):
     result = send(stand_in, dataset)
     assert (statuses(result), int(result.exit_code)) == ({"a": "changed", "b": "unchanged"}, 1)
     assert "is no longer as prep left it" in result.tasks[0].messages[0]
+    assert result.frames_in_cvat == 18
+
+
+def test_a_task_that_lost_frames_is_counted_as_cvat_shows_it(stand_in, dataset):
+    send(stand_in, dataset)
+    task_named(stand_in, "a").data.frames.pop()
+    result = send(stand_in, dataset)
+    assert statuses(result) == {"a": "changed", "b": "unchanged"}
+    assert result.frames_in_cvat == 17
 
 
 # The project

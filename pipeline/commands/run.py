@@ -124,8 +124,7 @@ def _totals(result: "RunResult") -> dict[str, int]:
         names = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected", "files_on_disk")
         totals |= {name: counted[name] for name in names}
     if result.uploaded is not None:
-        there = [t for t in result.uploaded.tasks if t.status in {"uploaded", "unchanged"}]
-        totals["frames_in_cvat"] = sum(task.frames for task in there)
+        totals["frames_in_cvat"] = result.uploaded.frames_in_cvat
     return totals
 
 

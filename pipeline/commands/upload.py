@@ -151,16 +151,15 @@ def _open_breaks(part: "Part") -> Iterable[str]:
 
 def _answer(result: "UploadResult") -> Answer:
     tasks = result.tasks
-    in_cvat = [task for task in tasks if task.status in {"uploaded", "unchanged", "changed"}]
     totals = {
         "tasks": len(tasks),
         **{
             status: sum(task.status == status for task in tasks)
             for status in ("uploaded", "unchanged", "changed", "unproven", "failed")
         },
-        "jobs": sum(task.jobs for task in in_cvat),
+        "jobs": sum(task.jobs for task in result.in_cvat),
         "frames_sent": sum(task.frames for task in tasks if task.status == "uploaded"),
-        "frames_in_cvat": sum(task.frames for task in in_cvat),
+        "frames_in_cvat": result.frames_in_cvat,
     }
     warnings = [*result.warnings]
     warnings += [f"{task.name}: {message}" for task in tasks for message in task.messages]

@@ -25,7 +25,8 @@ class TaskOutcome:
 
     ``status`` is ``uploaded``, ``unchanged`` (it was there), ``changed`` (it was there, and the
     dataset has other images by now), ``unproven`` (CVAT does not show what was sent) or ``failed``.
-    ``messages`` say what a person should know.
+    ``frames`` and ``jobs`` are those that CVAT shows of it, or was to show. ``messages`` say what a
+    person should know.
     """
 
     name: str
@@ -49,6 +50,17 @@ class UploadResult:
     project: Project
     tasks: tuple[TaskOutcome, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def in_cvat(self) -> tuple[TaskOutcome, ...]:
+        """The tasks that CVAT shows, also those that are not as the dataset is by now."""
+        there = {"uploaded", "unchanged", "changed"}
+        return tuple(task for task in self.tasks if task.status in there)
+
+    @property
+    def frames_in_cvat(self) -> int:
+        """How many frames CVAT shows of the dataset."""
+        return sum(task.frames for task in self.in_cvat)
 
     @property
     def exit_code(self) -> ExitCode:

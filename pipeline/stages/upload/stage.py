@@ -321,7 +321,7 @@ class _Stage:
             f"{state.project_id}. 'prep status --cvat' says more; delete it in CVAT to have it "
             "made anew."
         )
-        return self._outcome(entry, "changed", (message,))
+        return dataclasses.replace(self._outcome(entry, "changed", (message,)), frames=state.size)
 
     def _outcome(self, entry: TaskEntry, status: str, messages: tuple[str, ...]) -> TaskOutcome:
         return TaskOutcome(
