@@ -15,7 +15,7 @@ from video_prep.settings.file import (
     render_default_config,
     settings_digest,
 )
-from video_prep.settings.stages import DedupeSettings, ExtractSettings
+from video_prep.settings.stages import DedupeSettings, ExtractSettings, RunSettings
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,9 +103,9 @@ def test_flag_beats_file_and_file_beats_default():
 
 
 def test_digest_depends_on_the_meaning_alone():
-    def digest(dedupe=None, **extract):
-        dedupe = dedupe or DedupeSettings()
-        return settings_digest(effective_settings(ExtractSettings(**extract), dedupe))
+    def digest(dedupe=None, run=None, **extract):
+        dedupe, run = dedupe or DedupeSettings(), run or RunSettings()
+        return settings_digest(effective_settings(ExtractSettings(**extract), dedupe, run))
 
     assert digest(fps="2") == digest(fps="2.0")
     assert len({digest(quality=q) for q in range(1, 32)}) == 31
@@ -115,6 +115,15 @@ def test_digest_depends_on_the_meaning_alone():
             changed = DedupeSettings(dedupe=method, **{name: value})
             differs = digest(changed) != digest(DedupeSettings(dedupe=method))
             assert differs == (name in used[method])
+    for run, differs in (({"workers": 2, "ffmpeg": "f"}, False), ({"hwaccel": "cuda"}, True)):
+        assert (digest(run=RunSettings(**run)) != digest()) == differs
+
+
+def test_without_hwaccel_nothing_of_it_is_in_the_settings():
+    """So the datasets that were made before it was recorded are still valid."""
+    made = effective_settings(ExtractSettings(), DedupeSettings(), RunSettings())
+    names = "quality digits format start end every fps keyframes max_size dedupe hi lo frac max_gap"
+    assert list(made) == names.split()
 
 
 def test_file_is_used_by_the_command(steady, prep, tmp_path):

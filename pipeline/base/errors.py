@@ -7,6 +7,7 @@
     │   ├── InputError             2  nothing to work on at the paths given
     │   ├── DatasetError           2  the dataset folder cannot be used as it is
     │   └── FfmpegUnusableError    2  no ffmpeg, too old, or without what was asked of it
+    │       └── HwaccelError       2  the hardware acceleration asked for does not work here
     ├── VideoError                 3  one video cannot be done; the others are
     │   ├── NotAVideoError         3  nothing in the file can be read as a video
     │   ├── NoVideoStreamError     3  readable, but without moving pictures
@@ -85,6 +86,12 @@ class FfmpegUnusableError(UsageError):
     """No ffmpeg, one that is too old, or one without what was asked of it."""
 
     kind = "ffmpeg"
+
+
+class HwaccelError(FfmpegUnusableError):
+    """The hardware acceleration that was asked for does not work on this machine."""
+
+    kind = "hwaccel"
 
 
 class VideoError(PrepError):

@@ -136,9 +136,12 @@ def build_settings(cls: type[S], values: Mapping[str, Any], section: str) -> S:
     return cls(**checked)
 
 
-def effective_settings(extract: ExtractSettings, dedupe: DedupeSettings) -> dict[str, Any]:
+def effective_settings(
+    extract: ExtractSettings, dedupe: DedupeSettings, run: RunSettings
+) -> dict[str, Any]:
     """Return the settings that the images of a video depend on, by name."""
-    return dataclasses.asdict(extract) | effective_dedupe(dedupe)
+    decoder = {"hwaccel": run.hwaccel} if run.hwaccel else {}  # others may round otherwise
+    return dataclasses.asdict(extract) | effective_dedupe(dedupe) | decoder
 
 
 def effective_dedupe(dedupe: DedupeSettings) -> dict[str, Any]:

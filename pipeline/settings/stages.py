@@ -204,14 +204,15 @@ class ValidateSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How the work is done. None of these changes an image."""
+    """How the work is done. Of these only ``hwaccel`` may change an image, and so the digest."""
 
     ffmpeg: str | None = option(
         None, "ffmpeg to use, 4.4 or newer, instead of the bundled one.", metavar="PATH"
     )
     hwaccel: str | None = option(
         None,
-        "Decode with this hardware acceleration of ffmpeg (cuda, vaapi, ...).",
+        "Decode with this hardware acceleration of ffmpeg (cuda, vaapi, ...). The images of some "
+        "codecs are not the same bytes then.",
         metavar="NAME",
     )
     engine: str = option(

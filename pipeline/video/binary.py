@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import imageio_ffmpeg
 
-from ..base.errors import FfmpegUnusableError, printable
+from ..base.errors import FfmpegUnusableError, HwaccelError, printable
 from ..settings.stages import RunSettings
 
 OLDEST = "4.4"
@@ -59,7 +59,7 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
 
     Raises:
         FfmpegUnusableError: it is missing, does not answer, is too old, or lacks a filter, an
-            encoder or the hardware acceleration that was asked for.
+            encoder or the hardware acceleration that was asked for (HwaccelError).
     """
     path = run.ffmpeg or os.environ.get("PREP_FFMPEG") or _bundled()
     path = os.path.abspath(shutil.which(path) or path)  # it will run in another folder
@@ -86,7 +86,7 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
     if run.hwaccel and run.hwaccel != "auto":
         offered = list_abilities(path, "hwaccels")
         if run.hwaccel not in offered:
-            raise FfmpegUnusableError(
+            raise HwaccelError(
                 f"--hwaccel {printable(run.hwaccel)}: this ffmpeg does not offer it "
                 f"(it has: {', '.join(sorted(offered)) or 'none'}). Choose one of these, or "
                 "leave it out."

@@ -22,6 +22,7 @@ from ..base.errors import (
     DecoderKilledError,
     DiskFullError,
     FfmpegUnusableError,
+    HwaccelError,
     InterruptedRunError,
     TooManyFramesError,
     printable,
@@ -187,7 +188,7 @@ def _hung(source: Path, frames: int, watch: Watch) -> DecoderHungError:
 def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
     name, frames = printable(source), len(transcript.pts)
     if transcript.hwaccel_failed:
-        raise FfmpegUnusableError(
+        raise HwaccelError(
             f"{name}: the hardware acceleration that was asked for does not work on this machine "
             f"({transcript.last_line}). Leave out --hwaccel."
         )

@@ -122,7 +122,7 @@ class FolderImages:
 
     def restore(
         self,
-        extractor: Callable[[], VideoExtractor],
+        extractor: Callable[[str | None], VideoExtractor],
         on_frames: Callable[[int], None],
         is_stopped: Callable[[], bool],
     ) -> tuple[int, tuple[Notice, ...]]:

@@ -4,6 +4,7 @@ The stage for images that exist, of a dataset or of another tool. While extracti
 is made by `stages.extract.video`, before an image is written.
 """
 
+import dataclasses
 import errno
 import functools
 import os
@@ -302,8 +303,9 @@ def _bring_back(
     )
 
 
-def _extractor(store: Dataset, run: RunSettings) -> VideoExtractor:
+def _extractor(store: Dataset, run: RunSettings, hwaccel: str | None) -> VideoExtractor:
     """Return what extracts images again; ffmpeg is looked for when it is needed."""
+    run = dataclasses.replace(run, hwaccel=hwaccel)
     ffmpeg = find_ffmpeg(run)
     return VideoExtractor(
         store,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ...base.errors import HwaccelError, VideoError, printable
 from ...dataset.accounts import recount
 from ...dataset.breaks import find_breaks
 from ...dataset.image_folder import checksum_images, image_name, list_image_indices
@@ -104,7 +105,7 @@ class VideoImages:
 
     def restore(
         self,
-        extractor: Callable[[], VideoExtractor],
+        extractor: Callable[[str | None], VideoExtractor],
         on_frames: Callable[[int], None],
         is_stopped: Callable[[], bool],
     ) -> tuple[int, tuple[Notice, ...]]:
@@ -114,7 +115,8 @@ class VideoImages:
         simply repeated.
 
         Args:
-            extractor: gives what extracts them; asked only if there is need.
+            extractor: gives what extracts them, with the hardware acceleration of then; asked only
+                if there is need.
             on_frames: told how many more frames are decoded.
             is_stopped: asked often.
 
@@ -131,23 +133,41 @@ class VideoImages:
         frames = before
         notices: tuple[Notice, ...] = ()
         if len(lost):
-            settings = {
-                field.name: self.record.settings[field.name]
-                for field in dataclasses.fields(ExtractSettings)
-                if field.name in self.record.settings
-            }
-            again = dataclasses.replace(
-                extractor(), settings=build_settings(ExtractSettings, settings, "extract")
-            )
-            with self.store.work_folder(self.id) as folder:
-                checksums = again.extract_again(self.record, lost, folder, on_frames, is_stopped)
-                self.store.add_images(self.id, folder)
-            notices = self._differences(before.crc32[lost], checksums, again.ffmpeg.version)
+            checksums, version = self._extract_again(lost, extractor, on_frames, is_stopped)
+            notices = self._differences(before.crc32[lost], checksums, version)
             crc32 = before.crc32.copy()
             crc32[lost] = checksums
             frames = dataclasses.replace(before, crc32=crc32)
         self._commit(before, self._released(frames, self._present()))
         return len(duplicates), notices
+
+    def _extract_again(
+        self,
+        lost: npt.NDArray[np.int64],
+        extractor: Callable[[str | None], VideoExtractor],
+        on_frames: Callable[[int], None],
+        is_stopped: Callable[[], bool],
+    ) -> tuple[npt.NDArray[np.int64], str]:
+        """Bring images back as they were made; return their checksums, and the ffmpeg's version."""
+        then = self.record.settings
+        names = (field.name for field in dataclasses.fields(ExtractSettings))
+        settings = build_settings(
+            ExtractSettings, {name: then[name] for name in names if name in then}, "extract"
+        )
+        hwaccel = then.get("hwaccel")
+        try:
+            again = dataclasses.replace(extractor(hwaccel), settings=settings)
+            with self.store.work_folder(self.id) as folder:
+                checksums = again.extract_again(self.record, lost, folder, on_frames, is_stopped)
+                self.store.add_images(self.id, folder)
+        except HwaccelError as error:
+            raise VideoError(
+                f"{printable(self.id)}: its images were made with --hwaccel {printable(hwaccel)}, "
+                "which does not work on this machine, and might be other bytes without it, so "
+                "nothing was restored. Run this where it works, or extract the video anew with "
+                "'prep extract --overwrite --dedupe off'."
+            ) from error
+        return checksums, again.ffmpeg.version
 
     def _differences(
         self, known: npt.NDArray[np.int64], now: npt.NDArray[np.int64], version: str

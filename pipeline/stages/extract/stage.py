@@ -101,7 +101,7 @@ def extract(
     with engine_for(engine, run, EXTRACTS) as engine, store.writing():
         known = match_records(found.sources, store.read_records())
         if not overwrite:
-            refuse_other_settings(effective_settings(settings, dedupe), known)
+            refuse_other_settings(effective_settings(settings, dedupe, run), known)
         new = [source for source in found.sources if source.path not in known]
         ids = {path: record.id for path, record in known.items()}
         taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]

@@ -238,7 +238,7 @@ class VideoExtractor:
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance)
         self.refuse_damage(opened.source, warnings)
         width, height = image_size(folder, chosen.kept, self.settings)
-        settings = effective_settings(self.settings, self.dedupe)
+        settings = effective_settings(self.settings, self.dedupe, self.run)
         record = VideoRecord(
             id=opened.video_id,
             source=opened.identity,
@@ -325,7 +325,7 @@ class VideoExtractor:
 
     def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
         """Return what segments on a shelf must have in common."""
-        settings = effective_settings(self.settings, self.dedupe)
+        settings = effective_settings(self.settings, self.dedupe, self.run)
         firsts = [segment.first for segment in segments]
         key = [_SHELF_FORMAT, identity.sha256, settings, self.ffmpeg.version, firsts]
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
