@@ -13,6 +13,7 @@ from conftest import in_threads, record
 from hypothesis import given, settings, strategies as st
 from video_prep.dataset.accounts import may_have_image, recount, status
 from video_prep.dataset.breaks import find_breaks, find_runs
+from video_prep.dataset.clock import duration_seconds
 from video_prep.dataset.frame_file import read_frames, write_frames
 from video_prep.dataset.image_folder import image_name
 from video_prep.dataset.records import Counts, Fate, FrameTable, Notice, Reason
@@ -225,6 +226,29 @@ def test_a_larger_factor_forgives_larger_jumps():
     frames = table([K] * 10, pts=pts)
     assert kinds(frames) == [("timeline", 4, 5, 0)]
     assert kinds(frames, step_factor=4.0) == []
+
+
+N = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([0.0, 0.04, 0.08, 0.12], 0.16),
+        ([100.0, 100.04, 100.08], 0.12),  # a clock need not begin at 0
+        ([0.0, 0.04, 0.08, 4.08, 4.12], 4.16),  # a stall is as long as the clock says
+        ([0.0, 0.04, 0.08, 0.0, 0.04, 0.08], 0.24),  # two recordings in one file
+        ([0.04, N, 0.12, 0.16], 0.16),
+        ([N, 0.04, 0.08, 0.12, N, N], 0.24),
+        ([0.0], None),
+        ([0.0, 0.0, 0.0], None),
+        ([N, N, N], None),
+        ([], None),
+    ],
+)
+def test_a_video_lasts_to_the_end_of_its_last_frame(times, expected):
+    frames = dataclasses.replace(table([K] * len(times)), time_seconds=np.array(times, float))
+    assert duration_seconds(frames) == expected
 
 
 def test_a_jump_within_what_was_dropped_is_told_of_the_kept_ones():

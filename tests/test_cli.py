@@ -106,7 +106,7 @@ TOTALS = {
     "rejected",
     "skipped",
 }
-VIDEO = {"id", "source", "status", "counts", "warnings", "error"}
+VIDEO = {"id", "source", "status", "duration_seconds", "counts", "warnings", "error"}
 COUNTS = {
     "frames_in_header",
     "packets",
@@ -131,6 +131,7 @@ RECORD = {
     "breaks",
     "warnings",
     "segments",
+    "duration_seconds",
 }
 
 

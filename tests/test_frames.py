@@ -329,6 +329,18 @@ def test_probe_says_what_the_header_claims_and_what_the_packets_are(prep, tmp_pa
     assert Fraction(video["probe"]["time_base"]) == Fraction(1, 12800)
 
 
+def test_the_duration_is_that_of_the_frames_not_of_the_header(prep, tmp_path):
+    """A raw stream of MPEG-1 has no duration: the demuxer guesses it from the bit rate."""
+    raw = media.encode(tmp_path / "raw.m1v", "-c:v", "mpeg1video", frames=135)
+    done = prep("extract", raw, "-o", "ds", "--json")
+    assert done.json["videos"][0]["duration_seconds"] == 5.4
+    written = record(tmp_path / "ds/raw")
+    assert written["duration_seconds"] == 5.4
+    assert written["probe"]["duration_seconds"] < 0.1
+    assert "5.4 s\n" in prep("extract", raw, "-o", "ds").out
+    assert prep("report", "ds", "--json").json["totals"]["seconds"] == 5.4
+
+
 def test_first_moving_stream_is_taken_and_named(prep, tmp_path):
     done = prep("extract", two_streams(tmp_path), "-o", "ds", "--json")
     assert done.code == 0

@@ -145,6 +145,18 @@ def numbers_of(dataset):
     return json.loads((dataset / "report.json").read_text())
 
 
+def test_footage_without_a_clock_has_no_duration(tmp_path):
+    make_video(tmp_path / "ds", "v", [Fate.KEPT] * 4)
+    store = Dataset(tmp_path / "ds")
+    nothing = dataclasses.replace(store.read_frames("v"), time_seconds=np.full(4, np.nan))
+    store.update(store.read_record("v"), nothing)
+    result = report(store.path)
+    assert (result.videos[0].seconds, result.totals.seconds) == (None, None)
+    page = (tmp_path / "ds/report.html").read_text()
+    assert "0:00.0" not in page
+    assert "of footage" not in page
+
+
 def test_the_numbers(dataset, prep):
     done = prep("report", dataset)
     assert (done.code, done.err) == (0, "")

@@ -22,8 +22,8 @@ ORDER = """
     cvat.login cvat.failures cvat.connections cvat.session cvat.archive cvat.transfer
     cvat.server cvat.journal cvat.proof
     pictures.judge pictures.similarity pictures.compare
-    video.sampling stages.extract.notices dataset.breaks dataset.accounts stages.extract.resume
-    stages.extract.opened video.passes stages.extract.table video.written
+    video.sampling stages.extract.notices dataset.clock dataset.breaks dataset.accounts
+    stages.extract.resume stages.extract.opened video.passes stages.extract.table video.written
     stages.extract.video stages.extract.units
     stages.validate.video
     stages.extract.stage doctor

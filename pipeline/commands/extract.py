@@ -106,6 +106,7 @@ def _video_json(video: VideoOutcome) -> dict[str, Any]:
         "id": video.id,
         "source": video.source,
         "status": video.status,
+        "duration_seconds": record.duration_seconds if record else None,
         "counts": dataclasses.asdict(record.counts) if record else None,
         "warnings": [dataclasses.asdict(notice) for notice in video.notices],
         "error": video.error,
@@ -144,7 +145,7 @@ def _video_lines(video: VideoOutcome, width: int) -> Iterable[str]:
     status = click.style(f"{video.status:<9}", fg="yellow" if findings else "green")
     images = "" if counts.kept == counts.frames_decoded else f"{counts.kept:>9,} images"
     size = f"{record.image_width}×{record.image_height}" if record.image_width else ""
-    seconds = record.probe.duration_seconds
+    seconds = record.duration_seconds
     length = f"{seconds:9.1f} s" if seconds is not None else ""
     yield (
         f"{status}  {name:<{width}} {counts.frames_decoded:>9,} frames{images}  {size:>9}{length}"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..settings.stages import BreakSettings
+from .clock import usual_step
 from .records import BREAK_KINDS, MISSING_PTS, Break, Fate, FrameTable, Notice, Reason
 
 Flags = npt.NDArray[np.bool_]
@@ -86,8 +87,8 @@ def _jumps(frames: FrameTable, step_factor: float) -> Flags:
     jumps = np.zeros(len(frames), dtype=np.bool_)
     known = frames.pts != MISSING_PTS
     selected = np.flatnonzero(known & (frames.fate != Fate.SAMPLED_OUT))
-    usual_frame = _usual_step(frames.pts[known])
-    usual = _usual_step(frames.pts[selected])
+    usual_frame = usual_step(frames.pts[known])
+    usual = usual_step(frames.pts[selected])
     if usual is None or usual_frame is None:
         return jumps
     steps = np.diff(frames.pts[selected])
@@ -95,11 +96,6 @@ def _jumps(frames: FrameTable, step_factor: float) -> Flags:
     too_long = (steps > step_factor * usual) & (steps > usual + usual_frame + 1)
     jumps[selected[1:][too_long | (steps < 0)]] = True
     return jumps
-
-
-def _usual_step(pts: npt.NDArray[np.int64]) -> float | None:
-    forward = (steps := np.diff(pts))[steps > 0]
-    return float(np.median(forward)) if len(forward) else None
 
 
 def _places(frame_count: int, notices: Iterable[Notice], kind: str) -> Flags:

@@ -242,6 +242,7 @@ class Counts:
 class VideoRecord:
     """The content of ``video.json``: everything about one video but its frames.
 
+    ``duration_seconds`` is measured on the clock of the frames, ``None`` where they have none.
     ``image_width`` and ``image_height`` are measured on the first image, ``None`` where no frame
     was selected. ``rotation_degrees`` is the display rotation that ffmpeg reports and applies.
     ``segments`` are the indices of the frames at which it was cut into parts that were decoded, and
@@ -261,6 +262,7 @@ class VideoRecord:
     breaks: tuple[Break, ...]
     warnings: tuple[Notice, ...]
     segments: tuple[int, ...] = (0,)
+    duration_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready data."""

@@ -21,6 +21,7 @@ from ...base.errors import (
     printable,
 )
 from ...dataset.breaks import find_breaks
+from ...dataset.clock import duration_seconds
 from ...dataset.image_folder import image_sizes
 from ...dataset.records import Notice, PacketIndex, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
@@ -253,6 +254,7 @@ class VideoExtractor:
             breaks=find_breaks(frames, warnings, self.breaks),
             warnings=warnings,
             segments=tuple(segment.first for segment in opened.segments) or (0,),
+            duration_seconds=duration_seconds(frames),
         )
         self.store.commit(folder, record, frames)
         return record

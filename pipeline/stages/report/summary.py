@@ -84,7 +84,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Totals:
-    """The accounts of all videos together."""
+    """The accounts of all videos together; ``seconds`` of those that have a clock, if any has."""
 
     videos: int
     frames_decoded: int
@@ -94,7 +94,7 @@ class Totals:
     rejected: int
     files_on_disk: int
     size_bytes: int
-    seconds: float
+    seconds: float | None
     breaks: int
     videos_with_findings: int
     balanced: bool
@@ -148,6 +148,7 @@ class Distribution:
 def total(videos: Sequence[VideoReport], findings: Sequence[Finding]) -> Totals:
     """Return the sums over all videos."""
     counts = [video.counts for video in videos]
+    seconds = [video.seconds for video in videos if video.seconds is not None]
     concerned = {id_ for finding in findings if finding.needs_person for id_ in finding.videos}
     return Totals(
         videos=len(videos),
@@ -158,7 +159,7 @@ def total(videos: Sequence[VideoReport], findings: Sequence[Finding]) -> Totals:
         rejected=sum(count.rejected for count in counts),
         files_on_disk=sum(count.files_on_disk for count in counts),
         size_bytes=sum(video.size_bytes for video in videos),
-        seconds=round(sum(video.seconds or 0 for video in videos), 3),
+        seconds=round(sum(seconds), 3) if seconds else None,
         breaks=sum(video.breaks.total for video in videos),
         videos_with_findings=len(concerned),
         balanced=not any(video.imbalances for video in videos),

@@ -17,6 +17,7 @@ from ...base.errors import printable
 from ...cvat.journal import Upload
 from ...dataset.accounts import balance_with, take_inventory
 from ...dataset.breaks import find_breaks, find_runs
+from ...dataset.clock import duration_seconds
 from ...dataset.records import Break, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.stages import BreakSettings
@@ -122,7 +123,7 @@ def read_video(
         source=printable(record.source.name),
         path=printable(record.source.path),
         size_bytes=record.source.size_bytes,
-        seconds=_duration(record, frames),
+        seconds=duration_seconds(frames),
         width=record.image_width,
         height=record.image_height,
         counts=account.counts,
@@ -163,13 +164,6 @@ def _spread(values: Indices, count: int) -> tuple[int, ...]:
         return tuple(values.tolist())
     places = np.linspace(0, len(values) - 1, count).round().astype(np.int64)
     return tuple(values[places].tolist())
-
-
-def _duration(record: VideoRecord, frames: FrameTable) -> float | None:
-    known = frames.time_seconds[~np.isnan(frames.time_seconds)]
-    if record.probe.duration_seconds is None and len(known):
-        return round(float(known.max() - known.min()), 3)
-    return record.probe.duration_seconds
 
 
 def _excerpt(items: Sequence[T], row_of: Callable[[T], dict[str, Any]], extent: Extent) -> Excerpt:
