@@ -29,7 +29,7 @@ from video_prep.base.errors import CvatError, DatasetError, UnprovenError, Usage
 from video_prep.dataset.records import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
 from video_prep.stages.audit.mend import retime_task, undo
-from video_prep.stages.audit.retime import Guide, fewest_keyframes, retimed
+from video_prep.stages.audit.retime import Guide, can_follow, fewest_keyframes, retimed
 from video_prep.stages.audit.rules import audit_tracks
 from video_prep.stages.audit.stage import audit, audit_export
 from video_prep.tracks.clock import TaskClock
@@ -379,6 +379,25 @@ def test_a_longer_stall_is_followed_where_it_is_said(stand_in, server, tmp_path)
     assert [one["frame"] for one in track["shapes"]] == [0, 9, 10, 20, 21]
     assert off(track, times, 0, 20) < 1e-6
     assert told(audit(ds, server)) == []
+
+
+@pytest.mark.parametrize(("longest", "is_followed"), [(2.0, True), (1.99, False)])
+def test_a_stall_may_be_as_long_as_the_limit(longest, is_followed):
+    known = clock(video([0.0, 0.25, 0.5, 2.5, 2.75]))
+    assert [each.seconds for each in known.breaks] == [2.0]
+    assert can_follow(known, 0, 4, longest) == is_followed
+
+
+def test_nothing_is_moved_around_a_deleted_border_of_overlapping_jobs(stand_in, server, tmp_path):
+    """The server might make two tracks of one."""
+    ds = tmp_path / "ds"
+    task, times = stalled(stand_in, ds, **OVERLAP)
+    annotate(stand_in, task, [at(times, 0), at(times, 28), at(times, 29, OUT)])
+    delete_frames(stand_in, task, stand_in.state.jobs_of(task)[1].frames[0])
+    before = stored(stand_in, task)
+    assert "uneven-time" in [kind for kind, *_ in told(audit(ds, server))]
+    assert retime(server, ds).tracks == 0
+    assert stored(stand_in, task) == before
 
 
 def test_deleted_frames_get_no_keyframes(stand_in, server, tmp_path):

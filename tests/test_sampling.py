@@ -11,7 +11,8 @@ from hypothesis import given, strategies as st
 from test_frames import FOOTAGE
 from video_prep.base.errors import UsageError
 from video_prep.settings.positions import parse_position
-from video_prep.video.sampling import nearest_frames, steady_clock
+from video_prep.settings.stages import ExtractSettings
+from video_prep.video.sampling import list_frames, nearest_frames, plan_condition, steady_clock
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,18 @@ def test_positions_that_are_none(text):
 def test_a_bare_decimal_gets_a_hint():
     with pytest.raises(UsageError, match=r"written '4\.5s'"):
         parse_position("4.5")
+
+
+def test_a_range_in_time_between_two_frames():
+    """30 frames a second: frame 1 is shown before 0.05 s, frame 2 after it."""
+    pts, time_base = np.arange(6), Fraction(1, 30)
+    for option, kept, condition in (
+        ("start", [2, 3, 4, 5], "gte(PTS,2)"),
+        ("end", [0, 1], "lt(PTS,2)"),
+    ):
+        settings = ExtractSettings(**{option: "0.05s"})
+        assert list_frames(settings, time_base, pts).tolist() == kept
+        assert plan_condition(settings, time_base, pts) == condition
 
 
 def test_many_chosen_frames_fit_into_a_graph():

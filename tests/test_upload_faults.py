@@ -22,6 +22,7 @@ from test_upload import (
     entries,
     journal,
     noise,
+    picture,
     send,
     shown,
     statuses,
@@ -419,6 +420,19 @@ def test_a_task_half_made_of_other_images_is_made_anew(stand_in, ds):
     finish(stand_in, ds, 4, expected={**SMALL, "a": [*SMALL["a"][:1], *SMALL["a"][2:]]}, runs=1)
     assert task_named(stand_in, "a").id not in half
     assert task_named(stand_in, "b").id in half  # it was all there, so it was not sent again
+
+
+def test_a_task_half_made_of_other_content_is_made_anew(stand_in, ds):
+    """Names, sizes and the frames that are read back are the same: the digest alone tells."""
+    is_proof = lambda request: request.path.endswith("/data/meta")  # noqa: E731
+    stand_in.faults.add(Fault(Kind.REFUSE, match=is_proof, times=99))
+    assert attempt(stand_in, ds, verify="2") == 4
+    half = list(stand_in.state.tasks)
+    stand_in.faults = type(stand_in.faults)()
+    write_video(ds, "a", 4, content=lambda index: picture("a", 9 if index == 1 else index))
+    finish(stand_in, ds, 4, runs=1, verify="2")
+    assert task_named(stand_in, "a").id not in half
+    assert task_named(stand_in, "b").id in half
 
 
 @pytest.mark.parametrize("kind", [Kind.CUT_ANSWER, Kind.CUT_REQUEST])

@@ -116,3 +116,17 @@ def test_record_report_upload_and_audit_agree_on_breaks(tmp_path, settings, brea
     if settings == BreakSettings():
         recorded = Counter(each.kind for each in store.read_record("v").breaks)
         assert video.break_kinds == recorded == {"timeline": 2, "still": 1}
+
+
+@pytest.mark.parametrize(
+    ("run_ends", "expected"),
+    [
+        (4, [(0, 4), (5, 14), (15, 19)]),  # five of ten frames are half a task
+        (3, [(0, 9), (10, 19)]),
+        (9, [(0, 9), (10, 19)]),
+    ],
+)
+def test_a_task_that_is_cut_at_a_break_is_at_least_half_full(run_ends, expected):
+    frames = table([Fate.KEPT] * 20, scores=[99 * (n == run_ends + 1) for n in range(20)])
+    parts = plan_upload(record_of(frames), frames, UploadSettings(task_size=10), BREAKS)
+    assert [(part.frames[0], part.frames[-1]) for part in parts] == expected
