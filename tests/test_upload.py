@@ -821,17 +821,23 @@ def test_who_only_reads_sees_what_a_killed_run_promised(prep, dataset, is_half_d
     assert (totals["kept"], totals["rejected"], totals["balanced"]) == (17, 1, True)
 
 
-def test_record_and_frames_belong_together_while_another_run_replaces_them(dataset, monkeypatch):
+@pytest.mark.parametrize("is_before", [False, True])
+def test_record_and_frames_belong_together_while_another_run_replaces_them(
+    dataset, monkeypatch, is_before
+):
     store = Dataset(dataset)
     record, old = store.read_video("a")
     new = dataclasses.replace(old, fate=np.full(len(old), Fate.REJECTED, np.int8))
     changed = dataclasses.replace(record, counts=recount(record.counts, new))
-    read, updates = store.read_frames, iter([(changed, new)])
+    read, updates = store.read_frames, [(changed, new)]
 
     def replaced_meanwhile(video):
-        for update in updates:
-            store.update(*update)
-        return read(video)
+        if is_before and updates:
+            store.update(*updates.pop())
+        frames = read(video)
+        if updates:
+            store.update(*updates.pop())
+        return frames
 
     monkeypatch.setattr(store, "read_frames", replaced_meanwhile)
     now, frames = store.read_video("a")
