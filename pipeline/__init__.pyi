@@ -14,6 +14,7 @@ from .base.errors import (
     DiskFullError as DiskFullError,
     ExitCode as ExitCode,
     FfmpegUnusableError as FfmpegUnusableError,
+    HwaccelError as HwaccelError,
     InputError as InputError,
     InterruptedRunError as InterruptedRunError,
     NotAVideoError as NotAVideoError,
