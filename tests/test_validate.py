@@ -398,7 +398,7 @@ def test_json_has_fixed_keys(clean, prep, tmp_path):
     }
     (video,) = done.json["videos"]
     assert video.keys() == {
-        *("id", "status", "images", "recovered", "counts", "marks", "findings", "error"),
+        *("id", "status", "images", "recovered", "counts", "marks", "marked", "findings", "error"),
     }
     assert video["findings"][0].keys() == {"kind", "frame", "file", "message"}
 
@@ -502,6 +502,29 @@ def test_marks_are_counted_and_no_findings(prep, tmp_path):
     (tmp_path / "c.yaml").write_text("validate:\n  dark: 0\n")
     changed = prep("validate", "ds", "-c", "c.yaml", "--blur", "0", "--json").json["totals"]
     assert (changed["dark"], changed["blurred"], changed["flat"]) == (0, 0, 9)
+
+
+def test_marked_images_are_named_with_what_was_measured(prep, tmp_path):
+    media.encode(tmp_path / "soft.mp4", "-vf", "gblur=9:enable='between(n,1,2)'", size="640x480")
+    prep("extract", "soft.mp4", "-o", "ds", "--every", "2", "--dedupe", "off")
+    (video,) = prep("validate", "ds", "--json").json["videos"]
+    (image,) = video["marked"]
+    value = frames(tmp_path / "ds" / "soft")["sharpness"][2]
+    assert image == {
+        "mark": "blurred",
+        "frame": 2,
+        "file": "soft-frame_000002.jpg",
+        "measure": "sharpness",
+        "value": round(value, 2),
+    }
+    assert value < ValidateSettings().blur
+    shown = prep("validate", "ds")
+    assert "soft-frame" not in shown.out
+    assert "To see which images are marked, add -v." in shown.out
+    shown = prep("validate", "ds", "-v")
+    assert f"blurred: soft/soft-frame_000002.jpg (sharpness {round(value, 2):g})\n" in shown.out
+    assert shown.code == 0
+    assert "add -v" not in prep("validate", "ds", "--blur", "0").out
 
 
 def test_other_stages_read_what_was_written(clean, tmp_path):

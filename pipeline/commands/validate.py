@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import printable
+from ..dataset.image_folder import image_names
 from ..engines.choice import VALIDATES, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
@@ -86,6 +87,7 @@ def _video_json(video: "ValidatedVideo") -> dict[str, Any]:
         "recovered": video.recovered,
         "counts": dataclasses.asdict(video.record.counts) if video.record else None,
         "marks": video.marks,
+        "marked": list(_marked_json(video)),
         "findings": [
             {
                 "kind": finding.kind,
@@ -97,6 +99,24 @@ def _video_json(video: "ValidatedVideo") -> dict[str, Any]:
         ],
         "error": video.error,
     }
+
+
+def _marked_json(video: "ValidatedVideo") -> Iterable[dict[str, Any]]:
+    """Yield the images that are marked for how they look, with what was measured."""
+    from ..stages.validate.stage import MEASURE_OF_MARK
+
+    if video.record is None:
+        return
+    for mark, (frames, values) in video.marked.items():
+        names = image_names(video.record, frames)
+        for frame, name, value in zip(frames.tolist(), names, values.tolist(), strict=True):
+            yield {
+                "mark": mark,
+                "frame": frame,
+                "file": name,
+                "measure": MEASURE_OF_MARK[mark],
+                "value": round(value, 2),
+            }
 
 
 def _lines(
@@ -111,6 +131,7 @@ def _lines(
         yield _video_line(video, width)
     yield ""
     yield from _finding_lines(result, console)
+    yield from _marked_lines(result, console)
     yield from (click.style(f"foreign: {text}", fg="yellow") for text in foreign)
     yield (
         f"{totals['images']:,} images of {totals['videos']} videos checked: "
@@ -143,3 +164,18 @@ def _finding_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
         yield f"and {len(findings) - len(shown):,} more findings; -v names all."
     if findings:
         yield ""
+
+
+def _marked_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
+    """Yield the images that are marked for how they look, or how to see them."""
+    if not any(number for video in result.videos for number in video.marks.values()):
+        return
+    if not console.verbose:
+        yield "To see which images are marked, add -v."
+        return
+    for video in result.videos:
+        for image in _marked_json(video):
+            mark = click.style(f"{image['mark']}:", fg="cyan")
+            where = printable(f"{video.id}/{image['file']}")
+            yield f"{mark} {where} ({image['measure']} {image['value']:g})"
+    yield ""

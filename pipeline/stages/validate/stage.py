@@ -1,11 +1,10 @@
 """Validate: hold the images of a dataset against their records, and measure how they look."""
 
-import dataclasses
 import errno
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,22 +34,39 @@ _CHUNK_IMAGES = 64
 """So many that a driver can feed a cluster, so few that no worker is left with a long rest."""
 
 
+MEASURE_OF_MARK = {
+    "blurred": "sharpness",
+    "dark": "brightness",
+    "bright": "brightness",
+    "flat": "contrast",
+}
+"""The marks for how an image looks, and what is measured for each."""
+
+
 @dataclass(frozen=True)
 class ValidatedVideo:
     """What was found out about one video; a damaged one has ``error`` instead of ``record``.
 
     ``images`` counts the frames that should have an image, ``recovered`` those of them that an
-    earlier run rejected and that are right now. ``marks`` counts the images a quality mark.
+    earlier run rejected and that are right now. ``marked`` has for each mark the frames that have
+    it, int64, and what was measured there, float32, both of shape (images,).
     """
 
     id: str
     record: VideoRecord | None = None
     images: int = 0
     recovered: int = 0
-    marks: dict[str, int] = dataclasses.field(default_factory=dict)
+    marked: dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] = field(
+        default_factory=dict, compare=False
+    )
     findings: tuple[Finding, ...] = ()
     error: str | None = None
     error_kind: str | None = None
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """How many images have each mark."""
+        return {mark: len(frames) for mark, (frames, _) in self.marked.items()}
 
 
 @dataclass(frozen=True)
@@ -214,14 +230,16 @@ class _Batch:
             return
         finally:
             self.progress.video_done(video_id, _images(video.record))
-        marks = quality_marks(video.now, self.settings)
         recovered = (video.frames.fate == Fate.REJECTED) & (video.now.fate == Fate.KEPT)
         self.outcomes[video_id] = ValidatedVideo(
             id=video_id,
             record=record,
             images=len(video.indices),
             recovered=int(recovered.sum()),
-            marks={name: int(flags.sum()) for name, flags in marks.items()},
+            marked={
+                mark: (np.flatnonzero(flags), getattr(video.now, MEASURE_OF_MARK[mark])[flags])
+                for mark, flags in quality_marks(video.now, self.settings).items()
+            },
             findings=findings,
         )
 
