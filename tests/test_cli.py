@@ -72,7 +72,7 @@ def test_help_shows_first_what_matters_first(prep):
 def test_help_names_ranges_in_words(prep):
     text = re.sub(r"\s+", " ", prep("extract", "--help").out)
     assert "1 (best) to 31. [default: 4] [1 to 31]" in text
-    assert "Keep every Nth frame. [at least 1]" in text
+    assert "counted from the first one or from --start. [at least 1]" in text
     assert "<=" not in text
 
 

@@ -27,20 +27,20 @@ _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
 @verb("audit", "findings")
 @click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
 @click.option(
-    "--task", "tasks", type=int, multiple=True, metavar="ID", help="A task to audit; repeatable."
+    "--task", "tasks", type=int, multiple=True, metavar="ID", help="Audit this task; repeatable."
 )
 @click.option("--project", metavar="NAME", help="Audit all tasks of this project, by name or id.")
 @click.option(
     "--annotations",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Audit an export in CVAT XML 1.1 (for video) instead; no server is needed.",
+    help="Audit an export in the format 'CVAT for video 1.1' instead; no server is needed.",
 )
-@click.option("--post", is_flag=True, help="Make an issue in CVAT of each finding, never twice.")
+@click.option("--post", is_flag=True, help="Create an issue in CVAT for each finding, never twice.")
 @click.option(
     "--retime",
     is_flag=True,
-    help="Add the fewest keyframes that make boxes follow the clock; the tracks are saved first.",
+    help="Add as few keyframes as needed for boxes to follow the clock; tracks are saved first.",
 )
 @click.option(
     "--undo",
@@ -48,7 +48,7 @@ _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
     metavar="FILE",
     help="Put back the tracks that --retime saved in this file.",
 )
-@click.option("--dry-run", is_flag=True, help="With --post or --retime: say what would be done.")
+@click.option("--dry-run", is_flag=True, help="With --post or --retime: show what would be done.")
 @config_option
 @cvat_options
 @settings_options(AuditSettings)
@@ -66,11 +66,11 @@ def audit(
     auth: str | None,
     **flags: Any,
 ) -> Answer:
-    """Find where CVAT's interpolation of tracks is wrong, show it, and mend what can be mended.
+    """Find where CVAT's interpolation of tracks is wrong, and correct what can be corrected.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset); without --task or
-    --project all of its tasks are looked at. Boxes between keyframes are held against the clock of
-    the video and its breaks. The findings are in DATASET/audit.html, the same as JSON beside it.
+    --project all of its tasks are looked at. Boxes between keyframes are compared with the clock
+    of the video and its breaks. DATASET/audit.html shows the findings, audit.json has the same.
     """
     from ..cvat.annotations import CvatAnnotations
     from ..stages.audit.page import write_page

@@ -133,7 +133,7 @@ def verb(
 
         for decorator in (
             common("--json", "as_json", help="Print one JSON object instead."),
-            common("-v", "--verbose", help="Say more: name what is skipped."),
+            common("-v", "--verbose", help="Say more, such as which files were skipped."),
             common("-q", "--quiet", help="Print nothing but errors."),
         ):
             decorator(command)

@@ -26,13 +26,13 @@ if TYPE_CHECKING:  # it loads libraries that --help can do without
 @click.option(
     "--delete",
     is_flag=True,
-    help="Delete the files of the images that are marked. With no word on what a duplicate is, "
-    "those that an earlier run marked, if there are any.",
+    help="Delete the files of marked images. Without other options on duplicates, nothing is "
+    "compared again: what an earlier run marked is deleted.",
 )
 @click.option(
     "--restore",
     is_flag=True,
-    help="Bring back all that was left out or deleted as a duplicate, from the videos.",
+    help="Bring back everything that was left out or deleted as a duplicate, from the videos.",
 )
 def dedupe(
     console: Console,
@@ -44,8 +44,8 @@ def dedupe(
 ) -> Answer:
     """Mark images that show the same as an earlier one.
 
-    FOLDER is a dataset (default 'dataset'), or a folder of images that another tool made: each
-    folder in it is a sequence, in natural order of the names. The marks of an earlier run are
+    FOLDER is a dataset (default: dataset), or a folder of images that another tool made: each
+    folder in it is a sequence, in natural order of the names. Marks from an earlier run are
     replaced; no file is deleted without --delete.
     """
     config = load_config(config_file, flags)

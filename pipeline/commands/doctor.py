@@ -14,7 +14,7 @@ from .options import config_option, cvat_options, engine_options, output_option,
 
 
 @verb("doctor", "findings")
-@output_option("Where the dataset would go; its disk is looked at.")
+@output_option("Where the dataset would go; the space on its disk is checked.")
 @config_option
 @settings_options(RunSettings, "ffmpeg", "hwaccel")
 @engine_options
@@ -22,7 +22,7 @@ from .options import config_option, cvat_options, engine_options, output_option,
 def doctor(
     console: Console, output: Path, config_file: str | None, auth: str | None, **flags: Any
 ) -> Answer:
-    """Check that everything prep needs is here, and say what to do where it is not."""
+    """Check that everything that prep needs is here, and say what to do if not."""
     from ..doctor import diagnose
 
     config = load_config(config_file, flags)

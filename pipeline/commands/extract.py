@@ -25,7 +25,7 @@ from .options import (
 
 @verb("extract", "videos", first=MATTER_FIRST)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@output_option("Dataset to write into.")
+@output_option("Dataset (a folder) to write into.")
 @config_option
 @extraction_options
 @settings_options(ExtractSettings, "digits")
@@ -41,11 +41,11 @@ def extract(
     overwrite: bool,
     **flags: Any,
 ) -> Answer:
-    """Extract every frame of videos under its own number.
+    """Extract the frames of videos, each under its own number.
 
     INPUT is a video, a folder (searched recursively) or a glob pattern. The images are
-    OUTPUT/ID/ID-frame_000000.jpg and so on; the number is the frame's place in the video, also
-    where sampling leaves frames out. A run that was cut off is simply repeated.
+    OUTPUT/ID/ID-frame_000000.jpg and so on; the number is the frame's place in the video, even
+    if other frames are left out. After an interruption, run the same command again.
     """
     config = load_config(config_file, flags)
     settings = config.section(ExtractSettings)

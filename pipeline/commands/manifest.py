@@ -22,7 +22,7 @@ def manifest(console: Console, dataset: Path, config_file: str | None, **flags: 
     """Write manifest.jsonl beside the images of each video, for CVAT's share or a cloud storage.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). 'prep upload --share'
-    writes the files as well; alone they are of use before a dataset is copied into a bucket.
+    writes these files itself; write them yourself before you copy a dataset into a bucket.
     """
     from ..dataset.store import Dataset
     from ..stages.upload.videos import nothing_to_upload, plan_dataset, write_manifests

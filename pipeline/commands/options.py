@@ -133,7 +133,7 @@ def extraction_options(function: Any) -> Any:
 
 
 engine_options = settings_options(RunSettings, "workers", "engine", "address")
-"""Says what carries out the work."""
+"""Says what does the work."""
 
 config_option = click.option(
     "-c",
@@ -151,8 +151,8 @@ def cvat_options(function: Any) -> Any:
         cls=Option,
         group=_GROUPS[CvatSettings],
         metavar="USER[:PASS]",
-        help="User at CVAT, with the password in PASS or asked for. Else CVAT_ACCESS_TOKEN, or "
-        "CVAT_USERNAME and CVAT_PASSWORD.",
+        help="User to log in to CVAT as. The password may also be in the variable PASS; else you "
+        "are asked for it. Default: CVAT_ACCESS_TOKEN, or CVAT_USERNAME and CVAT_PASSWORD.",
     )(function)
     return settings_options(CvatSettings)(function)
 

@@ -26,7 +26,7 @@ def report(console: Console, dataset: Path, config_file: str | None, **flags: An
     """Write report.html, one page that shows a dataset, and report.json with its numbers.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). The page needs no
-    network and can be sent to anyone; its pictures open the images where it lies beside them.
+    network and can be sent to anyone. Within the dataset, a click on a picture opens its image.
     """
     config = load_config(config_file, flags)
     run = config.section(RunSettings)

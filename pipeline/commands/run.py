@@ -34,11 +34,11 @@ _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 
 @verb("run", "findings", first=(*MATTER_FIRST, "cvat"))
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@output_option("Dataset to write into.")
+@output_option("Dataset (a folder) to write into.")
 @config_option
 @extraction_options
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
-@click.option("--cvat", is_flag=True, help="Upload to CVAT as well, as 'prep upload' does.")
+@click.option("--cvat", is_flag=True, help="Also upload to CVAT, as 'prep upload' does.")
 @cvat_options
 @engine_options
 def run(
@@ -51,12 +51,11 @@ def run(
     auth: str | None,
     **flags: Any,
 ) -> Answer:
-    """Do it all: extract, look for duplicates, validate, count the frames, report, upload.
+    """Run all stages: extract, find duplicates, validate, count the frames, report, upload.
 
-    INPUT is a video, a folder (searched recursively) or a glob pattern. All other settings of all
-    stages come from a settings file; the presets 'tracking' and 'detection' are made for these
-    tasks (-c tracking). What is done already is left as it is, so a run that was cut off is simply
-    repeated.
+    INPUT is a video, a folder (searched recursively) or a glob pattern. Settings that have no flag
+    here come from a settings file, or from a preset: '-c tracking' or '-c detection'. What is done
+    already stays as it is; after an interruption, run the same command again.
     """
     config = load_config(config_file, flags)
     server = config.section(CvatSettings)

@@ -25,21 +25,21 @@ _WIDEST_NAME = 40
 
 @verb("upload", "tasks")
 @click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
-@click.option("--cvat", is_flag=True, help="Upload to CVAT, the only place there is so far.")
+@click.option("--cvat", is_flag=True, help="Upload to CVAT: the default, and the only choice so far.")
 @config_option
 @cvat_options
 @settings_options(UploadSettings)
 @click.option(
     "--replace",
     is_flag=True,
-    help="Make tasks anew whose images or borders are others by now, unless they have annotations.",
+    help="Replace tasks whose images or borders have changed since, unless they have annotations.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="With --replace: also if they have; the annotations are saved into the dataset first.",
+    help="With --replace: even if they have annotations, which are saved into the dataset first.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be made; send and ask nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be created; send and ask nothing.")
 def upload(
     console: Console,
     dataset: Path,
@@ -51,11 +51,11 @@ def upload(
     dry_run: bool,
     **flags: Any,
 ) -> Answer:
-    """Bring a dataset into CVAT, wholly, once and in order, and prove it.
+    """Upload a dataset to CVAT, complete, once and in order, and check it there.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). It becomes one
-    project with a task for each video. Run again, it finishes what was cut off, adds new videos
-    and leaves the rest as it is.
+    project with a task for each video. Run it again to finish an upload that was cut off, or to
+    add new videos; everything else stays as it is.
     """
     from ..cvat.labels import load_labels
 

@@ -30,7 +30,8 @@ def validate(console: Console, dataset: Path, config_file: str | None, **flags: 
     """Check every image of a dataset against its record.
 
     An image that is damaged, swapped, misnumbered or gone is named and its frame marked as
-    rejected; no file is touched. What is right gets its sharpness, brightness and contrast.
+    rejected; no file is touched. The others are measured: how sharp and bright they are, and how
+    much contrast they have. With -v, those that are blurred, dark, bright or flat are named.
     """
     config = load_config(config_file, flags)
     settings = config.section(ValidateSettings)

@@ -16,12 +16,12 @@ class CvatSettings:
     )
     ca_file: str | None = option(
         None,
-        "Certificates (PEM) to trust for the server's TLS, instead of the usual ones.",
+        "Certificates (PEM) to trust when connecting to the server, instead of the usual ones.",
         metavar="FILE",
     )
     timeout_seconds: int = option(
         60,
-        "Give up waiting for an answer of the server after this many seconds.",
+        "Give up when the server has not answered for this many seconds.",
         metavar="SECONDS",
         minimum=1,
         maximum=3600,
@@ -30,86 +30,97 @@ class CvatSettings:
 
 @dataclass(frozen=True)
 class UploadSettings:
-    """What becomes of a dataset in CVAT: one project, tasks, jobs."""
+    """How a dataset is laid out in CVAT: a project, its tasks and their jobs."""
 
     project: str | None = option(
-        None, "Project, by name or id; made if there is none. Default: the dataset's name."
+        None,
+        "Project to upload to, by name or id; created if there is none. Default: the dataset's "
+        "name.",
     )
     labels: str | None = option(
         None,
-        "Labels of the project, if it has to be made: CVAT's raw labels (JSON), or YAML.",
+        "Labels for a project that has to be created: CVAT's raw labels (JSON), or YAML.",
         metavar="FILE",
     )
     jobs: str = option(
         "runs",
-        "Cut each task into jobs where a tracker must not interpolate (runs), every job_size "
-        "frames (size), or not at all (one).",
+        "How to cut tasks into jobs: at breaks, where a tracker must not interpolate (runs), "
+        "every job_size frames (size), or not at all (one).",
         choices=("runs", "size", "one"),
     )
     job_size: int = option(
         1000,
-        "Frames a job at most; longer runs are cut evenly.",
+        "At most this many frames per job; longer runs are cut evenly.",
         metavar="FRAMES",
         minimum=1,
         maximum=10**6,
     )
     overlap: int = option(
         0,
-        "With jobs: size, frames that neighbouring jobs share.",
+        "With jobs size: how many frames neighbouring jobs share.",
         metavar="FRAMES",
         minimum=0,
         maximum=10**6,
     )
     shortest_job: int = option(
         3,
-        "With jobs: runs, a run of fewer frames joins its neighbour; the break in it is listed.",
+        "With jobs runs: a run of fewer frames than this joins its neighbour; the break "
+        "between them is then listed.",
         metavar="FRAMES",
         minimum=1,
         maximum=10**6,
     )
     task_size: int = option(
         10_000,
-        "Frames a task at most; a longer video becomes several, cut at breaks where possible.",
+        "At most this many frames per task; a longer video becomes several tasks, cut at "
+        "breaks where possible.",
         metavar="FRAMES",
         minimum=1,
         maximum=10**6,
     )
     image_quality: int = option(
         70,
-        "Quality of what annotators see while they work, 0 to 100; the images themselves are kept "
+        "Quality, 0 to 100, of what annotators see while they work. The images themselves stay "
         "as they are.",
         minimum=0,
         maximum=100,
     )
-    subset: str | None = option(None, "Subset of the tasks, such as train.", metavar="NAME")
-    bug_tracker: str | None = option(None, "Address of an issue tracker.", metavar="URL")
-    assignee: str | None = option(None, "User name of who gets the tasks.", metavar="USER")
+    subset: str | None = option(
+        None, "Subset to put the tasks into, such as train.", metavar="NAME"
+    )
+    bug_tracker: str | None = option(
+        None, "Address of an issue tracker for the tasks.", metavar="URL"
+    )
+    assignee: str | None = option(
+        None, "Name of the CVAT user to assign the tasks to.", metavar="USER"
+    )
     share: str | None = option(
         None,
-        "Send no images: the dataset lies on the server's share, under this folder of it ('' for "
-        "its root).",
+        "Send no images: the dataset is on the server's share already, in this folder of it "
+        "('' for its root).",
         metavar="PREFIX",
     )
     cloud_storage: int | None = option(
         None,
-        "Send no images: the dataset lies in this cloud storage of the server, under --share.",
+        "Send no images: the dataset is in the server's cloud storage with this id already, in "
+        "the folder that --share names.",
         metavar="ID",
         minimum=1,
     )
     verify: str = option(
-        "5", "Frames a task to read back and compare byte by byte, or all.", metavar="N"
+        "5", "How many frames per task to read back and compare byte by byte, or all.", metavar="N"
     )
     request_size: int = option(
         64,
-        "MiB a request at most; lower it where a proxy refuses large ones (413).",
+        "Send at most this many MiB per request. Lower it if a proxy refuses large ones (413).",
         metavar="MIB",
         minimum=1,
         maximum=100,
     )
-    parallel: int = option(3, "Tasks to send at once.", metavar="N", minimum=1, maximum=32)
+    parallel: int = option(3, "How many tasks to send at once.", metavar="N", minimum=1, maximum=32)
     deadline_seconds: int = option(
         3600,
-        "Give up on a task that the server has not made after this many seconds.",
+        "Give up on a task that the server has not finished creating after this many seconds.",
         metavar="SECONDS",
         minimum=1,
         maximum=7 * 86400,
@@ -131,24 +142,28 @@ class UploadSettings:
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """Which boxes that CVAT fills in between keyframes are worth a look."""
+    """Which of the boxes that CVAT fills in between keyframes are worth a look."""
 
     tolerance_px: float = option(
         2.0,
-        "Report a box that is off by more than this from where the clock says.",
+        "Report a box that is off by more than this many pixels from where the clock of the "
+        "video puts it.",
         metavar="PIXELS",
         minimum=0.01,
     )
     max_span_frames: int = option(
-        200, "Report more frames than this between two keyframes.", metavar="FRAMES", minimum=1
+        200, "Report more than this many frames between two keyframes.", metavar="FRAMES", minimum=1
     )
     max_span_seconds: float = option(
-        10.0, "Report more time than this between two keyframes.", metavar="SECONDS", minimum=0.01
+        10.0,
+        "Report more than this many seconds between two keyframes.",
+        metavar="SECONDS",
+        minimum=0.01,
     )
     max_stall_seconds: float = option(
         2.0,
-        "Retime follows the clock over a jump of at most this, as when a camera stalls; a longer "
-        "one is a break like any other.",
+        "Where the clock of the video jumps by at most this much, as when a camera stalls, "
+        "--retime follows it. A longer jump is a break like any other.",
         metavar="SECONDS",
         minimum=0,
     )

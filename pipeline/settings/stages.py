@@ -1,7 +1,7 @@
 """Settings: every default, range and help text is written here, once.
 
-The command line, ``prep init``, ``configs/default.yaml`` and the README's tables all read them
-from the fields below, and from those in `settings.cvat`.
+The command line, ``prep init``, ``configs/default.yaml`` and the tables of ``docs/commands.md`` all
+read them from the fields below, and from those in `settings.cvat`.
 """
 
 import dataclasses
@@ -45,30 +45,40 @@ class ExtractSettings:
     """What the images of a video are. A change of any of these makes another dataset."""
 
     quality: int = option(
-        4, "JPEG quality as ffmpeg's -q:v, 1 (best) to 31.", minimum=1, maximum=31
+        4, "JPEG quality, as ffmpeg's -q:v: 1 (best) to 31.", minimum=1, maximum=31
     )
     digits: int = option(
-        6, "Digits of the frame number in file names; 6 hold 999,999.", minimum=1, maximum=9
+        6,
+        "Digits of the frame number in file names. 6 are enough for 999,999 frames; a longer "
+        "video is refused.",
+        minimum=1,
+        maximum=9,
     )
     format: str = option("jpg", "Image format.", choices=("jpg", "png"))
     start: str | None = option(
         None,
-        "Leave out frames before this frame (120) or time (4.5s, 1:02:03.5).",
+        "Leave out everything before this frame (120) or time (4.5s, 1:02:03.5).",
         metavar="POSITION",
     )
     end: str | None = option(
-        None, "Leave out this frame or time and what comes after it.", metavar="POSITION"
+        None, "Leave out this frame or time, and everything after it.", metavar="POSITION"
     )
-    every: int | None = option(None, "Keep every Nth frame.", metavar="N", minimum=1, maximum=10**9)
+    every: int | None = option(
+        None,
+        "Keep every Nth frame, counted from the first one or from --start.",
+        metavar="N",
+        minimum=1,
+        maximum=10**9,
+    )
     fps: str | None = option(
         None,
-        "Keep F frames a second: the nearest existing one each, never one twice.",
+        "Keep F frames per second: at each instant the nearest frame, none of them twice.",
         metavar="F",
     )
-    keyframes: bool = option(False, "Keep only frames that the decoder marks as keyframes.")
+    keyframes: bool = option(False, "Keep only the keyframes of the video.")
     max_size: int | None = option(
         None,
-        "Scale down so that the longer side has at most this many pixels.",
+        "Scale images down until the longer side has at most this many pixels.",
         metavar="PIXELS",
         minimum=16,
         maximum=65535,
@@ -93,69 +103,75 @@ class ExtractSettings:
 
 @dataclass(frozen=True)
 class DedupeSettings:
-    """Which frames are left out because an earlier one shows the same."""
+    """Which frames are left out because they show the same as an earlier one."""
 
     dedupe: str = option(
         "still",
-        "Leave out frames in which no block changed (still), frames that look alike as a whole "
-        "too (similar: may lose small movements), or none (off).",
+        "Leave out frames in which nothing changed (still), also frames that look alike as a "
+        "whole (similar: may lose small movements), or none (off).",
         choices=("off", "still", "similar"),
     )
     hi: float = option(
         8.0,
-        "Still: a block of 8x8 pixels that changed by more grey levels a pixel keeps the frame.",
+        "With still: a frame is kept if any block of 8x8 pixels changed by more than this many "
+        "grey levels per pixel.",
         metavar="LEVELS",
         minimum=0,
         maximum=255,
     )
     lo: float = option(
         8.0,
-        "Still: blocks that changed by more than this keep the frame where they are many. Lower "
-        "than hi, it also keeps slow fades, and all frames of a noisy camera.",
+        "With still: a frame is also kept if many blocks changed by more than this. Set below "
+        "hi, it keeps slow fades too, but also every frame of a noisy camera.",
         metavar="LEVELS",
         minimum=0,
         maximum=255,
     )
     frac: float = option(
         0.33,
-        "Still: how many are many, as a share of all blocks.",
+        "With still: the share of all blocks that counts as many.",
         metavar="SHARE",
         minimum=0,
         maximum=1,
     )
     distance: int = option(
         4,
-        "Similar: bits by which the perceptual hashes (64 bits) of alike frames differ at most.",
+        "With similar: two frames look alike if their perceptual hashes differ in at most this "
+        "many of 64 bits.",
         metavar="BITS",
         minimum=0,
         maximum=32,
     )
     max_gap: int | None = option(
-        None, "Leave out at most this many frames in a row.", metavar="N", minimum=1, maximum=10**6
+        None,
+        "Never leave out more than this many frames in a row.",
+        metavar="N",
+        minimum=1,
+        maximum=10**6,
     )
 
 
 @dataclass(frozen=True)
 class BreakSettings:
-    """Where a tracker must not interpolate, and which of these places end a run."""
+    """Breaks: where a tracker must not interpolate, and which of them end a run of frames."""
 
     step_factor: float = option(
         1.5,
-        "A step of the clock larger than this times the usual one is a break (timeline).",
+        "A step in time of more than this many usual steps is a break (timeline).",
         metavar="FACTOR",
         minimum=1,
         maximum=1000,
     )
     cut_score: float = option(
         10.0,
-        "A scene score above this, of 100, is taken for a cut.",
+        "A scene score above this, of 100, counts as a cut.",
         metavar="SCORE",
         minimum=0,
         maximum=100,
     )
     ends_run: str = option(
         "missing,timeline,cut,damage,size",
-        "Kinds of break that end a run, separated by commas; also possible: still.",
+        "The kinds of break that end a run, separated by commas; still can be added.",
         metavar="KINDS",
     )
 
@@ -171,31 +187,31 @@ class BreakSettings:
 
 @dataclass(frozen=True)
 class ValidateSettings:
-    """Which images are marked for how they look; a mark never rejects one."""
+    """Which images are marked for how they look. A mark never rejects an image."""
 
     blur: float = option(
         8.0,
-        "Blurred: an image whose sharpness (variance of the Laplacian) is below this.",
+        "Mark as blurred if the sharpness (variance of the Laplacian) is below this.",
         metavar="VARIANCE",
         minimum=0,
     )
     dark: float = option(
         16.0,
-        "Dark: an image whose mean grey level, of 255, is below this.",
+        "Mark as dark if the mean grey level, of 255, is below this.",
         metavar="LEVEL",
         minimum=0,
         maximum=255,
     )
     bright: float = option(
         240.0,
-        "Bright: an image whose mean grey level is above this.",
+        "Mark as bright if the mean grey level, of 255, is above this.",
         metavar="LEVEL",
         minimum=0,
         maximum=255,
     )
     flat: float = option(
         4.0,
-        "Flat: an image whose grey levels have a standard deviation below this.",
+        "Mark as flat if the standard deviation of the grey levels is below this.",
         metavar="LEVELS",
         minimum=0,
         maximum=255,
@@ -207,7 +223,9 @@ class RunSettings:
     """How the work is done. Of these only ``hwaccel`` may change an image, and so the digest."""
 
     ffmpeg: str | None = option(
-        None, "ffmpeg to use, 4.4 or newer, instead of the bundled one.", metavar="PATH"
+        None,
+        "Use this ffmpeg (4.4 or newer) instead of the bundled one; also PREP_FFMPEG.",
+        metavar="PATH",
     )
     hwaccel: str | None = option(
         None,
@@ -217,38 +235,40 @@ class RunSettings:
     )
     engine: str = option(
         "pool",
-        "What carries out the work: processes of this machine (pool), threads of one process "
+        "What does the work: processes on this machine (pool), threads of one process "
         "(threads), or a Ray cluster (ray).",
         choices=("pool", "threads", "ray"),
     )
     address: str | None = option(
         None,
-        "With engine ray: address of the cluster (auto: the one that this machine is in). "
-        "Default: one is started for the run.",
+        "With engine ray: address of the cluster; auto means the one that this machine is part "
+        "of. Without it, prep starts a cluster and ends it afterwards.",
         metavar="HOST:PORT",
     )
     workers: int | None = option(
         None,
-        "Units of work at once: videos, segments of long ones, or images (default: one a core, "
-        "as far as memory allows). A Ray cluster knows its own.",
+        "How many videos, segments of long videos, or batches of images to work on at once. "
+        "Default: one per core, as far as memory allows; a Ray cluster decides itself.",
         metavar="N",
         minimum=1,
         maximum=1024,
     )
     segment_frames: int = option(
         3000,
-        "A video of at least twice as many frames is cut into segments of this many, which are "
-        "done side by side; the first frame of each is always kept.",
+        "A video of at least twice this many frames is cut into segments of about this many, "
+        "which are worked on in parallel. The first frame of each is always kept.",
         metavar="FRAMES",
         minimum=1,
         maximum=10**9,
     )
     on_damage: str = option(
-        "keep", "Damaged video: keep what decodes and say so, or fail.", choices=("keep", "fail")
+        "keep",
+        "What to do with a damaged video: keep what decodes and report the damage, or fail.",
+        choices=("keep", "fail"),
     )
     stall_seconds: int = option(
         60,
-        "Stop ffmpeg when no frame came for this many seconds.",
+        "Stop ffmpeg when it has delivered no frame for this many seconds.",
         metavar="SECONDS",
         minimum=1,
         maximum=86400,
