@@ -329,7 +329,7 @@ def methods() -> dict[str, Callable[[Pictures], list[int]]]:
         import imagehash
         from PIL import Image
     except ImportError:
-        print("imagehash is not installed: pip install 'video-prep[bench]' for its columns\n")
+        print("imagehash is not installed: pip install '.[bench]' for its columns\n")
         return chosen
 
     def hashed(function: str, bits: int) -> Callable[[Pictures], list[int]]:

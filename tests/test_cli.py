@@ -8,7 +8,6 @@ import re
 import subprocess
 import termios
 import threading
-from pathlib import Path
 
 import click
 import media
@@ -17,24 +16,18 @@ import video_prep
 from conftest import command, environment
 from video_prep.cli import cli
 
-ROOT = Path(__file__).parents[1]
-
 
 def every_command():
     return sorted(cli.commands.items())
 
 
 @pytest.mark.parametrize(("name", "verb"), every_command())
-def test_every_command_and_option_is_documented(name, verb):
-    readme = (ROOT / "README.md").read_text()
-    assert f"`prep {name}" in readme
+def test_every_command_and_option_has_help(name, verb):
+    """test_docs.py holds the documentation against it."""
     assert verb.help
     for parameter in verb.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
-            assert f"`{parameter.opts[-1]}" in readme or f"{parameter.opts[-1]}`" in readme, (
-                parameter.opts
-            )
 
 
 @pytest.mark.parametrize("name", [None, *(name for name, _ in every_command())])

@@ -56,8 +56,8 @@ class Command(click.Command):
         super().__init__(*args, **more)
         self._first = first
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options into the help."""
+    def sections(self, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
+        """Return the options as help shows them, a name and a text each, by the group's title."""
         sections: dict[str, list[tuple[str, str]]] = {_FIRST: [], OPTIONS: []}
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
@@ -66,10 +66,13 @@ class Command(click.Command):
                 title = _FIRST if parameter.name in self._first else group
                 sections.setdefault(title, []).append(row)
         sections[ANSWER] = sections.pop(ANSWER, [])  # at the end
-        for title, rows in sections.items():
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        return {title: rows for title, rows in sections.items() if rows}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options into the help."""
+        for title, rows in self.sections(ctx).items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return ``--help``, in the group of what all commands have."""

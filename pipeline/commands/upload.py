@@ -25,7 +25,7 @@ _WIDEST_NAME = 40
 
 @verb("upload", "tasks")
 @click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
-@click.option("--cvat", is_flag=True, help="Upload to CVAT: the default, and the only choice so far.")
+@click.option("--cvat", is_flag=True, help="Upload to CVAT, which is the only choice so far.")
 @config_option
 @cvat_options
 @settings_options(UploadSettings)
