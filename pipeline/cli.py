@@ -36,15 +36,24 @@ def run(arguments: list[str]) -> int:
         return int(ExitCode.INTERRUPTED)
 
 
+class Commands(click.Group):
+    """The commands in the order in which a person meets them, not in that of the alphabet."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Return their names."""
+        return list(self.commands)
+
+
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 all well · 1 done, with findings to look at · 2 usage or settings · "
+    epilog="Exit codes: 0 all is well · 1 done, with something to look at · 2 usage or settings · "
     "3 some inputs failed, the others are done · 4 CVAT or the network · 5 interrupted, run again "
-    "to go on · 70 a bug in prep.",
+    "to continue · 70 a bug in prep.",
 )
 @click.version_option(__version__, prog_name="prep")
 def cli() -> None:
-    """Turn folders of videos into exactly numbered frames, and prove that none got lost."""
+    """Turn folders of videos into exactly numbered images, and prove that none is lost."""
 
 
 for command in (

@@ -66,11 +66,12 @@ def audit(
     auth: str | None,
     **flags: Any,
 ) -> Answer:
-    """Find where CVAT's interpolation of tracks is wrong, and correct what can be corrected.
+    """Find where CVAT's interpolation of tracks is wrong.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset); without --task or
     --project all of its tasks are looked at. Boxes between keyframes are compared with the clock
-    of the video and its breaks. DATASET/audit.html shows the findings, audit.json has the same.
+    of the video and its breaks. DATASET/audit.html shows the findings, audit.json has the same;
+    --retime corrects what can be corrected.
     """
     from ..cvat.annotations import CvatAnnotations
     from ..stages.audit.page import write_page

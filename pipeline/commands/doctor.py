@@ -22,7 +22,10 @@ from .options import config_option, cvat_options, engine_options, output_option,
 def doctor(
     console: Console, output: Path, config_file: str | None, auth: str | None, **flags: Any
 ) -> Answer:
-    """Check that everything that prep needs is here, and say what to do if not."""
+    """Check that everything that prep needs is here.
+
+    What is missing is named, with what to do about it.
+    """
     from ..doctor import diagnose
 
     config = load_config(config_file, flags)

@@ -19,10 +19,11 @@ from .options import DEFAULT_DATASET, config_option, settings_options
 @config_option
 @settings_options(UploadSettings, "share", "cloud_storage", "task_size")
 def manifest(console: Console, dataset: Path, config_file: str | None, **flags: Any) -> Answer:
-    """Write manifest.jsonl beside the images of each video, for CVAT's share or a cloud storage.
+    """Write the manifest files for CVAT's share or a cloud storage.
 
-    DATASET is the folder that 'prep extract' wrote into (default: dataset). 'prep upload --share'
-    writes these files itself; write them yourself before you copy a dataset into a bucket.
+    DATASET is the folder that 'prep extract' wrote into (default: dataset). A manifest.jsonl is
+    written beside the images of each video. 'prep upload --share' does that itself; do it yourself
+    before you copy a dataset into a bucket.
     """
     from ..dataset.store import Dataset
     from ..stages.upload.videos import nothing_to_upload, plan_dataset, write_manifests

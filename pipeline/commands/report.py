@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 @config_option
 @engine_options
 def report(console: Console, dataset: Path, config_file: str | None, **flags: Any) -> Answer:
-    """Write report.html, one page that shows a dataset, and report.json with its numbers.
+    """Write report.html, one page that shows a dataset.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). The page needs no
     network and can be sent to anyone. Within the dataset, a click on a picture opens its image.
+    report.json has the same numbers.
     """
     config = load_config(config_file, flags)
     run = config.section(RunSettings)

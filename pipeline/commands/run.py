@@ -51,7 +51,7 @@ def run(
     auth: str | None,
     **flags: Any,
 ) -> Answer:
-    """Run all stages: extract, find duplicates, validate, count the frames, report, upload.
+    """Run all stages: extract, validate, count, report, upload.
 
     INPUT is a video, a folder (searched recursively) or a glob pattern. Settings that have no flag
     here come from a settings file, or from a preset: '-c tracking' or '-c detection'. What is done

@@ -44,9 +44,10 @@ def status(
     auth: str | None,
     **flags: Any,
 ) -> Answer:
-    """Count the frames of a dataset in independent ways, and name every difference.
+    """Count the frames of a dataset in independent ways.
 
-    DATASET is the folder that 'prep extract' wrote into (default: dataset). Nothing is changed.
+    Every difference is named, with its likely cause and what to do. Nothing is changed. DATASET is
+    the folder that 'prep extract' wrote into (default: dataset).
     """
     from ..dataset.accounts import status as status_stage
 

@@ -51,11 +51,11 @@ def upload(
     dry_run: bool,
     **flags: Any,
 ) -> Answer:
-    """Upload a dataset to CVAT, complete, once and in order, and check it there.
+    """Upload a dataset to CVAT, complete, once and in order.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). It becomes one
-    project with a task for each video. Run it again to finish an upload that was cut off, or to
-    add new videos; everything else stays as it is.
+    project with a task for each video, and is checked there. Run it again to finish an upload that
+    was cut off, or to add new videos; everything else stays as it is.
     """
     from ..cvat.labels import load_labels
 

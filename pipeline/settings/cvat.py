@@ -36,6 +36,7 @@ class UploadSettings:
         None,
         "Project to upload to, by name or id; created if there is none. Default: the dataset's "
         "name.",
+        metavar="NAME",
     )
     labels: str | None = option(
         None,
