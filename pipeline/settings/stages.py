@@ -220,7 +220,7 @@ class ValidateSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How the work is done. Of these only ``hwaccel`` may change an image, and so the digest."""
+    """How the work is done. Only hwaccel may change an image."""
 
     ffmpeg: str | None = option(
         None,
@@ -229,8 +229,8 @@ class RunSettings:
     )
     hwaccel: str | None = option(
         None,
-        "Decode with this hardware acceleration of ffmpeg (cuda, vaapi, ...). The images of some "
-        "codecs are not the same bytes then.",
+        "Decode with this hardware acceleration of ffmpeg (cuda, vaapi, ...). With some codecs, "
+        "the images are then not the same byte for byte.",
         metavar="NAME",
     )
     engine: str = option(
