@@ -13,9 +13,7 @@ DEFAULT_CONFIG = "prep.yaml"
 
 @verb("init", "files")
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
-@click.option(
-    "--list", "lists", is_flag=True, help="Write nothing; list the presets for -c."
-)
+@click.option("--list", "lists", is_flag=True, help="Write nothing; list the presets for -c.")
 def init(console: Console, file: Path, lists: bool) -> Answer:
     """Write a settings file that explains every setting.
 
