@@ -268,6 +268,18 @@ def test_a_title_is_no_complaint_of_the_decoder(prep, tmp_path):
     assert prep("extract", FOOTAGE["titled.mkv"](tmp_path), "-o", "ds").code == 0
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_a_title_that_is_not_utf8_costs_no_frame_and_goes_nowhere(suffix, prep, tmp_path):
+    titles = ("-metadata", "title=Caf# Berg", "-metadata:s:v", "title=Caf# Tal")
+    path = small(tmp_path, f"x.{suffix}", *media.X264, *titles)
+    assert b"Caf# Berg" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"Caf#", b"Caf\xe9"))
+    assert prep("extract", path, "-o", "ds").code == 0
+    assert images(tmp_path / "ds" / "x") == names("x", range(50))
+    written = [file.read_bytes() for file in (tmp_path / "ds").rglob("*") if file.is_file()]
+    assert not any(title in content for content in written for title in (b"Berg", b"Tal"))
+
+
 @pytest.mark.parametrize(
     ("name", "frame_count"),
     [("equal_timestamps.mkv", len(JITTER)), ("shrinks.ts", 100), ("vfr.mkv", len(VFR))],

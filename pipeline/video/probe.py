@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -28,6 +29,13 @@ DEMUXERS = (
 open whatever files and addresses they name."""
 
 OPEN_TIMEOUT_SECONDS = 60.0
+
+_ANY_TITLE: dict[str, Any] = (
+    {"metadata_errors": "replace"}
+    if hasattr(av.container.InputContainer, "metadata_errors")
+    else {}
+)
+"""Old phones write titles that are not UTF-8. Up to PyAV 18 such a file opens only by request."""
 
 
 def probe(path: Path, stop: Callable[[], bool] = lambda: False) -> tuple[VideoInfo, PacketIndex]:
@@ -126,8 +134,8 @@ def _open(path: Path):  # type: ignore[no-untyped-def]
         container = av.open(
             f"file:{os.fspath(path)}",
             options={"protocol_whitelist": "file", "format_whitelist": DEMUXERS},
-            metadata_errors="replace",  # old phones write titles that are not UTF-8
             timeout=OPEN_TIMEOUT_SECONDS,
+            **_ANY_TITLE,
         )
     except (av.FFmpegError, OSError) as error:
         raise NotAVideoError(_why_not_a_video(path, error)) from error
