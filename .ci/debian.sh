@@ -12,13 +12,18 @@ if [ "${1:-}" != --in-namespace ]; then
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends debootstrap debian-archive-keyring >/dev/null
     # Mounts and processes of its own, which are gone with it, however it ends.
-    exec unshare --mount --pid --fork --kill-child .ci/debian.sh --in-namespace "$@"
+    work=$(mktemp -d)
+    set -m # or what runs in the background would be deaf to Ctrl-C, which tests send
+    unshare --mount --pid --fork --kill-child .ci/debian.sh --in-namespace "$work" "$@" </dev/null &
+    trap 'kill -KILL $! 2>/dev/null || true; rmdir "$work"' EXIT
+    wait $!
+    exit
 fi
-shift
-trap 'exit 130' INT # the first process of a namespace hears only what it asks for
+work=$2
+root=$work/root
+shift 2
 # In memory, which is faster than a disk and leaves nothing there. It takes two gigabytes.
-mount -t tmpfs -o size=4G tmpfs /mnt
-root=/mnt/root
+mount -t tmpfs -o size=4G tmpfs "$work"
 
 fail() {
     echo ".ci/debian.sh: $*" >&2
@@ -26,14 +31,15 @@ fail() {
 }
 
 quietly() {
-    "$@" >/mnt/log 2>&1 || {
-        cat /mnt/log >&2
+    "$@" >"$work/log" 2>&1 || {
+        cat "$work/log" >&2
         fail "this failed: $*"
     }
 }
 
 apt() {
-    quietly chroot "$root" env DEBIAN_FRONTEND=noninteractive \
+    quietly chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        DEBIAN_FRONTEND=noninteractive "${network[@]}" \
         apt-get -y --no-install-recommends -o Acquire::https::CaInfo=/etc/authorities.crt "$@"
 }
 
