@@ -17,6 +17,7 @@ from .base.errors import (
     printable,
 )
 from .base.machine import count_cores, memory_bytes
+from .base.words import count
 from .cvat.session import connect
 from .engines.base import Link, Lost
 from .engines.choice import open_engine
@@ -44,7 +45,7 @@ def diagnose(
         Check("prep", f"{__version__}, Python {platform.python_version()}", ExitCode.OK),
         Check(
             "machine",
-            f"{count_cores()} cores, {memory_bytes() / 2**30:.1f} GiB memory",
+            f"{count(count_cores(), 'core')}, {memory_bytes() / 2**30:.1f} GiB memory",
             ExitCode.OK,
         ),
         _check("ffmpeg", lambda: _ffmpeg(run)),
@@ -101,7 +102,7 @@ def _engine(run: RunSettings) -> str:
         ((_, version),) = engine.run(_tell_version, [None])
         if isinstance(version, Lost):
             raise WorkerDiedError(f"{run.engine}: {version.why}. Try --engine threads.")
-        return f"{run.engine}, {engine.workers} workers; one answered, with prep {version}"
+        return f"{run.engine}, {count(engine.workers, 'worker')}; one answered, with prep {version}"
 
 
 def _tell_version(item: None, link: Link) -> str:

@@ -131,7 +131,7 @@ def test_a_run_uploads_and_the_report_links(stand_in, prep, tmp_path):
     arguments = ("run", "in.mp4", "-o", "ds", "-c", "c.yaml", "--cvat", "--host", stand_in.url)
     for status in ("uploaded", "unchanged"):
         done = prep(*arguments, **USER)
-        assert (done.code, f"1 tasks: 1 {status}" in done.out) == (0, True)
+        assert (done.code, f"1 task: 1 {status}" in done.out) == (0, True)
     assert [project.name for project in stand_in.state.projects.values()] == ["Roads"]
     assert [label.name for label in stand_in.state.labels.values()] == ["car", "person"]
     (task,) = stand_in.state.tasks.values()

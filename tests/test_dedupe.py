@@ -422,7 +422,7 @@ def test_a_later_extract_knows_marked_images(paused, prep, tmp_path):
     assert "is gone from the disk" in done.out
     done = prep("dedupe", "ds")
     assert done.code == 1
-    assert "files-missing: 1 images of kept frames are gone, the first is frame 0." in done.out
+    assert "files-missing: 1 image of a kept frame is gone: frame 0." in done.out
 
 
 def test_a_broken_image_is_left_alone_and_told(paused, prep, tmp_path):
@@ -432,7 +432,7 @@ def test_a_broken_image_is_left_alone_and_told(paused, prep, tmp_path):
         path.write_bytes(path.read_bytes()[: 400 * (number == 25)])
     done = prep("dedupe", "ds", "--delete")
     assert done.code == 1
-    assert "unreadable: 2 images cannot be read and were left as they are" in done.out
+    assert "unreadable: 2 images cannot be read and stayed as before" in done.out
     assert "paused-frame_000012.jpg" in done.out
     assert indices(tmp_path / "ds" / "paused") == sorted([*KEPT_OF_PAUSED, 12, 25])
     check_marks(tmp_path / "ds")

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
-    base.errors base.machine dataset.records base.plain_yaml settings.positions settings.stages
-    settings.cvat settings.file cvat.labels
+    base.errors base.words base.machine dataset.records base.plain_yaml settings.positions
+    settings.stages settings.cvat settings.file cvat.labels
     engines.base engines.parcels engines.local engines.ray_worker engines.ray_cluster
     engines.choice
     video.sources video.probe video.segments video.binary video.graph video.transcript
@@ -37,7 +37,7 @@ ORDER = """
     pictures.thumbnails stages.audit.lanes stages.audit.drawings stages.audit.page
     stages.report.timeline stages.report.video stages.report.summary stages.report.stage
     all_stages
-    commands.progress
+    commands.progress commands.layout
     commands.options commands.console commands.extract commands.doctor commands.init
     commands.dedupe commands.validate commands.status commands.report commands.run
     commands.upload commands.manifest commands.audit

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import ExitCode, InputError, UsageError, printable
+from ..base.words import count, plural
 from ..settings.cvat import AuditSettings, CvatSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
@@ -168,7 +169,7 @@ def _undone(server: "CvatAnnotations", file: Path) -> Answer:
 
     server.refuse_read_only()
     result = undo(server, file)
-    line = f"Task {result.task_id}: {result.tracks:,} tracks are as they were before."
+    line = f"Task {result.task_id}: {count(result.tracks, 'track is', 'tracks are')} as before."
     return Answer(ExitCode.OK, lines=(line,), totals={"tracks_restored": result.tracks})
 
 
@@ -191,14 +192,15 @@ def _answer(
     }
     would = " would be" if is_dry_run else ""
     extra = [
-        f"Task {each.task_id}: {each.keyframes:,} keyframes{would} added to {each.tracks:,} tracks"
+        f"Task {each.task_id}: {count(each.keyframes, 'keyframe')}{would} added to "
+        f"{count(each.tracks, 'track')}"
         + (f"; undo with --undo {printable(each.undo_file)}" if each.undo_file else "")
         + "."
         for each in mended
     ]
     extra += [
-        f"Task {each.task_id}: {each.posted:,} issues{would} posted, {each.known:,} were there "
-        "already."
+        f"Task {each.task_id}: {count(each.posted, 'issue')}{would} posted, "
+        f"{each.known:,} already there."
         for each in posted
     ]
     notes = [f"{task.name}: {task.note}" for task in result.tasks if task.note]
@@ -217,9 +219,10 @@ def _lines(result: "AuditResult", console: Console) -> Iterable[str]:
         counts = task.statistics.total
         share = f"{100 * counts.share_filled_in:.0f} % of its boxes filled in by CVAT"
         colour = "yellow" if task.findings else "green"
+        found = plural(len(task.findings), "finding")
         yield (
-            f"{click.style(f'{len(task.findings):>5} findings', fg=colour)}  "
-            f"{printable(task.name)}: {counts.tracks:,} tracks, {share}"
+            f"{click.style(f'{len(task.findings):>5,} {found:<8}', fg=colour)}  "
+            f"{printable(task.name)}: {count(counts.tracks, 'track')}, {share}"
         )
         if task.note:
             yield click.style(f"                {task.note}", fg="yellow")
@@ -237,8 +240,9 @@ def _lines(result: "AuditResult", console: Console) -> Iterable[str]:
 
 def _line(placed: "PlacedFinding") -> str:
     finding = placed.finding
-    unit = "px" if finding.kind in _PIXEL_KINDS else "frames"
-    size = f"{finding.size:.1f}" if unit == "px" else f"{finding.size:.0f}"
+    is_px = finding.kind in _PIXEL_KINDS
+    size = f"{finding.size:.1f}" if is_px else f"{finding.size:.0f}"
+    unit = "px" if is_px else plural(round(finding.size), "frame")
     where = placed.url or f"frames {finding.first_frame} to {finding.last_frame}"
     return (
         f"{click.style(f'{finding.kind:<16}', fg='yellow')} {size:>7} {unit:<6} "

@@ -18,6 +18,7 @@ import click
 
 from ..base.errors import ExitCode, InterruptedRunError, PrepError, describe_bug, printable
 from ..settings.cvat import CvatSettings
+from .layout import width_of, wrap
 from .options import ANSWER, Command, Option
 
 if TYPE_CHECKING:  # --help draws no bars
@@ -74,6 +75,11 @@ class Console:
             named = [f"  {printable(path)}" for path in paths]
             yield click.style(f"skipped, {reason}: {len(named)}", dim=True)
             yield from named if self.verbose else ()
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal that results go to, ``None`` where they go into a pipe."""
+        return width_of(sys.stdout)
 
     @contextlib.contextmanager
     def bars(self) -> "Iterator[Bars | None]":
@@ -187,11 +193,12 @@ def _render(command: str, answer: Answer, console: Console) -> ExitCode:
             click.echo(json.dumps(answer.to_json(command), indent=2))
         elif not console.quiet:
             for line in answer.lines:
-                click.echo(line, color=color)
+                click.echo(wrap(line, console.width), color=color)
         if not console.as_json and (console.quiet or not answer.lines):
             for error in answer.errors:
                 label = click.style("error:", fg="red")
-                click.echo(f"{label} {error['message']}", err=True, color=color)
+                text = wrap(f"{label} {error['message']}", width_of(sys.stderr))
+                click.echo(text, err=True, color=color)
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import printable
+from ..base.words import count
 from ..engines.choice import DEDUPES, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, DedupeSettings, RunSettings
 from .console import Answer, Console, verb
+from .layout import align
 from .options import DEFAULT_DATASET, config_option, engine_options, settings_options
 
 if TYPE_CHECKING:  # it loads libraries that --help can do without
@@ -65,10 +67,10 @@ def dedupe(
             progress=bars,
             engine=engine,
         )
-    return _answer(result)
+    return _answer(result, console)
 
 
-def _answer(result: "DedupeResult") -> Answer:
+def _answer(result: "DedupeResult", console: Console) -> Answer:
     sums = ("images", "still", "similar", "elsewhere", "deleted", "deleted_bytes", "restored")
     totals = {
         "videos": len(result.videos),
@@ -77,7 +79,7 @@ def _answer(result: "DedupeResult") -> Answer:
     }
     return Answer(
         exit_code=result.exit_code,
-        lines=tuple(_lines(result, totals)),
+        lines=tuple(_lines(result, totals, console)),
         results=tuple(_video_json(video) for video in result.videos),
         totals=totals,
         warnings=tuple(
@@ -98,25 +100,30 @@ def _video_json(video: "DedupeOutcome") -> dict[str, Any]:
     return data
 
 
-def _lines(result: "DedupeResult", totals: Mapping[str, int]) -> Iterable[str]:
-    width = min(max((len(printable(video.id)) for video in result.videos), default=0), 40)
-    for video in result.videos:
-        colour = "red" if video.error else "yellow" if video.notices else "green"
-        status = click.style(f"{video.status:<9}", fg=colour)
+def _lines(result: "DedupeResult", totals: Mapping[str, int], console: Console) -> Iterable[str]:
+    lines = align([_row(video) for video in result.videos], console.width, names=1)
+    for video, line in zip(result.videos, lines, strict=True):
         if video.error is not None:
-            yield f"{status}  {printable(video.id)}"
-            yield f"           {video.error}"
+            yield line
+            yield f"  {video.error}"
             continue
-        yield f"{status}  {printable(video.id):<{width}} {video.images:>9,} images{_said(video)}"
+        yield line + _said(video)
         for notice in video.notices:
-            yield click.style(f"           {notice.kind}: {notice.message}", fg="yellow")
+            yield click.style(f"  {notice.kind}: {notice.message}", fg="yellow")
     yield ""
     freed = f" ({totals['deleted_bytes'] / 1e6:,.1f} MB)" if totals["deleted"] else ""
     yield (
-        f"{totals['videos']} folders, {totals['images']:,} images: {totals['still']:,} still and "
-        f"{totals['similar']:,} similar ones marked, {totals['deleted']:,} deleted{freed}, "
-        f"{totals['restored']:,} restored in {printable(result.path)}"
+        f"{count(totals['videos'], 'folder')}, {count(totals['images'], 'image')}: "
+        f"{totals['still']:,} still and {totals['similar']:,} similar marked, "
+        f"{totals['deleted']:,} deleted{freed}, {totals['restored']:,} restored in "
+        f"{printable(result.path)}"
     )
+
+
+def _row(video: "DedupeOutcome") -> tuple[str, str, str]:
+    colour = "red" if video.error else "yellow" if video.notices else "green"
+    images = "" if video.error else count(video.images, "image")
+    return click.style(video.status, fg=colour), printable(video.id), images
 
 
 def _said(video: "DedupeOutcome") -> str:

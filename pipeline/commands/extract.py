@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..base.errors import printable
+from ..base.words import count, plural
 from ..dataset.records import ExtractResult, VideoOutcome
 from ..engines.choice import EXTRACTS, open_engine
 from ..settings.file import load_config
@@ -21,6 +22,7 @@ from .options import (
     output_option,
     settings_options,
 )
+from .layout import align
 
 
 @verb("extract", "videos", first=MATTER_FIRST)
@@ -116,9 +118,14 @@ def _video_json(video: VideoOutcome) -> dict[str, Any]:
 def _extract_lines(
     result: ExtractResult, totals: Mapping[str, int], console: Console
 ) -> Iterable[str]:
-    width = max((len(printable(video.id or "")) for video in result.videos), default=0)
-    for video in result.videos:
-        yield from _video_lines(video, min(width, 40))
+    lines = align([_row(video) for video in result.videos], console.width, names=1)
+    for video, line in zip(result.videos, lines, strict=True):
+        yield line
+        if video.error is not None:
+            yield f"  {video.error}"
+        for notice in video.notices:
+            style = {"fg": "yellow"} if notice.is_finding else {"dim": True}
+            yield click.style(f"  {notice.kind}: {notice.message}", **style)
     yield ""
     done = ", ".join(
         f"{totals[status]} {status}"
@@ -126,30 +133,30 @@ def _extract_lines(
         if totals[status]
     )
     yield (
-        f"{totals['videos']} videos ({done}): {totals['frames_decoded']:,} frames decoded, "
-        f"{totals['kept']:,} images in {printable(result.dataset)}"
+        f"{count(totals['videos'], 'video')} ({done}): "
+        f"{count(totals['frames_decoded'], 'frame')} decoded, {count(totals['kept'], 'image')} in "
+        f"{printable(result.dataset)}"
     )
     yield from console.skipped_lines(result.skipped)
     for notice in result.notices:
         yield click.style(f"{notice.kind}: {notice.message}", fg="yellow")
 
 
-def _video_lines(video: VideoOutcome, width: int) -> Iterable[str]:
-    name = printable(video.id or video.source)
-    if video.record is None:
-        yield f"{click.style('failed   ', fg='red')}  {name}"
-        yield f"           {video.error}"
-        return
-    record, counts = video.record, video.record.counts
+def _row(video: VideoOutcome) -> tuple[str, ...]:
+    name, record = printable(video.id or video.source), video.record
+    if record is None:
+        return click.style("failed", fg="red"), name, "", "", "", ""
+    counts, seconds = record.counts, record.duration_seconds
     findings = any(notice.is_finding for notice in video.notices)
-    status = click.style(f"{video.status:<9}", fg="yellow" if findings else "green")
-    images = "" if counts.kept == counts.frames_decoded else f"{counts.kept:>9,} images"
-    size = f"{record.image_width}×{record.image_height}" if record.image_width else ""
-    seconds = record.duration_seconds
-    length = f"{seconds:9.1f} s" if seconds is not None else ""
-    yield (
-        f"{status}  {name:<{width}} {counts.frames_decoded:>9,} frames{images}  {size:>9}{length}"
+    return (
+        click.style(video.status, fg="yellow" if findings else "green"),
+        name,
+        _counted(counts.frames_decoded, "frame"),
+        "" if counts.kept == counts.frames_decoded else _counted(counts.kept, "image"),
+        f"{record.image_width}×{record.image_height}" if record.image_width else "",
+        f"{seconds:.1f} s" if seconds is not None else "",
     )
-    for notice in video.notices:
-        style = {"fg": "yellow"} if notice.is_finding else {"dim": True}
-        yield click.style(f"           {notice.kind}: {notice.message}", **style)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {plural(number, noun):<{len(noun) + 1}}"

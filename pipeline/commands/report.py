@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import ExitCode, printable
+from ..base.words import count
 from ..engines.choice import REPORTS, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
@@ -52,10 +53,10 @@ def report(console: Console, dataset: Path, config_file: str | None, **flags: An
 def _lines(result: "ReportResult") -> Iterable[str]:
     totals = result.totals
     yield (
-        f"{totals.videos:,} videos: {totals.frames_decoded:,} frames decoded = "
+        f"{count(totals.videos, 'video')}: {count(totals.frames_decoded, 'frame')} decoded = "
         f"{totals.kept:,} kept + {totals.duplicates:,} duplicates + "
         f"{totals.sampled_out:,} sampled out + {totals.rejected:,} rejected; "
-        f"{totals.files_on_disk:,} files on disk"
+        f"{count(totals.files_on_disk, 'file')} on disk"
     )
     for finding in result.findings:
         mark = click.style("look at", fg="yellow") if finding.needs_person else "note   "

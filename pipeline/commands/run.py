@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import ExitCode, printable
+from ..base.words import count
 from ..engines.choice import EXTRACTS, REPORTS, VALIDATES, open_engine
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
@@ -183,13 +184,15 @@ def _lines(result: "RunResult", concerns: tuple[Concern, ...], console: Console)
     if not concerns:
         yield click.style("Nothing needs a person.", fg="green")
         return
-    yield click.style(f"{len(concerns)} things need a person:", fg="yellow")
+    yield click.style(
+        f"{count(len(concerns), 'thing needs', 'things need')} a person:", fg="yellow"
+    )
     shown = concerns if console.verbose else concerns[:_CONCERNS_SHOWN]
     for stage, video, kind, message in shown:
         where = f" {printable(video)}:" if video is not None else ""
         yield f"  {stage}:{where} {kind}: {message}"
     if len(shown) < len(concerns):
-        yield f"  and {len(concerns) - len(shown)} more; -v names all."
+        yield f"  and {len(concerns) - len(shown):,} more; -v names all."
 
 
 def _stage_lines(result: "RunResult") -> Iterable[str]:
@@ -199,28 +202,28 @@ def _stage_lines(result: "RunResult") -> Iterable[str]:
         for status in ("extracted", "unchanged", "failed")
         if extracted.count(status)
     )
-    yield _stage("extract", extracted.exit_code, f"{len(extracted.videos)} videos: {done}")
+    yield _stage("extract", extracted.exit_code, f"{count(len(extracted.videos), 'video')}: {done}")
     if result.deduped is not None:
         videos = result.deduped.videos
         marked = sum(video.still + video.similar for video in videos)
         looked_at = sum(video.images for video in videos)
-        text = f"{marked:,} of {looked_at:,} images marked as duplicates"
+        text = f"{marked:,} of {count(looked_at, 'image')} marked as duplicates"
         yield _stage("dedupe", result.deduped.exit_code, text)
     if result.validated is not None:
         images = sum(video.images for video in result.validated.videos)
         marks: dict[str, int] = {}
         for video in result.validated.videos:
-            for mark, count in video.marks.items():
-                marks[mark] = marks.get(mark, 0) + count
-        marked_as = ", ".join(f"{count:,} {mark}" for mark, count in marks.items() if count)
-        text = f"{images:,} images checked" + f"; {marked_as}" * bool(marked_as)
+            for mark, number in video.marks.items():
+                marks[mark] = marks.get(mark, 0) + number
+        marked_as = ", ".join(f"{number:,} {mark}" for mark, number in marks.items() if number)
+        text = f"{count(images, 'image')} checked" + f"; {marked_as}" * bool(marked_as)
         yield _stage("validate", result.validated.exit_code, text)
     if result.accounts is not None and result.reported is not None:
         totals = result.reported.totals
         text = (
             f"{totals.frames_decoded:,} decoded = {totals.kept:,} kept + "
             f"{totals.duplicates:,} duplicates + {totals.sampled_out:,} sampled out + "
-            f"{totals.rejected:,} rejected; {totals.files_on_disk:,} files on disk"
+            f"{totals.rejected:,} rejected; {count(totals.files_on_disk, 'file')} on disk"
         )
         yield _stage("accounts", result.accounts.exit_code, text)
     if result.uploaded is not None:
@@ -228,7 +231,7 @@ def _stage_lines(result: "RunResult") -> Iterable[str]:
         counted = {status: sum(t.status == status for t in tasks) for status in _TASK_STATUSES}
         done = ", ".join(f"{number} {status}" for status, number in counted.items() if number)
         project = f"{printable(result.uploaded.host)}/projects/{result.uploaded.project.id}"
-        text = f"{len(tasks)} tasks: {done}; {project}"
+        text = f"{count(len(tasks), 'task')}: {done}; {project}"
         yield _stage("upload", result.uploaded.exit_code, text)
     if result.accounts is not None and result.reported is not None:
         yield _stage("report", ExitCode.OK, printable(result.reported.page))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import DatasetError, ExitCode, UsageError, printable
+from ..base.words import count, listing
 from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
 from .console import Answer, Console, cvat_session, verb
+from .layout import align
 from .options import DEFAULT_DATASET, config_option, cvat_options
 
 if TYPE_CHECKING:
@@ -18,17 +20,16 @@ if TYPE_CHECKING:
     from ..stages.upload.accounts import UploadAccount
 
 _COLUMNS = {
-    "header": "frames_in_header",
-    "packets": "packets",
-    "decoded": "frames_decoded",
-    "kept": "kept",
-    "duplicates": "duplicates",
-    "sampled out": "sampled_out",
-    "rejected": "rejected",
-    "on disk": "files_on_disk",
+    "frames_in_header": ("in", "header"),
+    "packets": ("", "packets"),
+    "frames_decoded": ("", "decoded"),
+    "kept": ("", "kept"),
+    "duplicates": ("dupli-", "cates"),
+    "sampled_out": ("sampled", "out"),
+    "rejected": ("re-", "jected"),
+    "files_on_disk": ("on", "disk"),
 }
-_WIDEST_NAME = 40
-_NAMED = 5
+"""The counts, each with its heading in two lines, so that all of them fit beside a name."""
 
 
 @verb("status", "videos")
@@ -55,7 +56,7 @@ def status(
     uploads = _uploads(dataset, cvat, config_file, auth, flags)
     totals = {
         name: sum(getattr(account.counts, name) or 0 for account in result.videos)
-        for name in _COLUMNS.values()
+        for name in _COLUMNS
     }
     warnings = [
         f"{printable(account.id)}: {mismatch.kind}: {mismatch.message}"
@@ -81,7 +82,7 @@ def status(
         }
     return Answer(
         exit_code=max(result.exit_code, ExitCode.OK if balances else ExitCode.FINDINGS),
-        lines=(*_lines(result, totals, console), *_upload_lines(uploads)),
+        lines=(*_lines(result, totals, console), *_upload_lines(uploads, console)),
         results=tuple(_account_json(account, uploads) for account in result.videos),
         totals={"videos": len(result.videos), **totals},
         warnings=tuple(warnings),
@@ -129,7 +130,7 @@ def _account_json(account: "Account", uploads: "Iterable[UploadAccount]") -> dic
     }
 
 
-def _upload_lines(uploads: "Iterable[UploadAccount]") -> Iterable[str]:
+def _upload_lines(uploads: "Iterable[UploadAccount]", console: Console) -> Iterable[str]:
     for upload in uploads:
         when = "now" if upload.is_asked else "when it was uploaded"
         yield ""
@@ -138,38 +139,44 @@ def _upload_lines(uploads: "Iterable[UploadAccount]") -> Iterable[str]:
             f"{upload.project_id}",
             bold=True,
         )
-        width = min(max((len(printable(t.name)) for t in upload.tasks), default=4), _WIDEST_NAME)
-        yield f"{'task':<{width}}" + _row(("id", "kept", "sent", "in CVAT"))
-        for task in upload.tasks:
-            row = _row((task.task_id, task.kept, task.frames_sent, task.frames_in_cvat))
-            line = f"{printable(task.name):<{width}}{row}"
+        rows = [
+            (
+                printable(task.name),
+                "–" if task.task_id is None else str(task.task_id),
+                *map(_number, (task.kept, task.frames_sent, task.frames_in_cvat)),
+            )
+            for task in upload.tasks
+        ]
+        heading, *lines = align([("task", "id", "kept", "sent", "in CVAT"), *rows], console.width)
+        yield heading
+        for task, line in zip(upload.tasks, lines, strict=True):
             yield click.style(line, fg="yellow") if task.mismatches else line
             for mismatch in task.mismatches:
                 yield click.style(f"  {mismatch.kind}: {mismatch.message}", fg="yellow")
         if upload.not_uploaded:
-            named = ", ".join(printable(name) for name in upload.not_uploaded[:_NAMED])
-            more = f" and {len(upload.not_uploaded) - _NAMED} more"
-            yield f"Not uploaded yet: {named}{more * (len(upload.not_uploaded) > _NAMED)}."
-        sent = sum(task.frames_sent for task in upload.tasks)
+            yield f"Not uploaded yet: {listing(upload.not_uploaded)}."
+        sent = count(sum(task.frames_sent for task in upload.tasks), "frame")
         if upload.balances:
-            yield f"All balances: {sent:,} frames sent = {sent:,} frames in CVAT, {when}."
+            yield f"All balances: {sent} sent = {sent} in CVAT, {when}."
 
 
 def _lines(result: "StatusResult", totals: dict[str, int], console: Console) -> Iterable[str]:
-    names = [printable(account.id) for account in result.videos]
-    width = min(max([len(name) for name in [*names, "all"]]), _WIDEST_NAME)
-    yield click.style(f"{'video':<{width}}" + _row(_COLUMNS), bold=True)
-    for name, account in zip(names, result.videos, strict=True):
-        counts = {heading: getattr(account.counts, field) for heading, field in _COLUMNS.items()}
-        line = f"{name:<{width}}" + _row(counts.values())
+    upper, lower = zip(*_COLUMNS.values(), strict=True)
+    rows = [
+        (printable(account.id), *(_number(getattr(account.counts, name)) for name in _COLUMNS))
+        for account in result.videos
+    ]
+    sums = ("all", *(_number(totals[name]) for name in _COLUMNS))
+    table = align([("", *upper), ("video", *lower), *rows, sums], console.width)
+    yield click.style("\n".join(table[:2]), bold=True)
+    for account, line in zip(result.videos, table[2:-1], strict=True):
         yield click.style(line, fg="yellow") if account.mismatches else line
         if console.verbose:
             for notice in account.explained:
                 yield click.style(f"  {notice.kind}: {notice.message}", dim=True)
         for mismatch in account.mismatches:
             yield click.style(f"  {mismatch.kind}: {mismatch.message}", fg="yellow")
-    sums = (totals[name] for name in _COLUMNS.values())
-    yield click.style(f"{'all':<{width}}" + _row(sums), bold=True)
+    yield click.style(table[-1], bold=True)
     yield ""
     for video in result.unreadable:
         yield f"{click.style('unreadable', fg='red')}  {video.error}"
@@ -180,17 +187,16 @@ def _lines(result: "StatusResult", totals: dict[str, int], console: Console) -> 
         )
     concerned = sum(bool(account.mismatches) for account in result.videos)
     if concerned:
-        yield f"The accounts of {concerned} of {len(result.videos)} videos do not balance."
+        yield (
+            f"The accounts of {concerned:,} of {count(len(result.videos), 'video')} do not balance."
+        )
     elif not result.unreadable:
         yield (
             f"All balances: {totals['frames_decoded']:,} decoded = {totals['kept']:,} kept + "
             f"{totals['duplicates']:,} duplicates + {totals['sampled_out']:,} sampled out + "
-            f"{totals['rejected']:,} rejected; {totals['files_on_disk']:,} files on disk."
+            f"{totals['rejected']:,} rejected; {count(totals['files_on_disk'], 'file')} on disk."
         )
 
 
-def _row(cells: Iterable[Any]) -> str:
-    texts = (
-        "–" if cell is None else f"{cell:,}" if isinstance(cell, int) else cell for cell in cells
-    )
-    return "".join(f"{text:>13}" for text in texts)
+def _number(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import ExitCode, PrepError, UsageError, printable
+from ..base.words import count, plural
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
 from .console import Answer, Console, cvat_session, verb
+from .layout import align
 from .options import DEFAULT_DATASET, config_option, cvat_options, settings_options
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
@@ -20,7 +22,6 @@ if TYPE_CHECKING:  # they load libraries that --help can do without
     from ..stages.upload.videos import VideoPlan
 
 _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "failed": "red"}
-_WIDEST_NAME = 40
 
 
 @verb("upload", "tasks")
@@ -67,7 +68,7 @@ def upload(
     if force and not replace:
         raise UsageError("--force goes with --replace.")
     if dry_run:
-        return _plan(dataset, settings, breaks)
+        return _plan(dataset, settings, breaks, console)
     from ..cvat.server import CvatServer
     from ..dataset.store import Dataset
     from ..stages.upload.stage import upload as upload_stage
@@ -89,10 +90,12 @@ def upload(
             progress=bar,
             stop=stop,
         )
-    return _answer(result)
+    return _answer(result, console)
 
 
-def _plan(dataset: Path, settings: UploadSettings, breaks: BreakSettings) -> Answer:
+def _plan(
+    dataset: Path, settings: UploadSettings, breaks: BreakSettings, console: Console
+) -> Answer:
     from ..dataset.store import Dataset
     from ..stages.upload.videos import plan_dataset
 
@@ -104,9 +107,10 @@ def _plan(dataset: Path, settings: UploadSettings, breaks: BreakSettings) -> Ans
     return Answer(
         exit_code=max((error.exit_code for error in errors), default=ExitCode.OK),
         lines=(
-            *_plan_lines(parts, plans),
+            *_plan_lines(parts, plans, console),
             "",
-            f"To be made: {len(parts)} tasks, {jobs} jobs, {frames:,} frames. Nothing was sent.",
+            f"To be made: {count(len(parts), 'task')}, {count(jobs, 'job')}, "
+            f"{count(frames, 'frame')}. Nothing was sent.",
         ),
         results=tuple(_part_json(part) for part in parts),
         totals={"tasks": len(parts), "jobs": jobs, "frames": frames, "failed": len(errors)},
@@ -127,18 +131,28 @@ def _part_json(part: "Part") -> dict[str, Any]:
     }
 
 
-def _plan_lines(parts: "list[Part]", plans: "Iterable[VideoPlan]") -> Iterable[str]:
-    width = _width(part.task_name for part in parts)
-    for part in parts:
-        yield (
-            f"{click.style('planned  ', fg='green')}  {printable(part.task_name):<{width}} "
-            f"{len(part.names):>9,} frames {len(part.expected_jobs):>5} jobs"
-        )
+def _plan_lines(
+    parts: "list[Part]", plans: "Iterable[VideoPlan]", console: Console
+) -> Iterable[str]:
+    rows = [
+        _row("planned", part.task_name, len(part.names), len(part.expected_jobs)) for part in parts
+    ]
+    for part, line in zip(parts, align(rows, console.width, names=1), strict=True):
+        yield line
         for warning in _open_breaks(part):
-            yield click.style(f"           {warning}", fg="yellow")
+            yield click.style(f"  {warning}", fg="yellow")
     for plan in plans:
         if plan.error is not None:
-            yield f"{click.style('failed   ', fg='red')}  {plan.error}"
+            yield f"{click.style('failed', fg='red')}   {plan.error}"
+
+
+def _row(status: str, name: str, frames: int, jobs: int) -> tuple[str, ...]:
+    return (
+        click.style(status, fg=_COLOURS.get(status, "yellow")),
+        printable(name),
+        f"{frames:,} {plural(frames, 'frame'):<6}",
+        f"{jobs:,} {plural(jobs, 'job'):<4}",
+    )
 
 
 def _open_breaks(part: "Part") -> Iterable[str]:
@@ -149,7 +163,7 @@ def _open_breaks(part: "Part") -> Iterable[str]:
         )
 
 
-def _answer(result: "UploadResult") -> Answer:
+def _answer(result: "UploadResult", console: Console) -> Answer:
     tasks = result.tasks
     totals = {
         "tasks": len(tasks),
@@ -165,7 +179,7 @@ def _answer(result: "UploadResult") -> Answer:
     warnings += [f"{task.name}: {message}" for task in tasks for message in task.messages]
     return Answer(
         exit_code=result.exit_code,
-        lines=tuple(_lines(result, totals)),
+        lines=tuple(_lines(result, totals, console)),
         results=tuple(_task_json(task) for task in tasks),
         totals=totals,
         warnings=tuple(warnings),
@@ -186,31 +200,21 @@ def _error_json(error: PrepError) -> dict[str, str]:
     return {"kind": error.kind, "message": str(error)}
 
 
-def _lines(result: "UploadResult", totals: dict[str, int]) -> Iterable[str]:
-    width = _width(task.name for task in result.tasks)
-    for task in result.tasks:
-        status = click.style(f"{task.status:<9}", fg=_COLOURS.get(task.status, "yellow"))
+def _lines(result: "UploadResult", totals: dict[str, int], console: Console) -> Iterable[str]:
+    rows = [_row(task.status, task.name, task.frames, task.jobs) for task in result.tasks]
+    for task, line in zip(result.tasks, align(rows, console.width, names=1), strict=True):
+        yield line + f"  {task.url}" * (task.url is not None)
         if task.error is not None:
-            yield f"{status}  {printable(task.name)}"
-            yield f"           {task.error}"
-            continue
-        place = f"  {task.url}" * (task.url is not None)
-        yield (
-            f"{status}  {printable(task.name):<{width}} {task.frames:>9,} frames {task.jobs:>5} "
-            f"jobs{place}"
-        )
+            yield f"  {task.error}"
         for message in task.messages:
-            yield click.style(f"           {message}", fg="yellow")
+            yield click.style(f"  {message}", fg="yellow")
     yield ""
     for warning in result.warnings:
         yield click.style(f"note: {warning}", fg="yellow")
     yield (
         f"Project '{printable(result.project.name)}' at {printable(result.host)}/projects/"
-        f"{result.project.id}: {totals['uploaded']} tasks uploaded, {totals['unchanged']} there "
-        f"already, {totals['changed'] + totals['unproven'] + totals['failed']} to look at; "
-        f"{totals['frames_in_cvat']:,} frames in CVAT."
+        f"{result.project.id}: {count(totals['uploaded'], 'task')} uploaded, "
+        f"{totals['unchanged']:,} there already, "
+        f"{totals['changed'] + totals['unproven'] + totals['failed']:,} to look at; "
+        f"{count(totals['frames_in_cvat'], 'frame')} in CVAT."
     )
-
-
-def _width(names: Iterable[str]) -> int:
-    return min(max((len(printable(name)) for name in names), default=0), _WIDEST_NAME)

@@ -9,10 +9,12 @@ import click
 
 from ..base.errors import printable
 from ..dataset.image_folder import image_names
+from ..base.words import count
 from ..engines.choice import VALIDATES, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
 from .console import Answer, Console, verb
+from .layout import align
 from .options import DEFAULT_DATASET, config_option, engine_options, settings_options
 
 if TYPE_CHECKING:  # the stage loads OpenCV
@@ -126,30 +128,35 @@ def _lines(
     foreign: Iterable[str],
     console: Console,
 ) -> Iterable[str]:
-    width = min(max(len(printable(video.id)) for video in result.videos), 40)
-    yield click.style(f"{'video':<{width}}  {'images':>9}  {'rejected':>9}  marks", dim=True)
-    for video in result.videos:
-        yield _video_line(video, width)
+    rows = [("video", "images", "rejected"), *map(_row, result.videos)]
+    heading, *lines = align(rows, console.width)
+    yield click.style(f"{heading}  marks", dim=True)
+    for video, line in zip(result.videos, lines, strict=True):
+        yield f"{line}  {_marks(video)}".rstrip()
+        if video.error is not None:
+            yield f"  {video.error}"
     yield ""
     yield from _finding_lines(result, console)
     yield from _marked_lines(result, console)
     yield from (click.style(f"foreign: {text}", fg="yellow") for text in foreign)
     yield (
-        f"{totals['images']:,} images of {totals['videos']} videos checked: "
-        f"{totals['kept']:,} are right, {totals['rejected']:,} are rejected"
-        + (f", {totals['recovered']:,} are right again" if totals["recovered"] else "")
-        + (f"; {totals['failed']} videos failed" if totals["failed"] else "")
+        f"{count(totals['images'], 'image')} of {count(totals['videos'], 'video')} checked: "
+        f"{totals['kept']:,} right, {totals['rejected']:,} rejected"
+        + (f", {totals['recovered']:,} right again" if totals["recovered"] else "")
+        + (f"; {count(totals['failed'], 'video')} failed" if totals["failed"] else "")
     )
 
 
-def _video_line(video: "ValidatedVideo", width: int) -> str:
-    name = f"{printable(video.id):<{width}}"
+def _row(video: "ValidatedVideo") -> tuple[str, str, str]:
     if video.record is None:
-        return f"{name}  {click.style('failed', fg='red')}: {video.error}"
-    count = video.record.counts.rejected
-    rejected = click.style(f"{count:>9,}", fg="red" if count else None)
-    marks = ", ".join(f"{marked:,} {mark}" for mark, marked in video.marks.items() if marked)
-    return f"{name}  {video.images:>9,}  {rejected}  {marks}".rstrip()
+        return printable(video.id), click.style("failed", fg="red"), ""
+    number = video.record.counts.rejected
+    rejected = click.style(f"{number:,}", fg="red" if number else None)
+    return printable(video.id), f"{video.images:,}", rejected
+
+
+def _marks(video: "ValidatedVideo") -> str:
+    return ", ".join(f"{number:,} {mark}" for mark, number in video.marks.items() if number)
 
 
 def _finding_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
@@ -162,7 +169,7 @@ def _finding_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
         kind = click.style(f"{finding.kind}:", fg="yellow")
         yield f"{kind} {finding.message}"
     if len(shown) < len(findings):
-        yield f"and {len(findings) - len(shown):,} more findings; -v names all."
+        yield f"and {len(findings) - len(shown):,} more; -v names all."
     if findings:
         yield ""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from ..base.errors import printable
+from ..base.words import count, listing, plural
 from .server import ServerFrame, ServerJob
 
 _NAMED = 3
@@ -59,7 +60,7 @@ def compare_jobs(expected: Sequence[tuple[int, int]], shown: Sequence[ServerJob]
         if wanted != there:
             return [
                 f"the jobs have other borders: {_job(there)} instead of {_job(wanted)} "
-                f"({len(borders)} jobs, {len(expected)} planned)"
+                f"({count(len(borders), 'job')}, {len(expected):,} planned)"
             ]
     return []
 
@@ -80,9 +81,7 @@ def choose_verified(count: int, verify: str) -> list[int]:
 
 
 def _frames(names: Sequence[str]) -> str:
-    named = ", ".join(printable(name) for name in names[:_NAMED])
-    more = f" and {len(names) - _NAMED:,} more" * (len(names) > _NAMED)
-    return f"{named}{more} {'is' if len(names) == 1 else 'are'}"
+    return f"{listing(names, _NAMED)} {plural(len(names), 'is', 'are')}"
 
 
 def _job(borders: tuple[int, int] | None) -> str:

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import DatasetError, ExitCode, printable
+from ..base.words import count, listing
 from .image_folder import image_names, image_pattern
 from .records import Counts, Fate, FrameTable, Notice, Reason, VideoRecord
 from .store import FRAMES_NAME, RECORD_NAME, Dataset, is_record, open_dataset
 
-_PLACES_NAMED = 5
 _FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")
 _EXPLANATIONS = frozenset(("damage", "packets-differ", "header-differs"))
 _AGAIN = "extract the video again with --overwrite; the frame numbers stay the same"
@@ -236,20 +236,15 @@ def _added(
 
 def _foreign(files: tuple[str, ...]) -> Iterator[Mismatch]:
     if files:
-        named = ", ".join(printable(name) for name in files[:_PLACES_NAMED])
-        more = f" and {len(files) - _PLACES_NAMED} more" * (len(files) > _PLACES_NAMED)
-        subject = "a file does" if len(files) == 1 else f"{len(files):,} files do"
         yield Mismatch(
             "file-foreign",
-            f"{subject} not belong here ({named}{more}): put there by hand or by another program; "
-            "move away what is no image of prep.",
+            f"{count(len(files), 'file does', 'files do')} not belong here ({listing(files)}): put "
+            "there by hand or by another program; move away what is no image of prep.",
             files=files,
         )
 
 
 def _images(frames: npt.NDArray[np.int64]) -> str:
-    named = ", ".join(str(index) for index in frames[:_PLACES_NAMED])
-    more = f" and {len(frames) - _PLACES_NAMED} more" * (len(frames) > _PLACES_NAMED)
     if len(frames) == 1:
-        return f"the image of frame {named} is"
-    return f"{len(frames):,} images (frames {named}{more}) are"
+        return f"the image of frame {frames[0]} is"
+    return f"{len(frames):,} images (frames {listing(frames.tolist())}) are"

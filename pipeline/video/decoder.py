@@ -28,6 +28,7 @@ from ..base.errors import (
     printable,
 )
 from ..base.machine import die_with_parent
+from ..base.words import count
 from ..dataset.records import VideoInfo
 from .binary import clean_environment
 from .transcript import Transcript
@@ -170,8 +171,8 @@ def _check_progress(
         raise disk_full()
     if frames > watch.max_frames:
         raise TooManyFramesError(
-            f"{printable(source)}: more than {watch.max_frames:,} frames, which the file names "
-            "have no digits for. Nothing was kept of it; run again with more --digits."
+            f"{printable(source)}: more than {count(watch.max_frames, 'frame')}, which the "
+            "file names have no digits for. Nothing was kept of it; run again with more --digits."
         )
     if silent_seconds > watch.stall_seconds:
         raise _hung(source, frames, watch)
@@ -180,8 +181,8 @@ def _check_progress(
 def _hung(source: Path, frames: int, watch: Watch) -> DecoderHungError:
     return DecoderHungError(
         f"{printable(source)}: ffmpeg hung: no frame for {watch.stall_seconds:g} s after "
-        f"{frames} frames, so it was stopped. If the storage is that slow, raise stall_seconds in "
-        "the settings; else convert the file first."
+        f"{count(frames, 'frame')}, so it was stopped. If the storage is that slow, raise "
+        "stall_seconds in the settings; else convert the file first."
     )
 
 
@@ -203,17 +204,19 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
             else "Try another ffmpeg with --ffmpeg, or convert the file first."
         )
         kind = DecoderKilledError if -returncode in _FROM_OUTSIDE else DecoderDiedError
-        raise kind(f"{name}: ffmpeg was killed ({sign}) after {frames} frames. {hint}")
+        raise kind(f"{name}: ffmpeg was killed ({sign}) after {count(frames, 'frame')}. {hint}")
     if any(index >= frames for index in transcript.kept[-1:]):
         raise DecoderDiedError(
-            f"{name}: what ffmpeg says of its frames does not add up ({frames} frames, but image "
-            f"{transcript.kept[-1]}). Try another ffmpeg with --ffmpeg."
+            f"{name}: what ffmpeg says of its frames does not add up "
+            f"({count(frames, 'frame')}, but image {transcript.kept[-1]}). Try another ffmpeg "
+            "with --ffmpeg."
         )
     # Where no frame is selected, ffmpeg complains that it had nothing to write: no failure.
     if returncode > 0 and (frames == 0 or transcript.kept) and not _cannot_decode(transcript):
         raise DecoderDiedError(
-            f"{name}: ffmpeg gave up (exit code {returncode}) after {frames} frames: "
-            f"{transcript.last_line}. Run 'prep doctor'; try another ffmpeg with --ffmpeg."
+            f"{name}: ffmpeg gave up (exit code {returncode}) after "
+            f"{count(frames, 'frame')}: {transcript.last_line}. Run 'prep doctor'; try another "
+            "ffmpeg with --ffmpeg."
         )
 
 

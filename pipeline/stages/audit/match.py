@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.errors import DatasetError, printable
+from ...base.words import count, plural
 from ...cvat.annotations import TaskFrames
 from ...dataset.breaks import find_breaks
 from ...dataset.image_folder import image_names
@@ -66,7 +67,8 @@ class Matcher:
         )
         if clock.matched < len(clock):
             missing = len(clock) - clock.matched
-            why = f"{missing:,} of {len(clock):,} frames are none of video '{printable(video)}'; "
+            why = f"{missing:,} of {count(len(clock), 'frame')} "
+            why += f"{plural(missing, 'is', 'are')} none of video '{printable(video)}'; "
             why += "spans that end at one of them have no clock."
         return Match(video, clock, why)
 
@@ -110,7 +112,7 @@ class Matcher:
         return video, indices, None
 
     def _unknown(self, what: str) -> str:
-        unread = f"; {self._unreadable} videos of the dataset cannot be read" * (
+        unread = f"; {count(self._unreadable, 'video')} of the dataset cannot be read" * (
             self._unreadable > 0
         )
         return (

@@ -15,6 +15,7 @@ import jinja2
 
 from ... import __version__, pages
 from ...base.errors import DatasetError, printable
+from ...base.words import count
 from ...dataset.image_folder import image_name
 from ...dataset.records import BREAK_KINDS, VideoRecord
 from ...dataset.store import Dataset, save_text
@@ -102,7 +103,7 @@ def _render(result: AuditResult) -> Iterable[str]:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"clip": _clip, "web": _web, "whole": "{:,}".format}
+    environment.filters |= {"clip": _clip, "web": _web, "whole": "{:,}".format, "counted": count}
     kinds, anchors = _kinds(result)
     labels: dict[str, TrackCounts] = defaultdict(TrackCounts)
     for task in result.tasks:
@@ -144,12 +145,12 @@ def _kinds(result: AuditResult) -> tuple[list[dict[str, Any]], dict[tuple[int, i
             found[each.finding.kind].append((place, each))
     counts = {kind: len(each) for kind, each in found.items() if each}
     drawn_limits = share_out(counts, _DRAWN_FINDINGS)
-    more = {kind: count - drawn_limits[kind] for kind, count in counts.items()}
+    more = {kind: number - drawn_limits[kind] for kind, number in counts.items()}
     row_limits = share_out(more, _LISTED_FINDINGS)
     anchors: dict[tuple[int, int], str] = {}
     kinds = []
     left = _DRAWN_CHARACTERS
-    for kind, count in counts.items():
+    for kind, number in counts.items():
         every = sorted(found[kind], key=lambda each: -each[1].finding.size)
         limit, cards, rows = drawn_limits[kind], [], []
         for rank, (place, placed) in enumerate(every[: limit + row_limits[kind]]):
@@ -164,8 +165,8 @@ def _kinds(result: AuditResult) -> tuple[list[dict[str, Any]], dict[tuple[int, i
                 rows.append(entry)
         title, meaning, advice = KIND_TEXTS[kind]
         kinds.append(
-            {"kind": kind, "title": title, "meaning": meaning, "advice": advice, "count": count}
-            | {"cards": cards, "rows": rows, "left": count - len(cards) - len(rows)}
+            {"kind": kind, "title": title, "meaning": meaning, "advice": advice, "count": number}
+            | {"cards": cards, "rows": rows, "left": number - len(cards) - len(rows)}
         )
     return kinds, anchors
 
@@ -193,7 +194,7 @@ class _Source:
         """Return what the page says of a finding."""
         one = placed.finding
         is_px = one.kind in {"crosses-break", "uneven-time"}
-        size = f"{one.size:.1f} px" if is_px else _plural(round(one.size), "frame")
+        size = f"{one.size:.1f} px" if is_px else count(round(one.size), "frame")
         return {
             "anchor": anchor,
             "finding": one,
@@ -245,10 +246,6 @@ class _Source:
             return nothing
         image = thumbnail(self.store.folder(self._record.id) / name, _SIDE, (x, y, right, bottom))
         return {"image": image, "area": (x, y, right - x, bottom - y)} if image else nothing
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _clip(text: object) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ...base.words import count
 from ...dataset.records import BREAK_KINDS
 from ...settings.cvat import AuditSettings
 from ...tracks.clock import TaskClock
@@ -119,7 +120,8 @@ def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterato
         if is_long[i]:
             time = "" if np.isnan(seconds[i]) else f", {seconds[i]:.1f} s"
             message = (
-                f"{span} on {shown[i]} frames{time}, without a keyframe. Look whether it follows "
+                f"{span} on {count(int(shown[i]), 'frame')}{time}, without a keyframe. Look "
+                "whether it follows "
                 "the object, and set keyframes where it does not."
             )
             middle = (first + last) // 2

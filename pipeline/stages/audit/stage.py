@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import ExitCode, InputError, printable
+from ...base.words import count
 from ...cvat.annotations import CvatAnnotations, TaskFrames
 from ...cvat.journal import Journal, TaskEntry
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset, save_text
@@ -212,8 +213,9 @@ def audit_export(
         export.task_id,
         None
         if export.has_tracks
-        else f"an export 'for images' has no tracks, only {export.shapes:,} boxes; export it as "
-        "'CVAT for video 1.1' to have them looked at.",
+        else f"an export 'for images' has no tracks, only "
+        f"{count(export.shapes, 'box', 'boxes')}; export it as 'CVAT for video 1.1' to have them "
+        "looked at.",
     )
     return AuditResult(os.fspath(store.path), (judged,))
 

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.errors import DatasetError, UsageError, printable
+from ...base.words import count, listing
 from ...dataset.records import Notice, Reason
 from ...dataset.store import RECORD_NAME, replace_text
 from ...pictures.compare import Images, Marks, nothing_marked
@@ -139,8 +140,8 @@ class FolderImages:
         if not deleted:
             return marked, ()
         text = (
-            f"{len(deleted)} deleted images cannot be brought back here, only by the tool that "
-            f"made them: {', '.join(printable(name) for name in deleted)}."
+            f"{count(len(deleted), 'deleted image')} cannot be brought back here, only by the tool "
+            f"that made them: {listing(deleted)}."
         )
         return marked - len(deleted), (Notice("not-restored", text),)
 

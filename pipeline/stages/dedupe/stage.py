@@ -28,6 +28,7 @@ from ...base.errors import (
     printable,
 )
 from ...base.machine import count_cores
+from ...base.words import count, listing
 from ...dataset.records import Notice, Reason
 from ...dataset.store import RECORD_NAME, Dataset
 from ...engines.base import Engine, Link, Lost
@@ -233,8 +234,8 @@ class _Run:
         notices: tuple[Notice, ...] = sequence.find_missing()
         if unreadable:
             text = (
-                f"{len(unreadable)} images cannot be read and were left as they are, the first is "
-                f"{printable(sequence.images().path_of(unreadable[0]).name)}."
+                f"{count(len(unreadable), 'image')} cannot be read and stayed as before: "
+                f"{listing([sequence.images().path_of(each).name for each in unreadable])}."
             )
             notices = (*notices, Notice("unreadable", text))
         return DedupeOutcome(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.errors import HwaccelError, VideoError, printable
+from ...base.words import count, listing
 from ...dataset.accounts import recount
 from ...dataset.breaks import find_breaks
 from ...dataset.image_folder import checksum_images, image_name, list_image_indices
@@ -61,7 +62,8 @@ class VideoImages:
         lost = np.setdiff1d(kept, self._present())
         if len(lost) == 0:
             return ()
-        text = f"{len(lost)} images of kept frames are gone, the first is frame {lost[0]}."
+        gone = count(len(lost), "image of a kept frame is", "images of kept frames are")
+        text = f"{gone} gone: frame {listing(lost.tolist())}."
         return (Notice("files-missing", text, int(lost[0])),)
 
     def mark(
@@ -177,7 +179,9 @@ class VideoImages:
             return ()
         text = (
             f"restored by ffmpeg {version}, while the other images are by "
-            f"{self.record.ffmpeg_version}; {differing} are not the bytes that were deleted."
+            f"{self.record.ffmpeg_version}; {count(differing, 'image has', 'images have')} other "
+            "bytes "
+            "than before."
         )
         return (Notice("other-bytes", text),)
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 
+from ...base.words import count, listing, plural
 from ...dataset.records import MISSING_PTS, Complaint, FrameTable, Notice, PacketIndex, VideoInfo
 from ...video.decoder import Decoded
-
-_PLACES_NAMED = 5
 
 
 def describe(
@@ -43,17 +42,16 @@ def _damage(packets: PacketIndex, decoded: Decoded, frames: FrameTable) -> list[
     if decoded.transcript.complaints:
         lost = _lost_places(packets, frames)
         if lost:
-            places = ", ".join(f"{seconds:.3f} s" for _, seconds in lost[:_PLACES_NAMED])
-            more = f" and {len(lost) - _PLACES_NAMED} more places" * (len(lost) > _PLACES_NAMED)
+            places = listing([f"{seconds:.3f} s" for _, seconds in lost])
             text = (
-                f"{_plural(len(lost), 'frame')} could not be decoded, at {places}{more}, and got "
-                "no number; the frames around there are further apart than usual."
+                f"{count(len(lost), 'frame')} could not be decoded, at {places}, and got no "
+                "number; the frames around there are further apart than usual."
             )
             notices.append(Notice("damage", text, *lost[0]))
         complaint = decoded.transcript.complaints[0]
         frame = _complaint_place(complaint, frames)
         text = (
-            f"{_plural(decoded.transcript.complaint_count, 'complaint')} of the decoder, the first "
+            f"{count(decoded.transcript.complaint_count, 'complaint')} of the decoder, the first "
             f"around frame {frame}: {complaint.text.rstrip('.')}. What decodes is kept; pictures "
             "may be broken there."
         )
@@ -105,7 +103,8 @@ def _nothing_selected(decoded: Decoded) -> list[Notice]:
     return [
         Notice(
             "nothing-selected",
-            f"none of the {len(decoded.pts)} frames is in the range and sampling asked for.",
+            "no frame is in the range and sampling asked for, of "
+            f"{count(len(decoded.pts), 'frame')} in all.",
         )
     ]
 
@@ -124,18 +123,20 @@ def _hidden_packets(packets: PacketIndex, decoded: Decoded) -> list[Notice]:
     return [
         Notice(
             "packets-differ",
-            f"{len(packets.pts)} packets give {len(decoded.pts)} frames; {why}. "
+            f"{count(len(packets.pts), 'packet gives', 'packets give')} "
+            f"{count(len(decoded.pts), 'frame')}; {why}. "
             "Tools that count packets number this video differently.",
         )
     ]
 
 
 def _header_claim(info: VideoInfo, packets: PacketIndex) -> list[Notice]:
-    if info.frames_in_header in {None, len(packets.pts)}:
+    if info.frames_in_header is None or info.frames_in_header == len(packets.pts):
         return []
     text = (
-        f"the header claims {info.frames_in_header} frames, the file holds {len(packets.pts)} "
-        "packets. Headers are often wrong; if frames are missing, the file was cut."
+        f"the header claims {count(info.frames_in_header, 'frame')}, the file holds "
+        f"{count(len(packets.pts), 'packet')}. Headers are often wrong; if frames are missing, "
+        "the file was cut."
     )
     return [Notice("header-differs", text)]
 
@@ -161,7 +162,9 @@ def _timestamps(frames: FrameTable) -> list[Notice]:
     return [
         Notice(
             "no-timestamps",
-            f"{missing} of {len(frames)} frames have no timestamp; their time is left empty.",
+            f"{missing:,} of {count(len(frames), 'frame')} "
+            f"{plural(missing, 'has no timestamp; its', 'have no timestamp; their')} time is left "
+            "empty.",
             int(np.argmax(frames.pts == MISSING_PTS)),
         )
     ]
@@ -204,7 +207,3 @@ def _one_piece(hindrance: str | None) -> list[Notice]:
 def _time_of(frames: FrameTable, frame: int) -> float | None:
     seconds = float(frames.time_seconds[frame])
     return None if np.isnan(seconds) else seconds
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

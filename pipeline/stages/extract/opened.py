@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ...base.errors import SourceChangedError, TooManyFramesError, printable
 from ...base.machine import count_cores
+from ...base.words import count
 from ...dataset.records import PacketIndex, SourceIdentity, VideoInfo
 from ...video.segments import Segment
 from ...video.sources import Source
@@ -57,7 +58,8 @@ def refuse_too_many(source: Source, frames: int, digits: int) -> None:
     if frames > 10**digits:
         needed = len(str(frames - 1))
         raise TooManyFramesError(
-            f"{printable(source.path)}: {frames:,} frames do not fit into {digits} digits, and a "
+            f"{printable(source.path)}: {count(frames, 'frame')} do not fit into "
+            f"{count(digits, 'digit')}, and a "
             f"longer number would break the order of the names. Use --digits {needed}."
         )
 

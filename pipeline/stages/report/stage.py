@@ -19,6 +19,7 @@ import jinja2
 
 from ... import __version__, pages
 from ...base.errors import InterruptedRunError, WorkerDiedError, printable
+from ...base.words import count
 from ...cvat.journal import Journal, Upload
 from ...dataset.image_folder import image_name
 from ...dataset.records import BREAK_KINDS, VideoRecord
@@ -167,7 +168,7 @@ def _render(numbers: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> Iter
         undefined=jinja2.StrictUndefined,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    environment.filters |= {"clock": _clock, "size": _size}
+    environment.filters |= {"clock": _clock, "size": _size, "counted": count}
     concerns: dict[str, list[str]] = {}
     for finding in numbers["findings"]:
         for video_id in finding["videos"] if finding["needs_person"] else ():

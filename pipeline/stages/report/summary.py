@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...base.words import count
 from ...dataset.records import Fate, FrameTable, Reason
 from ...settings.stages import BreakSettings, ValidateSettings
 from .video import VideoReport
@@ -176,7 +177,7 @@ def _imbalances(videos: Sequence[VideoReport]) -> Iterable[Finding]:
         yield Finding(
             "accounts",
             True,
-            f"The accounts of {_plural(len(concerned), 'video')} do not balance",
+            f"The accounts of {count(len(concerned), 'video')} do not balance",
             "Images or records were removed or changed. Extract the video again with --overwrite; "
             "the frame numbers stay the same.",
             len(concerned),
@@ -187,14 +188,14 @@ def _imbalances(videos: Sequence[VideoReport]) -> Iterable[Finding]:
 def _rejected(videos: Sequence[VideoReport]) -> Iterable[Finding]:
     reasons = {reason: None for video in videos for reason in video.reasons}
     for reason in sorted(reasons.keys() - _DUPLICATES):
-        count = sum(video.reasons.get(reason, 0) for video in videos)
+        images = sum(video.reasons.get(reason, 0) for video in videos)
         yield Finding(
             reason,
             True,
-            f"{_plural(count, 'image')} rejected: {reason.replace('_', ' ')}",
+            f"{count(images, 'image')} rejected: {reason.replace('_', ' ')}",
             "They are left out of uploads. Extract the video again with --overwrite; the frame "
             "numbers stay the same.",
-            count,
+            images,
             tuple(video.id for video in videos if reason in video.reasons),
         )
 
@@ -208,7 +209,7 @@ def _notices(videos: Sequence[VideoReport]) -> Iterable[Finding]:
     for kind, ids in concerned.items():
         title, advice = _NOTICES.get(kind, (kind.replace("-", " ").capitalize(), "Look at it."))
         yield Finding(
-            kind, True, f"{title}: {_plural(len(ids), 'video')}", advice, len(ids), tuple(ids)
+            kind, True, f"{title}: {count(len(ids), 'video')}", advice, len(ids), tuple(ids)
         )
 
 
@@ -217,17 +218,13 @@ def _breaks(videos: Sequence[VideoReport], breaks: BreakSettings) -> Iterable[Fi
     for video in videos:
         kinds.update({k: n for k, n in video.break_kinds.items() if k in breaks.run_enders})
     if kinds:
-        named = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        named = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
         yield Finding(
             "breaks",
             False,
-            f"{_plural(kinds.total(), 'break')} where a tracker must not interpolate: {named}",
+            f"{count(kinds.total(), 'break')} where a tracker must not interpolate: {named}",
             "Begin a new track after each. A cut is a suspect that a look at the two frames "
             "settles.",
             kinds.total(),
             tuple(video.id for video in videos if kinds.keys() & video.break_kinds.keys()),
         )
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...base.errors import DatasetError, printable
+from ...base.errors import DatasetError
+from ...base.words import count, listing
 from ...cvat.journal import Journal, TaskEntry, Upload
 from ...cvat.proof import compare_frames, compare_jobs
 from ...cvat.server import CvatServer, ServerFrame
@@ -22,8 +23,6 @@ from ...dataset.image_folder import image_names
 from ...dataset.records import Fate, VideoRecord
 from ...dataset.store import Dataset
 from .videos import images_digest
-
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -216,13 +215,11 @@ def _differences(
             for number in shown.deleted
             if number < len(shown.frames)
         )
-        named = ", ".join(printable(name) for name in files[:_NAMED])
-        more = f" and {len(files) - _NAMED:,} more" * (len(files) > _NAMED)
         yield Mismatch(
             "frames-deleted",
-            f"{len(files):,} frames were deleted in CVAT ({named}{more}): they keep their numbers "
-            "and leave exports, and a keyframe on one no longer counts; restore them in CVAT if "
-            "that was not meant.",
+            f"{count(len(files), 'frame was', 'frames were')} deleted in CVAT ({listing(files)}): "
+            "what is deleted keeps its number and leaves exports, and a keyframe on it no longer "
+            "counts; restore it in CVAT if that was not meant.",
             frames=tuple(shown.deleted),
             files=files,
         )

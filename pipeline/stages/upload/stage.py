@@ -29,6 +29,7 @@ from ...base.errors import (
     UsageError,
     printable,
 )
+from ...base.words import count
 from ...cvat.journal import Journal, TaskEntry, Upload, new_mark
 from ...cvat.server import CvatServer, TaskState
 from ...dataset.store import Dataset, save_text
@@ -317,9 +318,9 @@ class _Stage:
         if (state.project_id, state.size) == (self._there.project_id, entry.frames_sent):
             return self._outcome(entry, "unchanged", ())
         message = (
-            f"task {entry.task_id} is no longer as prep left it: {state.size:,} frames in project "
-            f"{state.project_id}. 'prep status --cvat' says more; delete it in CVAT to have it "
-            "made anew."
+            f"task {entry.task_id} is no longer as prep left it: {count(state.size, 'frame')} in "
+            f"project {state.project_id}. 'prep status --cvat' says more; delete it in CVAT to "
+            "have it made anew."
         )
         return dataclasses.replace(self._outcome(entry, "changed", (message,)), frames=state.size)
 
