@@ -342,7 +342,7 @@ def test_files_that_cannot_be_read(tmp_path):
         load_labels(tmp_path)
     assert "not a JSON file: Expecting" in refusal(tmp_path, "- car", "labels.json")
     (tmp_path / "latin.yaml").write_bytes(b"- na\xefve")
-    with pytest.raises(UsageError, match=r"latin.yaml: not a YAML file: 'utf-8'"):
+    with pytest.raises(UsageError, match=r"latin.yaml: not a text file in UTF-8"):
         load_labels(tmp_path / "latin.yaml")
 
 

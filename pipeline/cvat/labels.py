@@ -6,7 +6,6 @@ error of its database, and takes the rest for labels that nobody can draw: all a
 """
 
 import difflib
-import json
 import math
 import re
 import unicodedata
@@ -41,7 +40,7 @@ def load_labels(path: Path) -> list[dict[str, Any]]:
     Raises:
         UsageError: the file cannot be read, or CVAT would refuse a label or make no use of it.
     """
-    data = _read(path)
+    data = plain_yaml.read_file(path, "labels")
     if data is None or data == []:
         raise UsageError(f"{printable(path)}: no labels in it: write a list such as '- name: car'.")
     if not isinstance(data, list):
@@ -50,20 +49,6 @@ def load_labels(path: Path) -> list[dict[str, Any]]:
             f"editor, not '{_shown(data)}'."
         )
     return _labels(data, f"{printable(path)}: label")
-
-
-def _read(path: Path) -> Any:
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{printable(path)}: the labels must be in a regular file.")
-    is_json = path.suffix.lower() == ".json"
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # editors on Windows put a mark before it
-        return json.loads(text) if is_json else plain_yaml.load(text)
-    except OSError as error:
-        raise UsageError(f"{printable(path)}: cannot read the labels: {error.strerror}.") from error
-    except (plain_yaml.YamlError, ValueError, RecursionError) as error:
-        kind = "JSON" if is_json else "YAML"
-        raise UsageError(f"{printable(path)}: not a {kind} file: {printable(error)}") from error
 
 
 def _labels(given: list[Any], where: str, *, inner: bool = False) -> list[dict[str, Any]]:

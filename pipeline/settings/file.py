@@ -96,17 +96,8 @@ def list_presets() -> dict[str, Path]:
 def _read_config(path: Path) -> Config:
     from ..base import plain_yaml
 
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{printable(path)}: the settings must be in a regular file.")
-    try:
-        data = plain_yaml.load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"{printable(path)}: cannot read the settings: {error.strerror}. Name a file, or one "
-            f"of the presets: {', '.join(list_presets())}."
-        ) from error
-    except (plain_yaml.YamlError, ValueError, RecursionError) as error:
-        raise UsageError(f"{printable(path)}: not a YAML file: {printable(error)}") from error
+    presets = f"Name a file, or one of the presets: {', '.join(list_presets())}."
+    data = plain_yaml.read_file(path, "settings", presets)
     if data is None:
         data = {}
     if not isinstance(data, dict):
