@@ -91,9 +91,16 @@ class ExtractSettings:
             raise UsageError(f"{names} exclude each other: choose one way of sampling.")
         if self.fps is not None:
             object.__setattr__(self, "fps", str(parse_rate(str(self.fps))))
-        for name in ("start", "end"):
-            if getattr(self, name) is not None:
-                parse_position(str(getattr(self, name)), name)
+        start, end = (
+            None if given is None else parse_position(str(given), name)
+            for name, given in (("start", self.start), ("end", self.end))
+        )
+        # A frame and a time can be compared only once the video is decoded.
+        if start is not None and end is not None and type(start) is type(end) and start >= end:
+            raise UsageError(
+                f"'start' ({printable(self.start)}) is not before 'end' ({printable(self.end)}), "
+                "so no frame would be left: 'end' is the first frame or time to leave out."
+            )
 
     @property
     def selects_by_position(self) -> bool:
