@@ -130,7 +130,7 @@ def _cvat(settings: CvatSettings, auth: str | None) -> str:
 
 def _disk(dataset: Path) -> str:
     folder = dataset.absolute()
-    while not folder.exists():
+    while not os.path.exists(folder):
         folder = folder.parent
     if not os.access(folder, os.W_OK):
         raise DatasetError(f"{printable(folder)}: cannot write there. Choose another --output.")

@@ -674,7 +674,7 @@ def test_a_full_disk_changes_nothing(stand_in, server, uneven, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("video_prep.dataset.store.replace_text", full)
+    monkeypatch.setattr("video_prep.dataset.files.replace_text", full)
     with pytest.raises(DatasetError, match="Nothing was changed"):
         retime(server, ds)
     assert stored(stand_in, task) == before

@@ -18,7 +18,8 @@ ORDER = """
     engines.choice
     video.sources video.probe video.segments video.binary video.graph video.transcript
     video.decoder
-    dataset.frame_file dataset.image_folder dataset.store stages.extract.shelf pictures.likeness
+    dataset.files dataset.frame_file dataset.image_folder dataset.store
+    stages.extract.shelf pictures.likeness
     cvat.login cvat.failures cvat.connections cvat.session cvat.archive cvat.transfer
     cvat.server cvat.journal cvat.proof
     pictures.judge pictures.similarity pictures.compare

@@ -485,7 +485,7 @@ def test_annotations_of_a_task_to_be_replaced_survive_a_full_disk(stand_in, ds, 
         whole(path, pieces)
 
     with monkeypatch.context() as patch:
-        patch.setattr("video_prep.dataset.store.replace_text", full)
+        patch.setattr("video_prep.dataset.files.replace_text", full)
         with pytest.raises(
             DatasetError, match=r"No space left on device\. The task stays as it is"
         ):

@@ -229,6 +229,16 @@ class InterruptedRunError(PrepError):
     kind = "interrupted"
 
 
+def unreadable(path: object, error: OSError) -> DatasetError:
+    """Return the error that says that a file or folder of a dataset cannot be read, and why."""
+    way_out = (
+        "Give yourself the right to read it."
+        if isinstance(error, PermissionError)
+        else "Check the disk, and that it is connected."
+    )
+    return DatasetError(f"{printable(path)}: cannot be read: {error.strerror or error}. {way_out}")
+
+
 def describe_bug(error: Exception) -> str:
     """Return one line about an error that should not have happened, with its place."""
     # One that comes from another process has its traceback in a note.

@@ -13,7 +13,7 @@ from ..settings.cvat import AuditSettings, CvatSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
 from .console import Answer, Console, cvat_session, verb
-from .options import DEFAULT_DATASET, config_option, cvat_options, settings_options
+from .options import config_option, cvat_options, dataset_argument, output_option, settings_options
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
     from ..cvat.annotations import CvatAnnotations
@@ -26,7 +26,7 @@ _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
 
 
 @verb("audit", "findings")
-@click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
+@dataset_argument
 @click.option(
     "--task", "tasks", type=int, multiple=True, metavar="ID", help="Audit this task; repeatable."
 )
@@ -50,6 +50,10 @@ _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
     help="Put back the tracks that --retime saved in this file.",
 )
 @click.option("--dry-run", is_flag=True, help="With --post or --retime: show what would be done.")
+@output_option(
+    "Write audit.html, audit.json and what --retime saves into this folder instead of the dataset.",
+    default=None,
+)
 @config_option
 @cvat_options
 @settings_options(AuditSettings)
@@ -63,6 +67,7 @@ def audit(
     retime: bool,
     undo: Path | None,
     dry_run: bool,
+    output: Path | None,
     config_file: str | None,
     auth: str | None,
     **flags: Any,
@@ -75,10 +80,12 @@ def audit(
     --retime corrects what can be corrected.
     """
     from ..cvat.annotations import CvatAnnotations
+    from ..dataset.files import results_folder
     from ..stages.audit.page import write_page
     from ..stages.audit.stage import audit as audit_stage, audit_export, write_audit
 
     _refuse_contradictions(annotations, tasks, project, post, retime, undo, dry_run)
+    folder = dataset if output is None else results_folder(output)
     config = load_config(config_file, flags)
     settings = config.section(AuditSettings)
     breaks = config.section(BreakSettings)
@@ -99,15 +106,15 @@ def audit(
                 dataset, server, settings, breaks=breaks, tasks=chosen, watch=watch, stop=stop
             )
             if retime:
-                mended = _retime(server, result, settings, dry_run)
+                mended = _retime(server, result, settings, folder, dry_run)
             if retime and not dry_run and any(each.keyframes for each in mended):
                 result = audit_stage(
                     dataset, server, settings, breaks=breaks, tasks=chosen, stop=stop
                 )
             if post:
                 posted = _post(server, result, dry_run)
-    write_audit(result)
-    page = write_page(result)
+    write_audit(result, folder)
+    page = write_page(result, folder)
     return _answer(result, page, posted, mended, dry_run, console)
 
 
@@ -139,14 +146,18 @@ def _of_project(server: "CvatAnnotations", project: str | None) -> list[int]:
 
 
 def _retime(
-    server: "CvatAnnotations", result: "AuditResult", settings: AuditSettings, is_dry_run: bool
+    server: "CvatAnnotations",
+    result: "AuditResult",
+    settings: AuditSettings,
+    folder: Path,
+    is_dry_run: bool,
 ) -> "list[RetimeResult]":
     from ..stages.audit.mend import retime_task
 
     if not is_dry_run:
         server.refuse_read_only()
     return [
-        retime_task(server, task, settings, Path(result.dataset), is_dry_run=is_dry_run)
+        retime_task(server, task, settings, folder, is_dry_run=is_dry_run)
         for task in result.tasks
         if task.task_id is not None and any(f.finding.kind == "uneven-time" for f in task.findings)
     ]

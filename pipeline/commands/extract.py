@@ -14,6 +14,7 @@ from ..engines.choice import EXTRACTS, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from .console import Answer, Console, verb
+from .layout import align
 from .options import (
     MATTER_FIRST,
     config_option,
@@ -22,7 +23,6 @@ from .options import (
     output_option,
     settings_options,
 )
-from .layout import align
 
 
 @verb("extract", "videos", first=MATTER_FIRST)

@@ -4,18 +4,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import click
-
 from ..base.errors import ExitCode, printable
 from ..settings.cvat import UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
 from .console import Answer, Console, verb
-from .options import DEFAULT_DATASET, config_option, settings_options
+from .options import config_option, dataset_argument, settings_options
 
 
 @verb("manifest", "findings")
-@click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
+@dataset_argument
 @config_option
 @settings_options(UploadSettings, "share", "cloud_storage", "task_size")
 def manifest(console: Console, dataset: Path, config_file: str | None, **flags: Any) -> Answer:
@@ -25,16 +23,14 @@ def manifest(console: Console, dataset: Path, config_file: str | None, **flags: 
     written beside the images of each video. 'prep upload --share' does that itself; do it yourself
     before you copy a dataset into a bucket.
     """
-    from ..dataset.store import Dataset
-    from ..stages.upload.videos import nothing_to_upload, plan_dataset, write_manifests
+    from ..dataset.store import open_dataset
+    from ..stages.upload.videos import plan_dataset, write_manifests
 
     config = load_config(config_file, flags)
     settings = config.section(UploadSettings)
     if settings.sends_images:  # the dataset is to lie in the root of the share
         settings = dataclasses.replace(settings, share="")
-    store = Dataset(dataset.absolute())
-    if not store.video_ids():  # a folder that is no dataset gets no lock either
-        raise nothing_to_upload(store)
+    store = open_dataset(dataset)  # a folder that is no dataset gets no lock either
     with store.writing():  # it may finish what a killed run has begun, so nothing is read before
         plans = plan_dataset(store, settings, config.section(BreakSettings))
         files = write_manifests(store, plans)

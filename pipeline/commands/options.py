@@ -160,21 +160,27 @@ def cvat_options(function: Any) -> Any:
     return settings_options(CvatSettings)(function)
 
 
-def output_option(help_text: str) -> Callable[[Any], Any]:
-    """Return the option that names the dataset."""
+dataset_argument = click.argument(
+    "dataset", type=click.Path(path_type=Path, readable=False), default=DEFAULT_DATASET
+)
+"""The dataset to work on; what cannot be read is told by the stage, with the way out."""
+
+
+def output_option(help_text: str, default: str | None = DEFAULT_DATASET) -> Callable[[Any], Any]:
+    """Return the option that names the folder to write into."""
     return click.option(
         "-o",
         "--output",
-        type=click.Path(),
+        type=click.Path(readable=False),
         callback=_as_path,
-        default=DEFAULT_DATASET,
+        default=default,
         metavar="FOLDER",
         show_default=True,
         help=help_text,
     )
 
 
-def _as_path(context: click.Context, parameter: click.Parameter, text: str) -> Path:
-    if not text:
+def _as_path(context: click.Context, parameter: click.Parameter, text: str | None) -> Path | None:
+    if text == "":
         raise click.BadParameter("is empty. Was a shell variable not set?", context, parameter)
-    return Path(text)
+    return None if text is None else Path(text)

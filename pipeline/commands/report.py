@@ -13,17 +13,22 @@ from ..engines.choice import REPORTS, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
 from .console import Answer, Console, verb
-from .options import DEFAULT_DATASET, config_option, engine_options
+from .options import config_option, dataset_argument, engine_options, output_option
 
 if TYPE_CHECKING:
     from ..stages.report.stage import ReportResult
 
 
 @verb("report", "findings")
-@click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
+@dataset_argument
+@output_option(
+    "Write into this folder instead of the dataset, which is only read then.", default=None
+)
 @config_option
 @engine_options
-def report(console: Console, dataset: Path, config_file: str | None, **flags: Any) -> Answer:
+def report(
+    console: Console, dataset: Path, output: Path | None, config_file: str | None, **flags: Any
+) -> Answer:
     """Write report.html, one page that shows a dataset.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset). The page needs no
@@ -37,6 +42,7 @@ def report(console: Console, dataset: Path, config_file: str | None, **flags: An
 
         result = report_stage(
             dataset,
+            output=output,
             breaks=config.section(BreakSettings),
             validate=config.section(ValidateSettings),
             watch=console.watch_items(),

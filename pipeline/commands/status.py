@@ -13,7 +13,7 @@ from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
 from .console import Answer, Console, cvat_session, verb
 from .layout import align
-from .options import DEFAULT_DATASET, config_option, cvat_options
+from .options import config_option, cvat_options, dataset_argument
 
 if TYPE_CHECKING:
     from ..dataset.accounts import Account, StatusResult
@@ -33,7 +33,7 @@ _COLUMNS = {
 
 
 @verb("status", "videos")
-@click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
+@dataset_argument
 @click.option("--cvat", is_flag=True, help="Ask CVAT what it shows of the tasks uploaded there.")
 @config_option
 @cvat_options

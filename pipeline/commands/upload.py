@@ -14,7 +14,7 @@ from ..settings.file import load_config
 from ..settings.stages import BreakSettings
 from .console import Answer, Console, cvat_session, verb
 from .layout import align
-from .options import DEFAULT_DATASET, config_option, cvat_options, settings_options
+from .options import config_option, cvat_options, dataset_argument, settings_options
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
     from ..stages.upload.plan import Part
@@ -25,7 +25,7 @@ _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "fail
 
 
 @verb("upload", "tasks")
-@click.argument("dataset", type=click.Path(path_type=Path), default=DEFAULT_DATASET)
+@dataset_argument
 @click.option("--cvat", is_flag=True, help="Upload to CVAT, which is the only choice so far.")
 @config_option
 @cvat_options
@@ -70,13 +70,10 @@ def upload(
     if dry_run:
         return _plan(dataset, settings, breaks, console)
     from ..cvat.server import CvatServer
-    from ..dataset.store import Dataset
+    from ..dataset.store import open_dataset
     from ..stages.upload.stage import upload as upload_stage
-    from ..stages.upload.videos import nothing_to_upload
 
-    store = Dataset(dataset.absolute())
-    if not store.video_ids():  # before anyone is asked for a password
-        raise nothing_to_upload(store)
+    open_dataset(dataset)  # before anyone is asked for a password
     stop = threading.Event()
     with cvat_session(server_settings, auth, stop.is_set) as session, console.upload_bar() as bar:
         result = upload_stage(
@@ -96,10 +93,10 @@ def upload(
 def _plan(
     dataset: Path, settings: UploadSettings, breaks: BreakSettings, console: Console
 ) -> Answer:
-    from ..dataset.store import Dataset
+    from ..dataset.store import open_dataset
     from ..stages.upload.videos import plan_dataset
 
-    plans = plan_dataset(Dataset(dataset.absolute()), settings, breaks)
+    plans = plan_dataset(open_dataset(dataset), settings, breaks)
     parts = [part for plan in plans for part in plan.parts]
     errors = [plan.error for plan in plans if plan.error is not None]
     jobs = sum(len(part.expected_jobs) for part in parts)

@@ -1,6 +1,5 @@
 """prep validate."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import printable
-from ..dataset.image_folder import image_names
 from ..base.words import count
 from ..engines.choice import VALIDATES, open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
 from .console import Answer, Console, verb
 from .layout import align
-from .options import DEFAULT_DATASET, config_option, engine_options, settings_options
+from .options import (
+    config_option,
+    dataset_argument,
+    engine_options,
+    output_option,
+    settings_options,
+)
 
 if TYPE_CHECKING:  # the stage loads OpenCV
     from ..stages.validate.stage import ValidatedVideo, ValidateResult
@@ -24,11 +28,18 @@ _FINDINGS_SHOWN = 20
 
 
 @verb("validate", "videos")
-@click.argument("dataset", default=DEFAULT_DATASET, type=click.Path(path_type=Path))
+@dataset_argument
+@output_option(
+    "Leave the dataset as it is, and write validate.json into this folder; for a dataset that may "
+    "only be read.",
+    default=None,
+)
 @config_option
 @settings_options(ValidateSettings)
 @engine_options
-def validate(console: Console, dataset: Path, config_file: str | None, **flags: Any) -> Answer:
+def validate(
+    console: Console, dataset: Path, output: Path | None, config_file: str | None, **flags: Any
+) -> Answer:
     """Check every image of a dataset against its record.
 
     An image that is damaged, swapped, misnumbered or gone is named and its frame marked as
@@ -42,7 +53,15 @@ def validate(console: Console, dataset: Path, config_file: str | None, **flags: 
     with open_engine(run, VALIDATES) as engine, console.bars() as bars:
         from ..stages.validate.stage import validate as validate_stage  # while workers begin
 
-        result = validate_stage(dataset, settings, run, breaks=breaks, progress=bars, engine=engine)
+        result = validate_stage(
+            dataset,
+            settings,
+            run,
+            breaks=breaks,
+            output=output,
+            progress=bars,
+            engine=engine,
+        )
     return _answer(result, console)
 
 
@@ -71,7 +90,7 @@ def _answer(result: "ValidateResult", console: Console) -> Answer:
     return Answer(
         exit_code=result.exit_code,
         lines=tuple(_lines(result, totals, foreign, console)),
-        results=tuple(_video_json(video) for video in videos),
+        results=tuple(video.to_json() for video in videos),
         totals=totals,
         warnings=foreign,
         errors=tuple(
@@ -80,46 +99,6 @@ def _answer(result: "ValidateResult", console: Console) -> Answer:
             if video.error is not None
         ),
     )
-
-
-def _video_json(video: "ValidatedVideo") -> dict[str, Any]:
-    return {
-        "id": video.id,
-        "status": "failed" if video.record is None else "validated",
-        "images": video.images,
-        "recovered": video.recovered,
-        "counts": dataclasses.asdict(video.record.counts) if video.record else None,
-        "marks": video.marks,
-        "marked": list(_marked_json(video)),
-        "findings": [
-            {
-                "kind": finding.kind,
-                "frame": finding.frame,
-                "file": finding.file,
-                "message": finding.message,
-            }
-            for finding in video.findings
-        ],
-        "error": video.error,
-    }
-
-
-def _marked_json(video: "ValidatedVideo") -> Iterable[dict[str, Any]]:
-    """Yield the images that are marked for how they look, with what was measured."""
-    from ..stages.validate.stage import MEASURE_OF_MARK
-
-    if video.record is None:
-        return
-    for mark, (frames, values) in video.marked.items():
-        names = image_names(video.record, frames)
-        for frame, name, value in zip(frames.tolist(), names, values.tolist(), strict=True):
-            yield {
-                "mark": mark,
-                "frame": frame,
-                "file": name,
-                "measure": MEASURE_OF_MARK[mark],
-                "value": round(value, 2),
-            }
 
 
 def _lines(
@@ -182,7 +161,7 @@ def _marked_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
         yield "To see which images are marked, add -v."
         return
     for video in result.videos:
-        for image in _marked_json(video):
+        for image in video.marked_images():
             mark = click.style(f"{image['mark']}:", fg="cyan")
             where = printable(f"{video.id}/{image['file']}")
             yield f"{mark} {where} ({image['measure']} {image['value']:g})"

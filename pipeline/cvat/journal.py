@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import DatasetError, printable
-from ..dataset.store import save_text
+from ..base.errors import DatasetError, printable, unreadable
+from ..dataset.files import save_text
 
 JOURNAL_NAME = "cvat.json"
 _VERSION = 1
@@ -177,7 +177,9 @@ def _read(file: Path) -> list[Upload]:
         if data["version"] != _VERSION:
             raise ValueError(data["version"])
         return [_upload(each) for each in data["uploads"]]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatasetError(
             f"{printable(file)}: this record of what is in CVAT cannot be read "
             f"({type(error).__name__}). Without it the upload cannot know what it has made: put a "

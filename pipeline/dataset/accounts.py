@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import DatasetError, ExitCode, printable
+from ..base.errors import DatasetError, ExitCode, unreadable
 from ..base.words import count, listing
 from .image_folder import image_names, image_pattern
 from .records import Counts, Fate, FrameTable, Notice, Reason, VideoRecord
@@ -144,10 +144,7 @@ def take_inventory(folder: Path, record: VideoRecord) -> Inventory:
                 elif not is_record(entry.name) and not entry.name.startswith("."):
                     foreign.append(entry.name)
     except OSError as error:
-        raise DatasetError(
-            f"{printable(folder)}: cannot be read: {error.strerror}. Check the folder and its "
-            "rights."
-        ) from error
+        raise unreadable(folder, error) from error
     return Inventory(np.sort(np.array(numbers, dtype=np.int64)), tuple(sorted(foreign)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import DatasetError, printable
+from ..base.errors import DatasetError, printable, unreadable
 from .records import MEASURES, MISSING_PTS, Fate, FrameTable, Reason
 
 _FATE_NAMES = [fate.name.lower() for fate in Fate]
@@ -66,10 +66,12 @@ def read_frames(path: Path) -> FrameTable:
             crc32=table["crc32"].fill_null(-1).to_numpy(),
             **{name: table[name].to_numpy() for name in ("time_seconds", "scene_score", *MEASURES)},
         )
+    except PermissionError as error:
+        raise unreadable(path, error) from error
     except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
         raise DatasetError(
-            f"{printable(path)}: cannot be read ({printable(error)}). Extract the video again "
-            "with --overwrite."
+            f"{printable(path)}: cannot be read ({printable(error)}). Extract the video again: "
+            "'prep extract … --overwrite'."
         ) from error
 
 

@@ -14,21 +14,23 @@
 
 import contextlib
 import ctypes
+import errno
 import importlib
 import json
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import filelock
 
-from ..base.errors import DatasetError, InputError, InterruptedRunError, printable
+from ..base.errors import DatasetError, InputError, InterruptedRunError, printable, unreadable
+from .files import NAME_DATASET, find_folder
 from .frame_file import read_frames, write_frames
 from .records import FrameTable, VideoRecord
 
@@ -36,7 +38,10 @@ RECORD_NAME = "video.json"
 FRAMES_NAME = "frames.parquet"
 MANIFEST_NAME = "manifest.jsonl"
 AUDIT_NAME = "audit.json"
-RESERVED_NAMES = ("cvat.json", "report.html", "report.json", "audit.html", AUDIT_NAME)
+VALIDATE_NAME = "validate.json"
+RESERVED_NAMES = (
+    "cvat.json", "report.html", "report.json", "audit.html", AUDIT_NAME, VALIDATE_NAME,
+)  # fmt: skip
 """Files that other stages put beside the videos' folders."""
 
 _MANIFEST = re.compile(r"([0-9]+\.)?" + re.escape(MANIFEST_NAME))
@@ -57,18 +62,30 @@ class Dataset:
         return self.path / video_id
 
     def video_ids(self) -> list[str]:
-        """Return the ids of all committed videos, sorted."""
-        return [f.name for f in self._folders() if os.path.isfile(f / RECORD_NAME)]
+        """Return the ids of all committed videos, sorted.
+
+        A folder that may not be looked into counts: to read its record says why it cannot be read.
+
+        Raises:
+            DatasetError: the dataset cannot be read.
+        """
+        return [f.name for f in self._folders() if _may_have_record(f)]
 
     def foreign_folders(self) -> list[str]:
         """Return the names of the folders that are no videos of this dataset, sorted."""
         videos = set(self.video_ids())
-        return [f.name for f in self._folders() if f.is_dir() and f.name not in videos]
+        return [f.name for f in self._folders() if os.path.isdir(f) and f.name not in videos]
 
     def _folders(self) -> list[Path]:
-        if not self.path.is_dir():
+        try:
+            entries = list(self.path.iterdir())
+            if entries and not os.access(self.path, os.X_OK):  # names alone say nothing
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(entry for entry in self.path.iterdir() if not entry.name.startswith("."))
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        return sorted(entry for entry in entries if not entry.name.startswith("."))
 
     def read_records(self) -> dict[str, VideoRecord]:
         """Return the records of all committed videos, by id.
@@ -92,10 +109,12 @@ class Dataset:
             except FileNotFoundError:
                 text = file.read_text(encoding="utf-8")
             record = VideoRecord.from_json(json.loads(text))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except OSError as error:
+            raise unreadable(file, error) from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DatasetError(
-                f"{printable(file)}: this record cannot be read ({type(error).__name__}). "
-                "Move the folder away; its video is then extracted anew."
+                f"{printable(file)}: this record cannot be read ({type(error).__name__}). Move "
+                "the folder away and run 'prep extract' with its video again."
             ) from error
         if record.id != folder.name:
             raise DatasetError(
@@ -137,8 +156,11 @@ class Dataset:
                 return record, frames
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, way_out: str = "Give yourself the right to write there.") -> Iterator[None]:
         """Hold the dataset for writing; work folders of a killed run are removed first.
+
+        Args:
+            way_out: what to do where the folder cannot be written to, as the command knows it.
 
         Raises:
             DatasetError: the folder cannot be made or written to, or another run is using it.
@@ -148,18 +170,18 @@ class Dataset:
         try:
             (private / "work").mkdir(parents=True, exist_ok=True)
             lock.acquire()
+            self._remove_leftovers()
         except filelock.Timeout as error:
             raise DatasetError(
                 f"{printable(self.path)}: another prep is writing into this dataset. "
-                "Wait until it ends, or use another folder."
+                "Wait until it ends, then run the same command again."
             ) from error
         except OSError as error:
+            lock.release()
             raise DatasetError(
-                f"{printable(self.path)}: cannot write there: {error.strerror}. "
-                "Choose another folder with --output."
+                f"{printable(self.path)}: cannot write there: {error.strerror}. {way_out}"
             ) from error
         try:
-            self._remove_leftovers()
             yield
         finally:
             lock.release()
@@ -203,7 +225,8 @@ class Dataset:
             if not (shelf / _NEW / shelf.name).is_dir():  # its images were committed
                 shutil.rmtree(shelf, ignore_errors=True)
         for folder in self.path.iterdir():
-            if any((folder / (name + _NEXT)).exists() for name in (RECORD_NAME, FRAMES_NAME)):
+            parts = (folder / (name + _NEXT) for name in (RECORD_NAME, FRAMES_NAME))
+            if any(map(os.path.exists, parts)):
                 _finish_update(folder)
 
     def commit(self, folder: Path, record: VideoRecord, frames: FrameTable) -> None:
@@ -255,15 +278,24 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     """Return a dataset that is there.
 
     Raises:
-        InputError: there is no video in it.
+        InputError: there is no such folder, or no video in it.
+        DatasetError: it cannot be read.
     """
-    store = Dataset(Path(os.path.abspath(path)))
+    store = Dataset(find_folder(path))
     if not store.video_ids():
         raise InputError(
-            f"{printable(store.path)}: there is no video in this dataset. Name the folder that "
-            "'prep extract' wrote into."
+            f"{printable(store.path)}: this folder holds no video of a dataset. {NAME_DATASET}"
         )
     return store
+
+
+def _may_have_record(folder: Path) -> bool:
+    try:
+        return stat.S_ISREG((folder / RECORD_NAME).stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def _record_text(record: VideoRecord) -> str:
@@ -281,54 +313,6 @@ def _finish_update(folder: Path) -> None:
         frames.rename(folder / FRAMES_NAME)
     record.rename(folder / RECORD_NAME)
     _flush(folder)
-
-
-def save_text(path: Path, pieces: Iterable[str], consequence: str = "") -> None:
-    """Write a text file as `replace_text` does, for a person.
-
-    Args:
-        path: the file.
-        pieces: its content.
-        consequence: a sentence on what comes of it where it cannot be written.
-
-    Raises:
-        DatasetError: it cannot be written; what was there stays.
-    """
-    try:
-        replace_text(path, pieces)
-    except OSError as error:
-        raise DatasetError(
-            f"{printable(path)}: cannot be written: {error.strerror}. {consequence}Make room, or "
-            "set the rights of the folder, then run the same command again."
-        ) from error
-
-
-def replace_text(path: Path, pieces: Iterable[str]) -> None:
-    """Write a text file durably beside the old one, then rename: no one ever meets half of it.
-
-    Raises:
-        OSError: it cannot be written; what was there stays.
-    """
-    encoded = (piece.encode("utf-8") for piece in pieces)
-    replace_file(path, path.with_name(f".{path.name}.part"), lambda file: file.writelines(encoded))
-
-
-def replace_file(path: Path, part: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file durably under another name, ``part``, then rename it.
-
-    Raises:
-        OSError: it cannot be written; what was there stays.
-    """
-    try:
-        with part.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
 
 
 def load_libraries() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...base.errors import CvatError, InterruptedRunError, UnprovenError, UsageError, printable
 from ...cvat.annotations import CvatAnnotations
-from ...dataset.store import save_text
+from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...settings.cvat import AuditSettings
 from ...tracks.model import tracks_from_api
 from ...tracks.pieces import TaskView
@@ -155,7 +155,7 @@ def _save(folder: Path, host: str, task_id: int, jobs: dict[int, list[Json]]) ->
     )
     file = next(folder / name for name in names if not (folder / name).exists())
     data = {"version": _VERSION, "host": host, "task": task_id, "jobs": jobs}
-    save_text(file, [json.dumps(data), "\n"], "Nothing was changed in CVAT. ")
+    save_text(file, [json.dumps(data), "\n"], "Nothing was changed in CVAT. ", WRITE_ELSEWHERE)
     return file
 
 

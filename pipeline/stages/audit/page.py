@@ -16,9 +16,10 @@ import jinja2
 from ... import __version__, pages
 from ...base.errors import DatasetError, printable
 from ...base.words import count
+from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...dataset.image_folder import image_name
 from ...dataset.records import BREAK_KINDS, VideoRecord
-from ...dataset.store import Dataset, save_text
+from ...dataset.store import Dataset
 from ...pictures.thumbnails import thumbnail
 from ...tracks.pieces import TaskView
 from ...tracks.statistics import TrackCounts
@@ -71,14 +72,14 @@ _LISTED_FINDINGS = 1000
 _LISTED_TASKS, _LISTED_LABELS, _LISTED_NOTES = 300, 200, 50
 
 
-def write_page(result: AuditResult) -> Path:
-    """Write ``audit.html`` into the dataset and return its path.
+def write_page(result: AuditResult, output: Path | None = None) -> Path:
+    """Write ``audit.html`` into the dataset, or another folder, and return its path.
 
     Raises:
         DatasetError: it cannot be written.
     """
-    path = Path(result.dataset) / PAGE_NAME
-    save_text(path, _render(result))
+    path = (output or Path(result.dataset)) / PAGE_NAME
+    save_text(path, _render(result), way_out=WRITE_ELSEWHERE)
     return path
 
 

@@ -14,7 +14,8 @@ from ...base.errors import ExitCode, InputError, printable
 from ...base.words import count
 from ...cvat.annotations import CvatAnnotations, TaskFrames
 from ...cvat.journal import Journal, TaskEntry
-from ...dataset.store import AUDIT_NAME, Dataset, open_dataset, save_text
+from ...dataset.files import WRITE_ELSEWHERE, save_text
+from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
 from ...engines.local import InProcess
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BreakSettings
@@ -220,18 +221,18 @@ def audit_export(
     return AuditResult(os.fspath(store.path), (judged,))
 
 
-def write_audit(result: AuditResult) -> Path:
-    """Write ``audit.json`` into the dataset and return its path.
+def write_audit(result: AuditResult, output: Path | None = None) -> Path:
+    """Write ``audit.json`` into the dataset, or another folder, and return its path.
 
     Raises:
         DatasetError: it cannot be written.
     """
-    path = Path(result.dataset) / AUDIT_NAME
+    path = (output or Path(result.dataset)) / AUDIT_NAME
     data = {
         "tasks": [task.to_json() for task in result.tasks],
         "findings": [each.to_json() for each in result.findings],
     }
-    save_text(path, [json.dumps(data, indent=1), "\n"])
+    save_text(path, [json.dumps(data, indent=1), "\n"], way_out=WRITE_ELSEWHERE)
     return path
 
 

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...base.errors import DatasetError, UsageError, printable
+from ...base.errors import DatasetError, UsageError, printable, unreadable
 from ...base.words import count, listing
+from ...dataset.files import replace_text
 from ...dataset.records import Notice, Reason
-from ...dataset.store import RECORD_NAME, replace_text
+from ...dataset.store import RECORD_NAME
 from ...pictures.compare import Images, Marks, nothing_marked
 from ..extract.video import VideoExtractor
 
@@ -158,7 +159,9 @@ class FolderImages:
                 raise ValueError("marks")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DatasetError(
                 f"{printable(path)}: these marks cannot be read ({type(error).__name__}). Move the "
                 "file away to compare the images anew."
@@ -215,9 +218,10 @@ def find_folders(root: Path, settings: Mapping[str, Any]) -> list[FolderImages]:
 
     Raises:
         UsageError: there are no images, or some belong to a dataset of prep.
+        DatasetError: a folder cannot be read.
     """
     found = []
-    for path, folders, files in os.walk(root):
+    for path, folders, files in os.walk(root, onerror=_refuse_unreadable):
         folders[:] = sorted((f for f in folders if not f.startswith(".")), key=_natural)
         if RECORD_NAME in files:
             raise UsageError(
@@ -233,6 +237,10 @@ def find_folders(root: Path, settings: Mapping[str, Any]) -> list[FolderImages]:
             f"{', '.join(sorted(_SUFFIXES))}."
         )
     return found
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise unreadable(error.filename, error) from error
 
 
 def _image_names(folder: Path) -> list[str]:

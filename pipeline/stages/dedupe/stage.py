@@ -11,14 +11,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from ...base.errors import (
     DiskFullError,
     ExitCode,
     FfmpegUnusableError,
-    InputError,
     InterruptedRunError,
     PrepError,
     UsageError,
@@ -29,8 +27,9 @@ from ...base.errors import (
 )
 from ...base.machine import count_cores
 from ...base.words import count, listing
+from ...dataset.files import find_folder
 from ...dataset.records import Notice, Reason
-from ...dataset.store import RECORD_NAME, Dataset
+from ...dataset.store import Dataset
 from ...engines.base import Engine, Link, Lost
 from ...engines.choice import DEDUPES, engine_for
 from ...engines.local import InProcess
@@ -131,12 +130,10 @@ def dedupe(
         raise UsageError("--delete and --restore exclude each other: choose one.")
     deletes_marked = delete and settings is None
     settings = _OFF if restore else settings or DedupeSettings()
-    root = Path(os.path.abspath(path))
-    if not root.is_dir():
-        raise InputError(f"{printable(path)}: no such folder. Check the path.")
+    root = find_folder(path)
     store = Dataset(root)
     folders: Sequence[FolderImages] = ()
-    if not any(root.glob(f"[!.]*/{RECORD_NAME}")):
+    if not store.video_ids():
         folders = find_folders(root, effective_dedupe(settings))
     run = run or RunSettings()
     with engine_for(engine, run, DEDUPES) as engine, store.writing():
@@ -335,7 +332,8 @@ def _guarded(
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise disk_full() from error
         reason = error.strerror or type(error).__name__
-        text = f"{where}: {reason}. Check the folder and its rights."
+        place = f" ({printable(error.filename)})" if error.filename else ""
+        text = f"{where}: {reason}{place}. Check the folder and its rights."
         return _failed(sequence.id, text, VideoError)
     except Exception as error:  # one that finds a bug must not cost the others
         return _failed(sequence.id, f"{where}: {describe_bug(error)}", PrepError)

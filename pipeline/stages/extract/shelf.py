@@ -28,9 +28,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...dataset.files import replace_file
 from ...dataset.image_folder import image_sizes
 from ...dataset.records import PacketIndex
-from ...dataset.store import Dataset, move_images, replace_file
+from ...dataset.store import Dataset, move_images
 from ...video.segments import Segment
 
 _KEY, _PACKETS, _WHOLE = "key", "packets.npz", "whole"

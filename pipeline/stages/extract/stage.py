@@ -37,6 +37,7 @@ from .units import (
 from .video import VideoExtractor
 
 _MANY = 4
+_CHOOSE_ANOTHER = "Choose another folder with --output, or give yourself the right to write there."
 
 
 class Progress:
@@ -98,7 +99,7 @@ def extract(
     ffmpeg = find_ffmpeg(run)
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))
-    with engine_for(engine, run, EXTRACTS) as engine, store.writing():
+    with engine_for(engine, run, EXTRACTS) as engine, store.writing(_CHOOSE_ANOTHER):
         known = match_records(found.sources, store.read_records())
         if not overwrite:
             refuse_other_settings(effective_settings(settings, dedupe, run), known)

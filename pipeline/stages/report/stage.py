@@ -21,9 +21,10 @@ from ... import __version__, pages
 from ...base.errors import InterruptedRunError, WorkerDiedError, printable
 from ...base.words import count
 from ...cvat.journal import Journal, Upload
+from ...dataset.files import WRITE_ELSEWHERE, results_folder, save_text
 from ...dataset.image_folder import image_name
 from ...dataset.records import BREAK_KINDS, VideoRecord
-from ...dataset.store import AUDIT_NAME, Dataset, open_dataset, save_text
+from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Link, Lost
 from ...engines.choice import REPORTS, engine_for
 from ...pictures.thumbnails import thumbnail
@@ -54,10 +55,11 @@ def report(
     *,
     breaks: BreakSettings | None = None,
     validate: ValidateSettings | None = None,
+    output: str | os.PathLike[str] | None = None,
     watch: Callable[[Collection[str]], Iterable[str]] = iter,
     engine: Engine | None = None,
 ) -> ReportResult:
-    """Write ``report.html`` and ``report.json`` into a dataset.
+    """Write ``report.html`` and ``report.json`` into a dataset, or into another folder.
 
     The same dataset gives the same bytes; nothing else in it is touched, and no lock is needed.
 
@@ -66,6 +68,7 @@ def report(
         run: how the work is done; the defaults if absent.
         breaks: what is a break, and which of them end a run; the defaults if absent.
         validate: limits to draw into the histograms; the defaults if absent.
+        output: the folder to write into; the dataset if absent.
         watch: passes on the ids of the videos, and may show how far the work is.
         engine: carries out the work; the one that ``run`` names if absent.
 
@@ -74,6 +77,7 @@ def report(
         DatasetError: a record cannot be read, or the report not be written.
     """
     store, breaks = open_dataset(dataset), breaks or BreakSettings()
+    folder = store.path if output is None else results_folder(output)
     video_ids = store.video_ids()
     thresholds = thresholds_of(validate or ValidateSettings())
     look = functools.partial(
@@ -84,6 +88,7 @@ def report(
         Journal(store.path).uploads,
         thresholds,
         _PICTURE_BYTES_OF_ALL // len(video_ids),
+        os.path.relpath(store.path, folder),
     )
     distribution = Distribution(thresholds)
     seen: dict[str, tuple[VideoReport, dict[str, Any]]] = {}
@@ -100,8 +105,8 @@ def report(
     videos, pictures = zip(*(seen[video_id] for video_id in video_ids), strict=True)
     findings = find(videos, breaks)
     result = ReportResult(
-        page=store.path / "report.html",
-        numbers=store.path / "report.json",
+        page=folder / "report.html",
+        numbers=folder / "report.json",
         totals=total(videos, findings),
         findings=findings,
         histograms=distribution.histograms(),
@@ -117,8 +122,9 @@ def report(
         "tracks": _read_tracks(store.path / AUDIT_NAME),
         "videos": [dataclasses.asdict(video) for video in videos],
     }
-    save_text(result.numbers, [json.dumps(numbers, separators=(",", ":")), "\n"])
-    save_text(result.page, _render(numbers, pictures))
+    text = json.dumps(numbers, separators=(",", ":"))
+    save_text(result.numbers, [text, "\n"], way_out=WRITE_ELSEWHERE)
+    save_text(result.page, _render(numbers, pictures), way_out=WRITE_ELSEWHERE)
     return result
 
 
@@ -129,6 +135,7 @@ def _look_at(
     uploads: tuple[Upload, ...],
     thresholds: tuple[Threshold, ...],
     picture_bytes: int,
+    images_at: str,
     video_id: str,
     link: Link,
 ) -> tuple[VideoReport, dict[str, Any], Distribution]:
@@ -139,7 +146,7 @@ def _look_at(
     distribution = Distribution(thresholds)
     distribution.add(frames)
     video = read_video(store, record, frames, breaks, extent, uploads)
-    return video, _pictures(store, record, video, picture_bytes), distribution
+    return video, _pictures(store, record, video, picture_bytes, images_at), distribution
 
 
 def _read_tracks(file: Path) -> dict[str, Any] | None:
@@ -179,11 +186,12 @@ def _render(numbers: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> Iter
 
 
 def _pictures(
-    store: Dataset, record: VideoRecord, video: VideoReport, limit_bytes: int
+    store: Dataset, record: VideoRecord, video: VideoReport, limit_bytes: int, images_at: str
 ) -> dict[str, Any]:
     """Return small pictures of the frames that a video shows, and where the images are.
 
-    They take at most ``limit_bytes``: where they are too many, every other one goes.
+    They take at most ``limit_bytes``: where they are too many, every other one goes. ``images_at``
+    is the path from the page to the dataset.
     """
     settings = record.settings
     wanted = dict.fromkeys([*(i for p in video.pairs for i in (p.left, p.right)), *video.sheet])
@@ -192,7 +200,7 @@ def _pictures(
     drawn = {i: thumbnail(store.folder(record.id) / name, side) for i, name in names.items()}
     while sum(map(len, drawn.values())) > limit_bytes:
         drawn = dict(list(drawn.items())[::2]) if len(drawn) > 1 else {}
-    folder = quote(os.fsencode(record.id))
+    folder = quote(os.fsencode(Path(images_at) / record.id))
     return {
         "thumbnails": drawn,
         "images": {i: f"{folder}/{quote(os.fsencode(name))}" for i, name in names.items()},

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...base.errors import (
@@ -32,7 +31,8 @@ from ...base.errors import (
 from ...base.words import count
 from ...cvat.journal import Journal, TaskEntry, Upload, new_mark
 from ...cvat.server import CvatServer, TaskState
-from ...dataset.store import Dataset, save_text
+from ...dataset.files import save_text
+from ...dataset.store import Dataset, open_dataset
 from ...engines.local import InProcess
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
@@ -40,7 +40,7 @@ from .plan import Part
 from .project import open_project
 from .result import TaskOutcome, UploadProgress, UploadResult, failed_task
 from .task import TaskMaker
-from .videos import VideoPlan, nothing_to_upload, plan_dataset, write_manifests
+from .videos import VideoPlan, plan_dataset, write_manifests
 
 _ENDS_ALL = (CvatAuthError, CvatPermissionError, CvatUnreachableError)
 
@@ -78,9 +78,7 @@ def upload(
         InterruptedRunError: stopped by a person.
     """
     settings = settings or UploadSettings()
-    store = Dataset(Path(os.path.abspath(dataset)))
-    if not store.video_ids():
-        raise nothing_to_upload(store)
+    store = open_dataset(dataset)
     server.refuse_read_only()
     with store.writing():  # it may finish what a killed run has begun, so nothing is read before
         plans = plan_dataset(store, settings, breaks or BreakSettings())

@@ -9,8 +9,9 @@ import numpy as np
 
 from ...base.errors import InputError, PrepError, UnbalancedVideoError, printable
 from ...dataset.accounts import balance
+from ...dataset.files import save_text
 from ...dataset.records import Fate, FrameTable
-from ...dataset.store import Dataset, save_text
+from ...dataset.store import Dataset
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
 from .plan import Part, plan_upload
@@ -47,16 +48,11 @@ def plan_dataset(
     plans = [_plan(store, video_id, settings, breaks) for video_id in store.video_ids()]
     plans = [plan for plan in plans if plan.parts or plan.error]
     if not plans:
-        raise nothing_to_upload(store)
+        raise InputError(
+            f"{printable(store.path)}: there is nothing to upload in this dataset: no frame of it "
+            "is kept. 'prep status' says what became of them."
+        )
     return tuple(plans)
-
-
-def nothing_to_upload(store: Dataset) -> InputError:
-    """Return the error that says that there is nothing in a dataset."""
-    return InputError(
-        f"{printable(store.path)}: there is nothing to upload in this dataset. Name the folder "
-        "that 'prep extract' wrote into."
-    )
 
 
 def images_digest(frames: FrameTable) -> str:

@@ -1,11 +1,12 @@
 """Validate: hold the images of a dataset against their records, and measure how they look."""
 
 import errno
+import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +14,16 @@ import numpy.typing as npt
 from ...base.errors import (
     DatasetError,
     ExitCode,
-    InputError,
     PrepError,
     VideoError,
     WorkerDiedError,
     describe_bug,
     printable,
 )
+from ...dataset.files import results_folder, save_text
+from ...dataset.image_folder import image_names
 from ...dataset.records import Fate, FrameTable, VideoRecord
-from ...dataset.store import Dataset
+from ...dataset.store import VALIDATE_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import VALIDATES, engine_for
 from ...pictures.judge import Judgement
@@ -30,6 +32,10 @@ from ...video.decoder import disk_full
 from ..extract.stage import Progress
 from .video import Chunk, Finding, VideoCheck, judge_chunk
 
+_READ_ONLY = (
+    "Give yourself the right to write there; or leave the dataset as it is, and have the results "
+    "in another folder with --output."
+)
 _CHUNK_IMAGES = 64
 """So many that a driver can feed a cluster, so few that no worker is left with a long rest."""
 
@@ -68,6 +74,43 @@ class ValidatedVideo:
         """How many images have each mark."""
         return {mark: len(frames) for mark, (frames, _) in self.marked.items()}
 
+    def marked_images(self) -> Iterator[dict[str, Any]]:
+        """Yield the images that are marked for how they look, with what was measured."""
+        if self.record is None:
+            return
+        for mark, (frames, values) in self.marked.items():
+            names = image_names(self.record, frames)
+            for frame, name, value in zip(frames.tolist(), names, values.tolist(), strict=True):
+                yield {
+                    "mark": mark,
+                    "frame": frame,
+                    "file": name,
+                    "measure": MEASURE_OF_MARK[mark],
+                    "value": round(value, 2),
+                }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was found out as JSON-ready data."""
+        return {
+            "id": self.id,
+            "status": "failed" if self.record is None else "validated",
+            "images": self.images,
+            "recovered": self.recovered,
+            "counts": asdict(self.record.counts) if self.record else None,
+            "marks": self.marks,
+            "marked": list(self.marked_images()),
+            "findings": [
+                {
+                    "kind": finding.kind,
+                    "frame": finding.frame,
+                    "file": finding.file,
+                    "message": finding.message,
+                }
+                for finding in self.findings
+            ],
+            "error": self.error,
+        }
+
 
 @dataclass(frozen=True)
 class ValidateResult:
@@ -93,6 +136,7 @@ def validate(
     run: RunSettings | None = None,
     *,
     breaks: BreakSettings | None = None,
+    output: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     engine: Engine | None = None,
 ) -> ValidateResult:
@@ -107,36 +151,45 @@ def validate(
         settings: from where on an image is blurred, dark, bright or flat.
         run: how the work is done; the defaults if absent.
         breaks: where a tracker must not interpolate; the defaults if absent.
+        output: a folder to write ``validate.json`` into, what was found out of each video; the
+            dataset is only read then, and its measures are kept nowhere.
         progress: told how the work goes on.
         engine: carries out the work; the one that ``run`` names if absent.
 
     Raises:
-        UsageError: there is no such dataset, or another run is writing into it.
+        UsageError: there is no such dataset, another run is writing into it, or it cannot be
+            written to.
         DiskFullError: no room left for the records. The videos done so far are complete.
         InterruptedRunError, KeyboardInterrupt: stopped. The videos done so far are complete.
     """
     run = run or RunSettings()
-    store = Dataset(Path(os.path.abspath(dataset)))
-    if not store.video_ids():
-        raise InputError(
-            f"{printable(store.path)}: there are no videos of prep in it. Name the folder that "
-            "'prep extract' wrote into."
-        )
-    with engine_for(engine, run, VALIDATES) as engine, store.writing():
+    store = open_dataset(dataset)
+    results_to = None if output is None else results_folder(output)
+    is_writing = store.writing(_READ_ONLY) if results_to is None else nullcontext()
+    with engine_for(engine, run, VALIDATES) as engine, is_writing:
         batch = _Batch(
             store,
             settings or ValidateSettings(),
             breaks or BreakSettings(),
             progress or Progress(),
+            is_read_only=results_to is not None,
         )
         with closing(engine.run(judge_chunk, batch.chunks())) as results:
             for chunk, judgements in results:
                 batch.take(chunk, judgements)
-    return ValidateResult(
+    result = ValidateResult(
         dataset=os.fspath(store.path),
         videos=tuple(batch.outcomes[video_id] for video_id in sorted(batch.outcomes)),
         foreign_folders=tuple(store.foreign_folders()),
     )
+    if results_to is not None:
+        data = {
+            "dataset": printable(store.path),
+            "videos": [video.to_json() for video in result.videos],
+            "foreign_folders": [printable(name) for name in result.foreign_folders],
+        }
+        save_text(results_to / VALIDATE_NAME, [json.dumps(data, indent=1), "\n"])
+    return result
 
 
 def quality_marks(
@@ -164,9 +217,11 @@ class _Batch:
         settings: ValidateSettings,
         breaks: BreakSettings,
         progress: Progress,
+        *,
+        is_read_only: bool,
     ) -> None:
         self.store, self.settings, self.breaks = store, settings, breaks
-        self.progress = progress
+        self.progress, self.is_read_only = progress, is_read_only
         self.open: dict[str, VideoCheck] = {}
         self.outcomes: dict[str, ValidatedVideo] = {}
 
@@ -223,7 +278,7 @@ class _Batch:
         try:
             record = video.conclude(self.breaks)
             findings = tuple(video.findings())
-            if video.is_changed:
+            if video.is_changed and not self.is_read_only:
                 self.store.update(record, video.now)
         except Exception as error:
             self._fail(video_id, error)

@@ -1,0 +1,108 @@
+"""The folders that a person names, and files that are written into them whole or not at all."""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO
+
+from ..base.errors import DatasetError, InputError, printable, unreadable
+
+WRITE_ELSEWHERE = "Make room, or name another folder with --output."
+NAME_DATASET = (
+    "Name the dataset behind the command: the folder that 'prep extract' wrote into. Where none "
+    "is named, it is 'dataset' in the current folder."
+)
+
+
+def find_folder(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a folder that is there.
+
+    Raises:
+        InputError: it is not.
+        DatasetError: it cannot be looked for.
+    """
+    folder = Path(os.path.abspath(path))
+    try:
+        is_there = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{printable(folder)}: there is no such folder. {NAME_DATASET}") from error
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    if not is_there:
+        raise InputError(f"{printable(folder)}: this is a file, not a folder. {NAME_DATASET}")
+    return folder
+
+
+def results_folder(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a folder for results, made if absent.
+
+    Raises:
+        DatasetError: it cannot be made or written to.
+    """
+    folder = Path(os.path.abspath(path))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(folder)}: cannot write there: {error.strerror}. Name another folder with "
+            "--output."
+        ) from error
+    return folder
+
+
+def save_text(
+    path: Path,
+    pieces: Iterable[str],
+    consequence: str = "",
+    way_out: str = "Make room, or set the rights of the folder, then run the same command again.",
+) -> None:
+    """Write a text file as `replace_text` does, for a person.
+
+    Args:
+        path: the file.
+        pieces: its content.
+        consequence: a sentence on what comes of it where it cannot be written.
+        way_out: what to do then, as the command knows it.
+
+    Raises:
+        DatasetError: it cannot be written; what was there stays.
+    """
+    try:
+        replace_text(path, pieces)
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(path)}: cannot be written: {error.strerror}. {consequence}{way_out}"
+        ) from error
+
+
+def replace_text(path: Path, pieces: Iterable[str]) -> None:
+    """Write a text file durably beside the old one, then rename: no one ever meets half of it.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    encoded = (piece.encode("utf-8") for piece in pieces)
+    replace_file(path, path.with_name(f".{path.name}.part"), lambda file: file.writelines(encoded))
+
+
+def replace_file(path: Path, part: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file durably under another name, ``part``, then rename it.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    try:
+        with part.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
