@@ -1,5 +1,6 @@
 """The process: signals, the command line, the exit code."""
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -8,6 +9,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    _open_closed_streams()
     # A polite kill is an interruption like Ctrl-C: ffmpeg is ended, nothing half-made is committed.
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -17,6 +19,18 @@ def main() -> NoReturn:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:  # before any command began
         sys.exit(5)
+
+
+def _open_closed_streams() -> None:
+    """Let a stream lead nowhere that was closed before prep began, as by ``2>&-``.
+
+    Else the next file that is opened gets its number, and what libraries complain of.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: that of the stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -7,7 +7,7 @@ import click
 from . import __version__
 from .base.errors import ExitCode, UsageError
 from .commands.audit import audit
-from .commands.console import failure
+from .commands.console import failure, unwritten
 from .commands.dedupe import dedupe
 from .commands.doctor import doctor
 from .commands.extract import extract
@@ -25,15 +25,26 @@ def run(arguments: list[str]) -> int:
     try:
         return int(cli.main(arguments, prog_name="prep", standalone_mode=False) or 0)
     except click.ClickException as error:
-        if "--json" in arguments:
-            command = getattr(getattr(error, "ctx", None), "info_name", None) or "prep"
-            answer = failure(UsageError(error.format_message()))
-            click.echo(json.dumps(answer.to_json(command), indent=2))
-        else:
-            error.show()
+        try:
+            _tell(error, is_json="--json" in arguments)
+        except OSError as unable:
+            unwritten(unable)
         return int(ExitCode.USAGE)
     except click.Abort:
         return int(ExitCode.INTERRUPTED)
+    except SystemExit:  # so click ends where the reader of a pipe has left: 'prep --help | head'
+        return int(ExitCode.OK)
+    except OSError as error:  # of the help; commands see to theirs
+        return int(unwritten(error))
+
+
+def _tell(error: click.ClickException, is_json: bool) -> None:
+    if not is_json:
+        error.show()
+        return
+    command = getattr(getattr(error, "ctx", None), "info_name", None) or "prep"
+    answer = failure(UsageError(error.format_message()))
+    click.echo(json.dumps(answer.to_json(command), indent=2))
 
 
 class Commands(click.Group):

@@ -128,7 +128,7 @@ def test_a_broken_video_hides_no_other(dataset, prep):
 
 def test_no_dataset_is_a_usage_error(prep, tmp_path):
     done = prep("status", tmp_path)
-    assert (done.code, "no video in this dataset" in done.err) == (2, True)
+    assert (done.code, "holds no video of a dataset" in done.err) == (2, True)
 
 
 FATES = st.lists(st.sampled_from(list(Fate)), min_size=1, max_size=60)

@@ -311,7 +311,7 @@ def test_a_dataset_remembers_its_hardware_acceleration(paused, prep, tmp_path):
     assert record(tmp_path / "ds/paused")["settings"]["hwaccel"] == "cuda"
     again = prep("extract", paused, "-o", "ds", **how)
     assert again.code == 2
-    assert "with other settings, the first is 'paused' (hwaccel cuda → None)" in again.err
+    assert "with other settings: paused (hwaccel cuda → not set)" in again.err
     assert noted.read_text() == "once\n"
     assert prep("dedupe", "ds", "--restore", **how).code == 0
     assert noted.read_text() == "once\nonce\n"
@@ -327,7 +327,7 @@ def test_without_its_hardware_acceleration_a_video_alone_is_not_restored(paused,
     before = snapshot(tmp_path / "ds/paused")
     done = prep("dedupe", "ds", "--restore")
     assert done.code == 3
-    assert "paused: its images were made with --hwaccel warp, which does not work" in done.out
+    assert "paused: its images were made with hwaccel 'warp', which does not work" in done.out
     assert snapshot(tmp_path / "ds/paused") == before
     assert len(images(tmp_path / "ds/other")) == 30
 

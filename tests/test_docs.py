@@ -20,7 +20,7 @@ import video_prep
 from conftest import environment, indices
 from video_prep.base.errors import ExitCode
 from video_prep.cli import cli
-from video_prep.commands.options import ANSWER, DEFAULT_DATASET
+from video_prep.commands.options import ANSWER
 from video_prep.settings.file import SECTIONS
 
 ROOT = Path(__file__).parents[1]
@@ -239,7 +239,7 @@ def test_each_command_is_documented_with_its_options_and_no_others(name, verb):
     for option, default in rows.items():
         expected = defaults.get(options[option].name)
         if options[option].name == "output":
-            expected = DEFAULT_DATASET
+            expected = options[option].default
         assert default == ("" if expected in {None, False} else str(expected)), option
 
 

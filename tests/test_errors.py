@@ -282,7 +282,7 @@ def test_not_ffmpeg_and_one_that_lacks_a_filter(steady, prep, tmp_path):
 def test_hwaccel_that_is_not_there(steady, prep):
     done = prep("extract", steady, "-o", "ds", "--hwaccel", "warp")
     assert done.code == 2
-    assert "--hwaccel warp" in done.err
+    assert "hwaccel 'warp'" in done.err
 
 
 def test_ffmpeg_killed(steady, prep, tmp_path):

@@ -287,7 +287,7 @@ def test_no_dataset_no_video_no_room(tmp_path, prep):
     for arguments in ((), (tmp_path,), ("nowhere",)):
         done = prep("report", *arguments)
         assert done.code == 2
-        assert "there is no video in this dataset" in done.err
+        assert "Name the dataset" in done.err
     with pytest.raises(InputError):
         report(tmp_path)
     make_video(tmp_path / "ds", "v", [Fate.KEPT], draw=paint)

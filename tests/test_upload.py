@@ -380,7 +380,7 @@ def test_settings_of_tasks_arrive(stand_in, dataset):
     for task in stand_in.state.tasks.values():
         assert (task.subset, task.bug_tracker) == ("train", "https://b.example/1")
         assert (task.assignee, task.data.image_quality) == (bob, 33)
-    with pytest.raises(CvatRefusedError, match="--assignee eve: there is no such user"):
+    with pytest.raises(CvatRefusedError, match="assignee 'eve': there is no such user"):
         send(stand_in, dataset, assignee="eve")
 
 
@@ -458,7 +458,7 @@ def test_newly_kept_frames_change_nothing_unless_told(prep, stand_in, dataset):
     assert (changed["status"], other["status"]) == ("changed", "unchanged")
     assert changed["messages"] == [
         "the dataset has other images than were uploaded (9 now, 10 in CVAT); the task is left as "
-        "it is. --replace makes it anew."
+        "it is. 'prep upload --replace' makes it anew."
     ]
     assert (done.json["totals"]["changed"], done.json["totals"]["frames_in_cvat"]) == (1, 18)
     assert {r.method for r in stand_in.requests[begun:] if "/auth/" not in r.path} == {"GET"}

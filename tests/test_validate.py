@@ -354,7 +354,7 @@ def test_what_is_no_dataset_is_refused_and_left_alone(name, prep, tmp_path):
     (tmp_path / "file").touch()
     done = prep("validate", name)
     assert done.code == 2
-    assert "there are no videos of prep in it" in done.err
+    assert "Name the dataset" in done.err
     assert not list((tmp_path / "empty").iterdir())
     assert not (tmp_path / "nowhere").exists()
 

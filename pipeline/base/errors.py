@@ -236,7 +236,12 @@ def unreadable(path: object, error: OSError) -> DatasetError:
         if isinstance(error, PermissionError)
         else "Check the disk, and that it is connected."
     )
-    return DatasetError(f"{printable(path)}: cannot be read: {error.strerror or error}. {way_out}")
+    return DatasetError(f"{printable(path)}: cannot be read: {cause_of(error)}. {way_out}")
+
+
+def cause_of(error: OSError) -> str:
+    """Return why the system refused, in its words; not every such error has some."""
+    return printable(error.strerror or error) or type(error).__name__
 
 
 def describe_bug(error: Exception) -> str:

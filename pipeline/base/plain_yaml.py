@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import yaml
 from yaml.reader import ReaderError
 
-from .errors import UsageError, printable
+from .errors import UsageError, cause_of, printable
 
 _WIDEST_LINE = 72
 _MERGE = "tag:yaml.org,2002:merge"
@@ -106,7 +106,7 @@ def read_file(path: Path, what: str, way_out: str = "Check the path.") -> Any:
         return json.loads(text) if is_json else load(text)
     except OSError as error:
         raise UsageError(
-            f"{printable(path)}: cannot read the {what}: {error.strerror}. {way_out}"
+            f"{printable(path)}: cannot read the {what}: {cause_of(error)}. {way_out}"
         ) from error
     except YamlError as error:
         raise UsageError(f"{printable(path)}: {error}") from error

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..base.errors import ExitCode, InterruptedRunError, PrepError, describe_bug, printable
+from ..base.errors import (
+    ExitCode,
+    InterruptedRunError,
+    PrepError,
+    cause_of,
+    describe_bug,
+    printable,
+)
 from ..settings.cvat import CvatSettings
 from .layout import width_of, wrap
 from .options import ANSWER, Command, Option
@@ -199,12 +206,24 @@ def _render(command: str, answer: Answer, console: Console) -> ExitCode:
                 label = click.style("error:", fg="red")
                 text = wrap(f"{label} {error['message']}", width_of(sys.stderr))
                 click.echo(text, err=True, color=color)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
-        # Python must not complain again when it closes the stream at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # 'prep ... | head' is no failure
-            click.echo(f"error: the result cannot be written: {error.strerror}.", err=True)
-            return max(answer.exit_code, ExitCode.USAGE)
+        return max(answer.exit_code, unwritten(error))
     return answer.exit_code
+
+
+def unwritten(error: OSError) -> ExitCode:
+    """Tell that what was to be printed could not be, and return the exit code of that.
+
+    That the reader of a pipe has left, as in 'prep ... | head', is no failure.
+    """
+    is_failure = not isinstance(error, BrokenPipeError)
+    if is_failure:
+        with contextlib.suppress(OSError):
+            click.echo(f"error: the result cannot be written: {cause_of(error)}.", err=True)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # Python must not complain again when it closes the stream at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return ExitCode.USAGE if is_failure else ExitCode.OK

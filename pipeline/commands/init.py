@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..base.errors import ExitCode, UsageError, printable
+from ..base.errors import ExitCode, UsageError, cause_of, printable
 from ..settings.file import list_presets, render_default_config
 from .console import Answer, Console, verb
 
@@ -29,7 +29,7 @@ def init(console: Console, file: Path, lists: bool) -> Answer:
             f"{printable(file)}: there already. Remove it, or give another name."
         ) from error
     except OSError as error:
-        raise UsageError(f"{printable(file)}: cannot be written: {error.strerror}.") from error
+        raise UsageError(f"{printable(file)}: cannot be written: {cause_of(error)}.") from error
     return Answer(
         ExitCode.OK,
         (f"Wrote {printable(file)}. Use it with -c {printable(file)}.",),

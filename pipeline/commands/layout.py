@@ -55,9 +55,7 @@ def _wrap_line(line: str, width: int) -> Iterator[str]:
     yield current
 
 
-def align(
-    rows: Sequence[Sequence[str]], width: int | None, *, names: int = 0, right: bool = True
-) -> list[str]:
+def align(rows: Sequence[Sequence[str]], width: int | None, *, names: int = 0) -> list[str]:
     """Return a line for each row, with its cells under each other.
 
     Where a name is too long to leave room for the cells after it, they go to a line below it, so
@@ -66,8 +64,7 @@ def align(
     Args:
         rows: as many cells in each.
         width: columns of the terminal, ``None`` for no limit.
-        names: which column holds names; up to it, all are on the left.
-        right: whether the cells after it are on the right of their column.
+        names: which column holds names. Up to it, cells are on the left, after it on the right.
     """
     if not rows:
         return []
@@ -86,12 +83,12 @@ def align(
         if _cells(row[names]) > widths[names]:
             line += "\n" + " " * (before + widths[names])
         for cell, wide in zip(row[names + 1 :], widths[names + 1 :], strict=True):
-            line += _GAP + _pad(cell, wide, right)
+            line += _GAP + _pad(cell, wide, right=True)
         lines.append(line.rstrip())
     return lines
 
 
-def _pad(text: str, cells: int, right: bool = False) -> str:
+def _pad(text: str, cells: int, *, right: bool = False) -> str:
     blanks = " " * (cells - _cells(text))
     return blanks + text if right else text + blanks
 

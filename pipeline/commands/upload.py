@@ -198,7 +198,12 @@ def _error_json(error: PrepError) -> dict[str, str]:
 
 
 def _lines(result: "UploadResult", totals: dict[str, int], console: Console) -> Iterable[str]:
-    rows = [_row(task.status, task.name, task.frames, task.jobs) for task in result.tasks]
+    rows = [
+        _row(task.status, task.name, task.frames, task.jobs)
+        if task.error is None
+        else (*_row(task.status, task.name, 0, 0)[:2], "", "")
+        for task in result.tasks
+    ]
     for task, line in zip(result.tasks, align(rows, console.width, names=1), strict=True):
         yield line + f"  {task.url}" * (task.url is not None)
         if task.error is not None:

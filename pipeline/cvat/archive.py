@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zipstream.ng import ZipStream
 
-from ..base.errors import UnbalancedVideoError, printable
+from ..base.errors import UnbalancedVideoError, cause_of, printable
 
 _READ_BYTES = 2**18
 
@@ -77,11 +77,11 @@ class Archive:
             raise UnbalancedVideoError(
                 f"{printable(self.folder / name)}: this image is not the one that was extracted. "
                 "Run 'prep validate', which leaves it out; or extract the video again with "
-                "--overwrite."
+                "'prep extract --overwrite'."
             )
 
     def _unreadable(self, name: str, error: OSError) -> UnbalancedVideoError:
         return UnbalancedVideoError(
-            f"{printable(self.folder / name)}: cannot be read: {error.strerror}. Put it back, or "
+            f"{printable(self.folder / name)}: cannot be read: {cause_of(error)}. Put it back, or "
             "run 'prep validate', which leaves it out."
         )

@@ -38,7 +38,7 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
     if status == 413:
         return CvatRefusedError(
             f"CVAT, or a proxy before it, takes no requests that large ({said}). Lower "
-            "--request-size."
+            "the setting request_size."
         )
     if status == 429:
         return CvatRefusedError(f"CVAT is too busy ({said}). Run the same command again later.")

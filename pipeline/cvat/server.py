@@ -102,8 +102,7 @@ class CvatServer:
         if len(named) > 1:
             ids = ", ".join(str(each["id"]) for each in named)
             raise CvatRefusedError(
-                f"several projects are called '{printable(name)}' (ids {ids}). Name one by "
-                "its id with --project."
+                f"several projects are called '{printable(name)}' (ids {ids}). Name one by its id."
             )
         return Project(named[0]["id"], named[0]["name"]) if named else None
 
@@ -142,7 +141,7 @@ class CvatServer:
             if user["username"] == name:
                 return int(user["id"])
         raise CvatRefusedError(
-            f"--assignee {printable(name)}: there is no such user that you may see. Users are seen "
+            f"assignee '{printable(name)}': there is no such user that you may see. Users are seen "
             "by those who share an --organization with them."
         )
 
@@ -262,7 +261,7 @@ class CvatServer:
                 raise CvatRefusedError(
                     f"CVAT has not made task {task_id} within {deadline_seconds:g} s (it is "
                     f"{printable(told['status'])}). See whether its workers run; raise "
-                    "--deadline-seconds."
+                    "the setting deadline_seconds."
                 )
             self._session.pause(wait_seconds)
             wait_seconds = min(wait_seconds * 1.5, _LAST_POLL_SECONDS)

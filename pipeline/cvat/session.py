@@ -21,6 +21,7 @@ from ..base.errors import (
     CvatUnreachableError,
     InterruptedRunError,
     UsageError,
+    cause_of,
     printable,
 )
 from ..settings.cvat import CvatSettings
@@ -385,7 +386,7 @@ def _make_client(host: str, settings: CvatSettings) -> "Client":
         try:
             ssl.create_default_context(cafile=settings.ca_file)
         except OSError as error:
-            reason = printable(error.strerror or error)
+            reason = cause_of(error)
             raise UsageError(
                 f"{shown}: cannot be used: {reason}. It must hold certificates in PEM format."
             ) from None

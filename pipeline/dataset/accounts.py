@@ -25,7 +25,7 @@ from .store import FRAMES_NAME, RECORD_NAME, Dataset, is_record, open_dataset
 
 _FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")
 _EXPLANATIONS = frozenset(("damage", "packets-differ", "header-differs"))
-_AGAIN = "extract the video again with --overwrite; the frame numbers stay the same"
+_AGAIN = "extract the video again with 'prep extract --overwrite'; the frame numbers stay the same"
 
 
 @dataclass(frozen=True)

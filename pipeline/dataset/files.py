@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
-from ..base.errors import DatasetError, InputError, printable, unreadable
+from ..base.errors import DatasetError, InputError, cause_of, printable, unreadable
 
-WRITE_ELSEWHERE = "Make room, or name another folder with --output."
+WRITE_ELSEWHERE = "Make room or set the rights of the folder, or name another folder with --output."
 NAME_DATASET = (
     "Name the dataset behind the command: the folder that 'prep extract' wrote into. Where none "
     "is named, it is 'dataset' in the current folder."
@@ -49,7 +49,7 @@ def results_folder(path: str | os.PathLike[str]) -> Path:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise DatasetError(
-            f"{printable(folder)}: cannot write there: {error.strerror}. Name another folder with "
+            f"{printable(folder)}: cannot write there: {cause_of(error)}. Name another folder with "
             "--output."
         ) from error
     return folder
@@ -76,7 +76,7 @@ def save_text(
         replace_text(path, pieces)
     except OSError as error:
         raise DatasetError(
-            f"{printable(path)}: cannot be written: {error.strerror}. {consequence}{way_out}"
+            f"{printable(path)}: cannot be written: {cause_of(error)}. {consequence}{way_out}"
         ) from error
 
 

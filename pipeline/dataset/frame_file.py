@@ -70,8 +70,8 @@ def read_frames(path: Path) -> FrameTable:
         raise unreadable(path, error) from error
     except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
         raise DatasetError(
-            f"{printable(path)}: cannot be read ({printable(error)}). Extract the video again: "
-            "'prep extract … --overwrite'."
+            f"{printable(path)}: cannot be read ({printable(error)}). Extract the video again "
+            "with 'prep extract --overwrite'."
         ) from error
 
 

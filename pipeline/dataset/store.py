@@ -29,7 +29,14 @@ from pathlib import Path
 
 import filelock
 
-from ..base.errors import DatasetError, InputError, InterruptedRunError, printable, unreadable
+from ..base.errors import (
+    DatasetError,
+    InputError,
+    InterruptedRunError,
+    cause_of,
+    printable,
+    unreadable,
+)
 from .files import NAME_DATASET, find_folder
 from .frame_file import read_frames, write_frames
 from .records import FrameTable, VideoRecord
@@ -179,7 +186,7 @@ class Dataset:
         except OSError as error:
             lock.release()
             raise DatasetError(
-                f"{printable(self.path)}: cannot write there: {error.strerror}. {way_out}"
+                f"{printable(self.path)}: cannot write there: {cause_of(error)}. {way_out}"
             ) from error
         try:
             yield

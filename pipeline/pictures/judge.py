@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
+from ..base.errors import cause_of
 from ..dataset.records import Reason
 
 Picture = npt.NDArray[np.uint8]
@@ -78,7 +79,7 @@ def judge(path: Path, image_format: str, size: tuple[int, int], crc32: int) -> J
     except FileNotFoundError:
         return Judgement(Reason.MISSING)
     except OSError as error:
-        return Judgement(Reason.UNREADABLE, f"cannot be read: {error.strerror}")
+        return Judgement(Reason.UNREADABLE, f"cannot be read: {cause_of(error)}")
     reason, detail, picture = _inspect(data, image_format, size)
     checksum = zlib.crc32(data)
     if picture is None:

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 import numpy as np
 
-from ..base.errors import UsageError, printable
+from ..base.errors import UsageError, cause_of, printable
 from .model import Track, make_track
 
 _CHUNK_BYTES = 1 << 20
@@ -86,7 +86,7 @@ def tracks_from_xml(path: Path) -> XmlAnnotations:
         with path.open("rb") as file:
             reader.read(file)
     except OSError as error:
-        raise UsageError(f"{printable(path)}: cannot read it: {error.strerror}.") from error
+        raise UsageError(f"{printable(path)}: cannot read it: {cause_of(error)}.") from error
     except expat.ExpatError as error:
         reader.refuse(f"not well-formed XML: {error}")
     except (LookupError, ValueError, OverflowError) as error:  # also of an unknown encoding

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import imageio_ffmpeg
 
-from ..base.errors import FfmpegUnusableError, HwaccelError, printable
+from ..base.errors import FfmpegUnusableError, HwaccelError, cause_of, printable
 from ..settings.stages import RunSettings
 
 OLDEST = "4.4"
@@ -29,6 +29,7 @@ NEEDED = {
 """What prep uses of ffmpeg, by the option that lists it."""
 
 _START_TIMEOUT_SECONDS = 30
+_NAMED_BY = "PREP_FFMPEG and the setting ffmpeg"
 
 
 @dataclass(frozen=True)
@@ -69,25 +70,25 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
     version = _version(banner)
     library = re.search(r"^libavfilter\s+(\d+)\.\s*(\d+)", banner, re.MULTILINE)
     if not version or not library:
-        raise FfmpegUnusableError(f"{printable(path)}: this is not ffmpeg. Check --ffmpeg.")
+        raise FfmpegUnusableError(f"{printable(path)}: this is not ffmpeg. Check {_NAMED_BY}.")
     found = Ffmpeg(path, version, (int(library[1]), int(library[2])))
     if found.libavfilter < _LIBAVFILTER_4_4:
         raise FfmpegUnusableError(
             f"{printable(path)}: ffmpeg {found.version} is too old; {OLDEST} or newer is needed. "
-            "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
+            f"Without {_NAMED_BY} the bundled one is used."
         )
     for what, needed in NEEDED.items():
         lacking = sorted(needed - listed[what].result())
         if lacking:
             raise FfmpegUnusableError(
                 f"{printable(path)}: this build of ffmpeg lacks the {what} {', '.join(lacking)}. "
-                "Leave out --ffmpeg and PREP_FFMPEG to use the bundled one."
+                f"Without {_NAMED_BY} the bundled one is used."
             )
     if run.hwaccel and run.hwaccel != "auto":
         offered = list_abilities(path, "hwaccels")
         if run.hwaccel not in offered:
             raise HwaccelError(
-                f"--hwaccel {printable(run.hwaccel)}: this ffmpeg does not offer it "
+                f"hwaccel '{printable(run.hwaccel)}': this ffmpeg does not offer it "
                 f"(it has: {', '.join(sorted(offered)) or 'none'}). Choose one of these, or "
                 "leave it out."
             )
@@ -111,7 +112,7 @@ def same_ffmpeg(wanted: Ffmpeg, run: RunSettings) -> Ffmpeg:
         raise FfmpegUnusableError(
             f"{platform.node()}: ffmpeg is {found.version} here, but {wanted.version} where prep "
             "was started, and the images of a dataset must come from one. Install the same "
-            "video-prep on all machines, or name an ffmpeg that all have with --ffmpeg."
+            "video-prep on all machines, or name an ffmpeg that all have by the setting ffmpeg."
         )
     return found
 
@@ -128,7 +129,7 @@ def _bundled() -> str:
     except RuntimeError as error:
         raise FfmpegUnusableError(
             "No ffmpeg found: the bundled one is missing on this platform. Install ffmpeg and "
-            "name it with --ffmpeg or PREP_FFMPEG."
+            "name it by PREP_FFMPEG or the setting ffmpeg."
         ) from error
 
 
@@ -157,11 +158,11 @@ def _output(command: list[str]) -> str:
         )
     except FileNotFoundError as error:
         raise FfmpegUnusableError(
-            f"{printable(command[0])}: no ffmpeg there. Check --ffmpeg and PREP_FFMPEG."
+            f"{printable(command[0])}: no ffmpeg there. Check {_NAMED_BY}."
         ) from error
     except OSError as error:
         raise FfmpegUnusableError(
-            f"{printable(command[0])}: cannot be run: {error.strerror}."
+            f"{printable(command[0])}: cannot be run: {cause_of(error)}."
         ) from error
     except subprocess.TimeoutExpired as error:
         raise FfmpegUnusableError(

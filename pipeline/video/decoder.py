@@ -25,6 +25,7 @@ from ..base.errors import (
     HwaccelError,
     InterruptedRunError,
     TooManyFramesError,
+    cause_of,
     printable,
 )
 from ..base.machine import die_with_parent
@@ -36,6 +37,7 @@ from .transcript import Transcript
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
 _REST_SECONDS, _REST_SHARE = 0.01, 0.02
+_ANOTHER = "Try another ffmpeg, named by PREP_FFMPEG or the setting ffmpeg"
 _FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
@@ -97,7 +99,7 @@ def decode(
         )
     except OSError as error:
         raise FfmpegUnusableError(
-            f"{printable(command[0])}: cannot be run: {error.strerror}."
+            f"{printable(command[0])}: cannot be run: {cause_of(error)}."
         ) from error
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -172,7 +174,8 @@ def _check_progress(
     if frames > watch.max_frames:
         raise TooManyFramesError(
             f"{printable(source)}: more than {count(watch.max_frames, 'frame')}, which the "
-            "file names have no digits for. Nothing was kept of it; run again with more --digits."
+            "file names have no digits for. Nothing was kept of it; set digits higher and run "
+            "again."
         )
     if silent_seconds > watch.stall_seconds:
         raise _hung(source, frames, watch)
@@ -191,7 +194,7 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
     if transcript.hwaccel_failed:
         raise HwaccelError(
             f"{name}: the hardware acceleration that was asked for does not work on this machine "
-            f"({transcript.last_line}). Leave out --hwaccel."
+            f"({transcript.last_line}). Do without the setting hwaccel."
         )
     if returncode < 0:
         try:
@@ -201,22 +204,22 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
         hint = (
             "Most likely memory ran out: lower --workers."
             if -returncode == signal.SIGKILL
-            else "Try another ffmpeg with --ffmpeg, or convert the file first."
+            else f"{_ANOTHER}, or convert the file first."
         )
         kind = DecoderKilledError if -returncode in _FROM_OUTSIDE else DecoderDiedError
         raise kind(f"{name}: ffmpeg was killed ({sign}) after {count(frames, 'frame')}. {hint}")
     if any(index >= frames for index in transcript.kept[-1:]):
         raise DecoderDiedError(
             f"{name}: what ffmpeg says of its frames does not add up "
-            f"({count(frames, 'frame')}, but image {transcript.kept[-1]}). Try another ffmpeg "
-            "with --ffmpeg."
+            f"({count(frames, 'frame')}, but image {transcript.kept[-1]}). "
+            f"{_ANOTHER}."
         )
     # Where no frame is selected, ffmpeg complains that it had nothing to write: no failure.
     if returncode > 0 and (frames == 0 or transcript.kept) and not _cannot_decode(transcript):
         raise DecoderDiedError(
             f"{name}: ffmpeg gave up (exit code {returncode}) after "
-            f"{count(frames, 'frame')}: {transcript.last_line}. Run 'prep doctor'; try another "
-            "ffmpeg with --ffmpeg."
+            f"{count(frames, 'frame')}: {transcript.last_line}. Run 'prep doctor'. "
+            f"{_ANOTHER}."
         )
 
 

@@ -177,7 +177,7 @@ class VideoDecoder:
         if not np.array_equal(decoded.kept, chosen.kept):
             raise DecoderDiedError(
                 f"{printable(source.path)}: ffmpeg does not decode it the same way twice, so "
-                "duplicates cannot be left out of it. Use --dedupe off."
+                "duplicates cannot be left out of it. Set dedupe to off."
             )
         return dataclasses.replace(chosen, decoded=decoded)
 

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import CvatError, InterruptedRunError, UnprovenError, UsageError, printable
+from ...base.errors import (
+    CvatError,
+    InterruptedRunError,
+    UnprovenError,
+    UsageError,
+    cause_of,
+    printable,
+)
 from ...cvat.annotations import CvatAnnotations
 from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...settings.cvat import AuditSettings
@@ -100,7 +107,7 @@ def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
         jobs = {int(job_id): list(map(dict, tracks)) for job_id, tracks in saved["jobs"].items()}
         host = str(saved["host"])
     except OSError as error:
-        raise UsageError(f"{printable(file)}: cannot be read: {error.strerror}.") from error
+        raise UsageError(f"{printable(file)}: cannot be read: {cause_of(error)}.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{printable(file)}: this is no file that 'prep audit --retime' has written."

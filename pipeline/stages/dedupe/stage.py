@@ -22,6 +22,7 @@ from ...base.errors import (
     UsageError,
     VideoError,
     WorkerDiedError,
+    cause_of,
     describe_bug,
     printable,
 )
@@ -331,7 +332,7 @@ def _guarded(
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise disk_full() from error
-        reason = error.strerror or type(error).__name__
+        reason = cause_of(error)
         place = f" ({printable(error.filename)})" if error.filename else ""
         text = f"{where}: {reason}{place}. Check the folder and its rights."
         return _failed(sequence.id, text, VideoError)

@@ -164,7 +164,7 @@ class VideoImages:
                 self.store.add_images(self.id, folder)
         except HwaccelError as error:
             raise VideoError(
-                f"{printable(self.id)}: its images were made with --hwaccel {printable(hwaccel)}, "
+                f"{printable(self.id)}: its images were made with hwaccel '{printable(hwaccel)}', "
                 "which does not work on this machine, and might be other bytes without it, so "
                 "nothing was restored. Run this where it works, or extract the video anew with "
                 "'prep extract --overwrite --dedupe off'."

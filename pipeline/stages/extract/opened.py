@@ -60,7 +60,8 @@ def refuse_too_many(source: Source, frames: int, digits: int) -> None:
         raise TooManyFramesError(
             f"{printable(source.path)}: {count(frames, 'frame')} do not fit into "
             f"{count(digits, 'digit')}, and a "
-            f"longer number would break the order of the names. Use --digits {needed}."
+            f"longer number would break the order of the names. Set digits to "
+            f"{needed}, in the settings file or with 'prep extract --digits {needed}'."
         )
 
 

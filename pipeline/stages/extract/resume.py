@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import InterruptedRunError, SourceChangedError, UsageError, printable
+from ...base.words import count, listing
 from ...dataset.accounts import balance
 from ...dataset.image_folder import list_image_indices
 from ...dataset.records import Notice, SourceIdentity, VideoRecord
@@ -61,15 +62,19 @@ def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Path, Vide
         return
     then = others[0].settings
     changes = ", ".join(
-        f"{name} {then.get(name)} → {settings.get(name)}"
+        f"{name} {_shown(then.get(name))} → {_shown(settings.get(name))}"
         for name in {**then, **settings}
         if then.get(name) != settings.get(name)
     )
     raise UsageError(
-        f"{len(others)} of the videos are in the dataset already with other settings, the first is "
-        f"'{others[0].id}' ({changes}). Nothing was done. Use --overwrite to extract them again, "
-        "or another --output to keep both."
+        f"{count(len(others), 'video is', 'videos are')} in the dataset already with other "
+        f"settings: {listing([record.id for record in others])} ({changes}). Nothing was done. "
+        "Use --overwrite to extract again, or another --output to keep both."
     )
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else printable(value)
 
 
 def check_unchanged(

@@ -20,6 +20,7 @@ from ...base.errors import (
     InterruptedRunError,
     PrepError,
     VideoError,
+    cause_of,
     describe_bug,
     printable,
 )
@@ -130,7 +131,7 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise disk_full() from error
-        reason = error.strerror or type(error).__name__
+        reason = cause_of(error)
         where = f" ({printable(error.filename)})" if error.filename else ""
         text = f"{printable(path)}: {reason}{where}. Check the file and its rights."
         return VideoOutcome(path, video_id, "failed", error=text, error_kind=VideoError.kind)

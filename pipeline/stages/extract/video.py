@@ -317,7 +317,7 @@ class VideoExtractor:
         if damage and self.run.on_damage == "fail":
             raise DamagedVideoError(
                 f"{printable(source.path)}: damaged: {damage[0].message} "
-                "With --on-damage keep, what decodes is kept."
+                "Set on_damage to keep, and what decodes is kept."
             )
 
     def _decoder(self, is_stopped: IsStopped, *, is_segment: bool = False) -> VideoDecoder:

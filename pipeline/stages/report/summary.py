@@ -178,8 +178,8 @@ def _imbalances(videos: Sequence[VideoReport]) -> Iterable[Finding]:
             "accounts",
             True,
             f"The accounts of {count(len(concerned), 'video')} do not balance",
-            "Images or records were removed or changed. Extract the video again with --overwrite; "
-            "the frame numbers stay the same.",
+            "Images or records were removed or changed. Extract the video again with 'prep extract "
+            "--overwrite'; the frame numbers stay the same.",
             len(concerned),
             tuple(concerned),
         )
@@ -193,8 +193,8 @@ def _rejected(videos: Sequence[VideoReport]) -> Iterable[Finding]:
             reason,
             True,
             f"{count(images, 'image')} rejected: {reason.replace('_', ' ')}",
-            "They are left out of uploads. Extract the video again with --overwrite; the frame "
-            "numbers stay the same.",
+            "They are left out of uploads. Extract the video again with 'prep extract "
+            "--overwrite'; the frame numbers stay the same.",
             images,
             tuple(video.id for video in videos if reason in video.reasons),
         )

@@ -26,7 +26,8 @@ def open_project(
     if settings.project is None and len(earlier) > 1:
         names = ", ".join(sorted(printable(upload.project_name) for upload in earlier))
         raise UsageError(
-            f"this dataset was uploaded into several projects: {names}. Name one with --project."
+            f"this dataset was uploaded into several projects: {names}. Name one "
+            "with 'prep upload --project'."
         )
     if settings.project is None and earlier:
         project = server.project(earlier[0].project_id)
@@ -34,7 +35,7 @@ def open_project(
             raise UsageError(
                 f"the project '{printable(earlier[0].project_name)}' (id {earlier[0].project_id}), "
                 "into which this dataset was uploaded, is gone from CVAT, and its tasks with it. "
-                "Name another one with --project."
+                "Name another one with 'prep upload --project'."
             )
     else:
         name = settings.project or default_name
@@ -42,11 +43,11 @@ def open_project(
         look_up = server.find_project if settings.project is None else server.look_up_project
         project = look_up(name)
         if project is None and settings.project and name.isascii() and name.isdigit():
-            raise UsageError(f"--project {name}: CVAT shows no project with this id or name.")
+            raise UsageError(f"project '{name}': CVAT shows none with this id or name.")
         if project is None:
             return server.create_project(name, labels), [] if labels else [
                 f"the new project '{printable(name)}' has no labels; add them in CVAT before "
-                "annotating, or give --labels."
+                "annotating."
             ]
     there = {label["name"] for label in server.project_labels(project.id)}
     lacking = [label["name"] for label in labels if label["name"] not in there]
@@ -54,6 +55,7 @@ def open_project(
         raise UsageError(
             f"the project '{printable(project.name)}' lacks the labels "
             f"{', '.join(printable(name) for name in lacking)}. prep changes no project that is "
-            "there: add them in CVAT, leave out --labels, or name a new project with --project."
+            "there: add them in CVAT, leave out the labels, or name a new project with 'prep "
+            "upload --project'."
         )
     return project, []

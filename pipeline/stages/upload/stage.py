@@ -224,12 +224,14 @@ class _Stage:
             entries = {n: e for n, e in entries.items() if not e.is_complete}
         elif change is not None and len(complete) == complete[0].parts:
             is_newer = complete[0].video_digest != plan.digest
-            message = f"{change}; the task is left as it is. --replace makes it anew."
+            message = f"{change}; the task is left as it is. 'prep upload --replace' makes it anew."
             for entry in complete:
                 yield self._outcome(entry, "changed" if is_newer else "unchanged", (message,))
             return
         elif change is not None:
-            error = UsageError(f"{change}, and not all of its tasks are complete. Use --replace.")
+            error = UsageError(
+                f"{change}, and not all of its tasks are complete. Use 'prep upload --replace'."
+            )
             yield failed_task(plan.video_id, plan.video_id, plan.frames, error)
             return
         for part in plan.parts:
@@ -245,8 +247,8 @@ class _Stage:
         for entry in entries:
             if not self._force and _holds_any(self._annotations(entry)):
                 return (
-                    f"task {entry.task_id} has annotations, so it was not replaced. --force saves "
-                    "them into the dataset first."
+                    f"task {entry.task_id} has annotations, so it was not replaced. 'prep upload "
+                    "--replace --force' saves them into the dataset first."
                 )
         doomed = [dataclasses.replace(entry, is_doomed=True) for entry in entries]
         for entry in doomed:  # all of them before the first is gone, so that the next run goes on

@@ -17,6 +17,7 @@ from ...base.errors import (
     PrepError,
     VideoError,
     WorkerDiedError,
+    cause_of,
     describe_bug,
     printable,
 )
@@ -305,7 +306,7 @@ class _Batch:
         elif isinstance(error, OSError):
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise disk_full() from error
-            text = f"{where}: {error.strerror}. Check the folder and its rights."
+            text = f"{where}: {cause_of(error)}. Check the folder and its rights."
             kind = VideoError.kind
         else:
             text, kind = f"{where}: {describe_bug(error)}", PrepError.kind

@@ -21,7 +21,7 @@ from ...settings.stages import BreakSettings
 
 _CHANGING_COLUMNS = ("fate", "reason", *MEASURES)
 
-_PUT_BACK = "Put the right file back, or extract the video again with --overwrite."
+_PUT_BACK = "Put the right file back, or extract the video again with 'prep extract --overwrite'."
 _MESSAGES = {
     "missing": f"is gone: deleted, moved or renamed. {_PUT_BACK}",
     "empty": f"is empty, as a full disk or a broken copy leaves it. {_PUT_BACK}",
@@ -108,7 +108,7 @@ class VideoCheck:
             raise DatasetError(
                 f"{printable(folder)}: {RECORD_NAME} and {FRAMES_NAME} do not count the same "
                 "frames: one of them comes from elsewhere. Extract the video again with "
-                "--overwrite."
+                "'prep extract --overwrite'."
             )
         self.record, self.frames, self.folder = record, frames, folder
         columns = {name: getattr(frames, name).copy() for name in _CHANGING_COLUMNS}
