@@ -86,7 +86,7 @@ def load_config(name: str | os.PathLike[str] | None, flags: Mapping[str, Any] = 
 
 def list_presets() -> dict[str, Path]:
     """Return the files of the settings that come along with prep, by their names."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).resolve().parents[1]
     folder = package / "configs"
     if not folder.is_dir():  # in a clone it lies beside the package
         folder = package.parent / "configs"
