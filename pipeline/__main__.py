@@ -19,6 +19,11 @@ def main() -> NoReturn:
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:  # before any command began
         sys.exit(5)
+    except Exception as error:  # no command can say it: what draws the commands is broken
+        from .doctor.check import INSTALL_AGAIN, describe
+
+        sys.stderr.write(f"error: prep cannot run: {describe(error, ('click',), INSTALL_AGAIN)}\n")
+        sys.exit(70)
 
 
 def _open_closed_streams() -> None:

@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -213,7 +214,9 @@ def test_a_terminal_is_asked_and_does_not_echo_the_password(stand_in, ann, tmp_p
     code, shown, out = at_terminal(keys, *arguments)
     assert "logged in as ann" in json.loads(out)["findings"][-1]["detail"]
     assert code in {0, 1}  # little room on the disk
-    assert shown == (f"User name at {stand_in.url}: ann\r\nPassword of ann at {stand_in.url}: \r\n")
+    # What was drawn while things were tried is gone by then.
+    asked = f"User name at {stand_in.url}: ann\r\nPassword of ann at {stand_in.url}: \r\n"
+    assert re.fullmatch(rf"(.*\r {{5,}}\r)?{re.escape(asked)}", shown, re.DOTALL)
     code, shown, out = at_terminal(keys[1:], *arguments, "--auth", "ann")
     assert (code in {0, 1}, SECRET in shown + out) == (True, False)
     assert sent(stand_in, "/login") == {"POST /api/auth/login": 2}

@@ -17,7 +17,7 @@ ORDER = """
     engines.base engines.parcels engines.local engines.ray_worker engines.ray_cluster
     engines.choice
     video.sources video.probe video.segments video.binary video.graph video.transcript
-    video.decoder
+    video.decoder video.hardware
     dataset.files dataset.frame_file dataset.image_folder dataset.store
     stages.extract.shelf pictures.likeness
     cvat.login cvat.failures cvat.connections cvat.session cvat.archive cvat.transfer
@@ -27,7 +27,7 @@ ORDER = """
     stages.extract.resume stages.extract.opened video.passes stages.extract.table video.written
     stages.extract.video stages.extract.units
     stages.validate.video
-    stages.extract.stage doctor
+    stages.extract.stage
     stages.validate.stage
     stages.dedupe.video stages.dedupe.folder stages.dedupe.stage
     stages.upload.plan stages.upload.videos stages.upload.project stages.upload.result
@@ -37,7 +37,7 @@ ORDER = """
     stages.audit.post
     pictures.thumbnails stages.audit.lanes stages.audit.drawings stages.audit.page
     stages.report.timeline stages.report.video stages.report.summary stages.report.stage
-    all_stages
+    all_stages doctor.check doctor.clip doctor.exchange doctor.trial doctor.diagnosis
     commands.progress commands.layout
     commands.options commands.console commands.extract commands.doctor commands.init
     commands.dedupe commands.validate commands.status commands.report commands.run

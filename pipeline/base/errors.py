@@ -39,6 +39,8 @@ from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
+_PREP = str(Path(__file__).parents[1])
+
 
 class ExitCode(IntEnum):
     """The exit codes of every command."""
@@ -246,14 +248,21 @@ def cause_of(error: OSError) -> str:
 
 def describe_bug(error: Exception) -> str:
     """Return one line about an error that should not have happened, with its place."""
-    # One that comes from another process has its traceback in a note.
-    texts = ["".join(traceback.format_tb(error.__traceback__)), *getattr(error, "__notes__", ())]
-    places = re.findall(r'File "([^"\n]+)", line (\d+)', "".join(texts))
-    where = f" ({Path(places[-1][0]).name}:{places[-1][1]})" if places else ""
+    place = place_of(error)
+    where = f" ({place})" if place else ""
     return (
         f"this is a bug in prep: {type(error).__name__}: {printable(error)}{where}. Please report "
         "it with the command."
     )
+
+
+def place_of(error: Exception) -> str:
+    """Return where in prep an error arose, as ``file.py:line``; empty where that is not known."""
+    # One that comes from another process has its traceback in a note.
+    texts = ["".join(traceback.format_tb(error.__traceback__)), *getattr(error, "__notes__", ())]
+    places = re.findall(r'File "([^"\n]+)", line (\d+)', "".join(texts))
+    ours = [place for place in places if place[0].startswith(_PREP)]
+    return "".join(f"{Path(file).name}:{line}" for file, line in (ours or places)[-1:])
 
 
 def printable(text: object) -> str:

@@ -1,7 +1,8 @@
 """prep doctor."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,9 @@ from ..settings.file import load_config
 from ..settings.stages import RunSettings
 from .console import Answer, Console, verb
 from .options import config_option, cvat_options, engine_options, output_option, settings_options
+
+if TYPE_CHECKING:
+    from ..doctor.check import Look
 
 
 @verb("doctor", "findings")
@@ -22,11 +26,12 @@ from .options import config_option, cvat_options, engine_options, output_option,
 def doctor(
     console: Console, output: Path, config_file: str | None, auth: str | None, **flags: Any
 ) -> Answer:
-    """Check that everything that prep needs is here.
+    """Try out everything that prep needs, on a tiny clip.
 
-    What is missing is named, with what to do about it.
+    What is missing or does not work is named, with what to do about it.
     """
-    from ..doctor import diagnose
+    from ..doctor.check import Look
+    from ..doctor.diagnosis import diagnose
 
     config = load_config(config_file, flags)
     checks = diagnose(
@@ -34,6 +39,8 @@ def doctor(
         config.section(CvatSettings),
         output,
         auth,
+        further=[Look("progress", _progress, ("tqdm",))],
+        watch=_watch if console.shows_progress else iter,
     )
     marks = {True: click.style("ok  ", fg="green"), False: click.style("FAIL", fg="red")}
     return Answer(
@@ -45,3 +52,19 @@ def doctor(
         totals={"checks": len(checks), "failed": sum(c.exit_code != ExitCode.OK for c in checks)},
         errors=tuple({"kind": c.name, "message": c.detail} for c in checks if c.exit_code),
     )
+
+
+def _progress() -> str:
+    from .progress import try_bars
+
+    return try_bars()
+
+
+def _watch(looks: "Collection[Look]") -> "Iterable[Look]":
+    try:
+        from .progress import watch_looks
+
+        _progress()
+    except Exception:  # a check will say so
+        return looks
+    return watch_looks(looks)

@@ -1,17 +1,22 @@
 """Progress bars: one for the batch, one for each video at work. On a terminal only."""
 
+import contextlib
+import io
 import threading
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from ..base.errors import printable
+from ..doctor.check import Look, expect
 from ..stages.extract.stage import Progress
 from ..stages.upload.result import UploadProgress
 
 T = TypeVar("T")
 
+_LONG_SECONDS = 2.0
 _FORMAT = (
     "{desc} {percentage:3.0f}%|{bar}| {n:,.0f}/{total:,.0f} frames {rate_noinv_fmt} ETA {remaining}"
 )
@@ -145,3 +150,41 @@ def watch(videos: Collection[T]) -> Iterable[T]:
     """Pass on videos, and show how many of them are done."""
     bar: tqdm[T] = tqdm(videos, leave=False, unit=" videos", dynamic_ncols=True, mininterval=0.2)
     return bar
+
+
+def watch_looks(looks: Collection[Look]) -> Iterator[Look]:
+    """Pass on what is to be tried, and show where it is once it has taken long."""
+    begun = time.monotonic()
+    with tqdm(
+        total=len(looks), leave=False, bar_format="{n}/{total} {desc}", delay=_LONG_SECONDS
+    ) as bar:
+        for look in looks:
+            takes_long = time.monotonic() - begun > _LONG_SECONDS
+            bar.set_description_str(look.name, refresh=takes_long)
+            yield look
+            bar.n += 1
+
+
+def try_bars() -> str:
+    """Draw each kind of bar where nobody sees it, and say what was drawn.
+
+    Raises:
+        WrongResultError: something else was drawn.
+    """
+    with contextlib.redirect_stderr(io.StringIO()) as drawn:
+        bars = Bars()
+        bars.batch_started(1, 1)
+        bars.video_started("clip", 24, 1)
+        bars.frames_done("clip", 24)
+        bars.video_done("clip", 1)
+        bars.close()
+        upload = UploadBar()
+        upload.tasks_planned(1, 24, 1)
+        upload.bytes_sent(1)
+        upload.task_done(24)
+        upload.close()
+        expect("videos passed on", list(watch(["clip"])), ["clip"])
+    text = drawn.getvalue()
+    for right in ("all 1/1 videos 100%", "24/24 frames", "tasks 1/1, frames 24/24"):
+        expect(f"'{right}' is drawn", right in text, True)
+    return "all kinds of progress bar"

@@ -46,14 +46,14 @@ _DETAIL_LENGTH = 300
 
 def connect(
     settings: CvatSettings,
-    auth: str | None = None,
+    auth: str | Credentials | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> "Session":
     """Return a session with the server that the settings, or ``CVAT_HOST``, name.
 
     Args:
         settings: the server, and the organization to work in.
-        auth: ``USER[:PASS]``; see `find_credentials`.
+        auth: ``USER[:PASS]``, from which `find_credentials` goes on; or what it would find.
         stop: asked while waiting between two tries whether to give up.
 
     Raises:
@@ -67,7 +67,9 @@ def connect(
     session = Session(_make_client(host, settings), host, settings, stop)
     try:
         session.begin()
-        session.log_in(find_credentials(auth, host))
+        if not isinstance(auth, Credentials):
+            auth = find_credentials(auth, host)
+        session.log_in(auth)
     except BaseException:
         session.close()
         raise
