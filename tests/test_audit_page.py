@@ -274,6 +274,7 @@ def test_every_kind_has_words():
     assert tuple(KIND_TEXTS) == FINDING_KINDS
 
 
+@pytest.mark.smoke
 def test_the_same_findings_give_the_same_bytes(result, dataset):
     path = write_page(result)
     assert path == dataset / "audit.html"

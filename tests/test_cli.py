@@ -211,6 +211,7 @@ def test_on_a_terminal_there_are_two_bars(long_video, tmp_path):
     assert on_terminal(["extract", long_video, "-o", "ds2", "-q"], tmp_path) == (0, "")
 
 
+@pytest.mark.smoke
 def test_doctor_is_content_here(prep):
     done = prep("doctor", "--json")
     checks = {check["name"]: check for check in done.json["findings"]}
@@ -297,6 +298,7 @@ def test_doctor_and_something_that_is_not_cvat(answer, serve, prep):
     assert "not CVAT" in done.out
 
 
+@pytest.mark.smoke
 def test_python_interface_gives_the_same(steady, tmp_path):
     result = video_prep.extract([steady], tmp_path / "ds")
     assert result.exit_code == 0

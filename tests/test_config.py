@@ -34,6 +34,7 @@ def test_shipped_default_config_is_the_one_that_init_writes():
     assert (ROOT / "configs" / "default.yaml").read_text() == render_default_config()
 
 
+@pytest.mark.smoke
 def test_default_config_explains_every_setting_and_changes_none(tmp_path):
     config = load_config(write(tmp_path, render_default_config()))
     for name, cls in SECTIONS.items():
@@ -86,6 +87,7 @@ def test_missing_file(tmp_path):
         load_config(tmp_path / "none.yaml")
 
 
+@pytest.mark.smoke
 def test_yaml_traps_are_no_traps(tmp_path):
     assert settings(tmp_path, "extract:\n  start: 1:02\n  end: 10:00").start == "1:02"
     assert settings(tmp_path, "extract:\n  start: 62").start == "62"

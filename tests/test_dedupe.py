@@ -131,6 +131,7 @@ def test_a_film_of_24_in_a_file_of_60_loses_exactly_its_repeated_frames(prep, tm
     )
 
 
+@pytest.mark.smoke
 def test_a_loop_of_four_is_found_by_similar_and_not_by_still(prep, tmp_path):
     film(tmp_path / "loop.mp4", [texture(n % 4 if n < 16 else 4) for n in range(17)])
     prep("extract", "loop.mp4", "-o", "ds", "--dedupe", "off")

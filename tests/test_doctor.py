@@ -96,6 +96,7 @@ def surroundings(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.smoke
 def test_everything_here_works(capsys, tmp_path):
     code, checks = diagnose(capsys)
     told = {name: check["detail"] for name, check in checks.items() if not check["ok"]}

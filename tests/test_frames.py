@@ -291,6 +291,7 @@ def test_nothing_is_lost_five_times_in_a_row(name, frame_count, prep, tmp_path):
         assert images(tmp_path / f"ds{attempt}" / "x") == names("x", range(frame_count))
 
 
+@pytest.mark.smoke
 def test_png_is_that_of_ffmpeg(steady, prep, tmp_path):
     assert prep("extract", steady, "-o", "ds", "--format", "png").code == 0
     folder = tmp_path / "ds" / "steady"
@@ -304,6 +305,7 @@ def test_png_is_that_of_ffmpeg(steady, prep, tmp_path):
     )
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("quality", [1, 31])
 def test_quality_is_ffmpegs(steady, prep, tmp_path, quality):
     assert prep("extract", steady, "-o", "ds", "--quality", str(quality)).code == 0

@@ -157,6 +157,7 @@ def test_footage_without_a_clock_has_no_duration(tmp_path):
     assert "of footage" not in page
 
 
+@pytest.mark.smoke
 def test_the_numbers(dataset, prep):
     done = prep("report", dataset)
     assert (done.code, done.err) == (0, "")
@@ -218,6 +219,7 @@ def test_json_of_the_command(dataset, prep):
     assert done.json["totals"] == numbers["totals"]
 
 
+@pytest.mark.smoke
 def test_on_a_terminal_there_is_a_bar(dataset, tmp_path):
     code, shown = on_terminal(["report", dataset], tmp_path)
     assert code == 0

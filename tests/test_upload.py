@@ -278,6 +278,7 @@ def test_thirty_videos_arrive_as_planned(prep, modern, tmp_path):
     assert prep("status", ds).code == 0
 
 
+@pytest.mark.smoke
 def test_people_are_told(prep, stand_in, dataset):
     done = prep("upload", dataset, "--cvat", **access(stand_in))
     assert done.code == 0

@@ -228,6 +228,7 @@ def test_every_damaged_byte_is_found(clean):
         copy.unlink()
 
 
+@pytest.mark.smoke
 def test_what_is_put_right_is_kept_again(dataset):
     untouched = validate(dataset)
     assert untouched.exit_code == 0
