@@ -73,7 +73,8 @@ class Trial:
             raise WorkerDiedError(f"{self._wanted.engine}: {version.why}. Try --engine threads.")
         if self._wanted.engine != "ray":  # whose machines do not see the files of this one
             self._engine = engine
-        return f"{self._wanted.engine}, {count(engine.workers, 'worker')}; one answered, with prep {version}"
+        workers = count(engine.workers, "worker")
+        return f"{self._wanted.engine}, {workers}; one answered, with prep {version}"
 
     def _ffmpeg(self) -> str:
         from ..video.binary import find_ffmpeg, list_abilities
