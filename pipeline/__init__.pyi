@@ -55,6 +55,7 @@ from .stages.audit.stage import (
 )
 from .stages.dedupe.stage import DedupeResult as DedupeResult, dedupe as dedupe
 from .stages.extract.stage import Progress as Progress, extract as extract
+from .stages.remove import RemoveResult as RemoveResult, remove as remove
 from .stages.report.stage import ReportResult as ReportResult, report as report
 from .stages.upload.result import UploadResult as UploadResult
 from .stages.upload.stage import upload as upload

@@ -13,6 +13,7 @@ from .commands.doctor import doctor
 from .commands.extract import extract
 from .commands.init import init
 from .commands.manifest import manifest
+from .commands.remove import remove
 from .commands.report import report
 from .commands.run import run as run_command
 from .commands.status import status
@@ -71,6 +72,7 @@ for command in (
     run_command,
     extract,
     dedupe,
+    remove,
     validate,
     status,
     report,

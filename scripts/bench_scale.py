@@ -94,11 +94,12 @@ def lengthen(ffmpeg: str, minute: Path, minutes: int) -> Path:
 
 
 def multiply(clip: Path, count: int) -> Path:
-    """Return a folder of so many copies of a clip; to prep they are as many videos."""
+    """Return a folder of so many videos that show a clip; what follows the MP4 tells them apart."""
     folder = clip.with_name(f"{count}clips")
     folder.mkdir()
     for number in range(count):
-        shutil.copy(clip, folder / f"clip{number:04}.mp4")
+        box = b"\x00\x00\x00\x0cfree" + number.to_bytes(4, "big")
+        (folder / f"clip{number:04}.mp4").write_bytes(clip.read_bytes() + box)
     return folder
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import media
 import numpy as np
 import pytest
 import video_prep
@@ -47,7 +48,7 @@ def clean(tmp_path_factory, steady):
     extract = in_threads(video_prep.extract)
 
     folder = tmp_path_factory.mktemp("clean")
-    shutil.copy(steady, folder / "other.mp4")
+    media.twin(steady, folder / "other.mp4")
     assert extract([steady, folder / "other.mp4"], folder / "ds").exit_code == 0
     return folder / "ds"
 
@@ -184,6 +185,34 @@ def test_an_update_that_was_cut_off_is_carried_out(dataset):
         assert read_frames(folder / "frames.parquet").count(Fate.REJECTED) == 1
         assert store.read_record("steady") == new
     assert not list(folder.glob("*.next"))
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_an_update_killed_between_its_renames_is_whole_or_not(renames, dataset, monkeypatch):
+    from video_prep.dataset.store import Dataset
+
+    store, folder = Dataset(dataset), dataset / "steady"
+    old, frames = store.read_record("steady"), store.read_frames("steady")
+    frames.fate.setflags(write=True)
+    frames.fate[9] = Fate.REJECTED
+    new = dataclasses.replace(old, counts=recount(old.counts, frames))
+    rename, done = Path.rename, []
+
+    def die_later(path, target):
+        if len(done) == renames:
+            raise KeyboardInterrupt
+        done.append(target)
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", die_later)
+        with pytest.raises(KeyboardInterrupt):
+            store.update(new, frames)
+    with store.writing():
+        pass
+    assert store.read_record("steady") == (new if renames else old)
+    assert store.read_frames("steady").count(Fate.REJECTED) == (1 if renames else 0)
+    assert {path.suffix for path in folder.iterdir()} == {".jpg", ".json", ".parquet"}
 
 
 K, D, S, R = Fate.KEPT, Fate.DUPLICATE, Fate.SAMPLED_OUT, Fate.REJECTED

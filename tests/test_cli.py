@@ -91,6 +91,7 @@ TOTALS = {
     "videos",
     "extracted",
     "unchanged",
+    "copies",
     "failed",
     "frames_decoded",
     "kept",
@@ -98,6 +99,7 @@ TOTALS = {
     "sampled_out",
     "rejected",
     "skipped",
+    "without_input",
 }
 VIDEO = {"id", "source", "status", "duration_seconds", "counts", "warnings", "error"}
 COUNTS = {

@@ -320,7 +320,7 @@ def test_a_dataset_remembers_its_hardware_acceleration(paused, prep, tmp_path):
 
 
 def test_without_its_hardware_acceleration_a_video_alone_is_not_restored(paused, prep, tmp_path):
-    shutil.copy(paused, tmp_path / "other.mp4")
+    media.twin(paused, tmp_path / "other.mp4")
     prep("extract", paused, "other.mp4", "-o", "ds")
     made = record(tmp_path / "ds/paused")
     made["settings"]["hwaccel"] = "warp"
@@ -440,7 +440,7 @@ def test_a_broken_image_is_left_alone_and_told(paused, prep, tmp_path):
 
 
 def test_a_broken_table_fails_its_video_alone(paused, prep, tmp_path):
-    shutil.copy(paused, tmp_path / "b.mp4")
+    media.twin(paused, tmp_path / "b.mp4")
     prep("extract", paused, "b.mp4", "-o", "ds", "--dedupe", "off")
     (tmp_path / "ds" / "b" / "frames.parquet").write_text("x")
     done = prep("dedupe", "ds", "--json")
@@ -594,6 +594,19 @@ def test_similar_is_found_across_videos(copies, prep, tmp_path):
     # Off takes them away; still does not look into other videos.
     prep("dedupe", "ds")
     assert kept(tmp_path / "ds" / "b_again") == list(range(30))
+
+
+def test_what_is_left_out_follows_the_image_it_is_like(prep, tmp_path):
+    """Its own was kept while extracting, and is marked later as like one of another video."""
+    media.encode(tmp_path / "a.mp4", *media.X264, frames=6, picture="smptebars")
+    media.twin(tmp_path / "a.mp4", tmp_path / "b.mp4")
+    prep("extract", "a.mp4", "b.mp4", "-o", "ds", "--dedupe", "still")
+    assert frames(tmp_path / "ds" / "b")["duplicate_of"] == [None, *[0] * 5]
+    prep("dedupe", "ds", "--dedupe", "similar")
+    table = frames(tmp_path / "ds" / "b")
+    assert table["duplicate_of"] == [0] * 6
+    assert table["duplicate_video"] == ["a"] * 6
+    check_marks(tmp_path / "ds")
 
 
 def test_similar_is_found_across_folders_and_bounded_by_max_gap(prep, tmp_path):

@@ -325,7 +325,7 @@ def test_ffmpeg_that_fails_or_loses_images(steady, prep, tmp_path):
 
 def test_full_disk_is_one_error(steady, prep, tmp_path):
     for name in ("a.mp4", "b.mp4", "c.mp4"):
-        shutil.copy(steady, tmp_path / name)
+        media.twin(steady, tmp_path / name)
     full = wrapper(tmp_path / "f", "echo '[error] x.jpg: No space left on device' >&2; exit 1")
     done = prep("extract", "a.mp4", "b.mp4", "c.mp4", "-o", "ds", "--ffmpeg", full)
     assert done.code == 3
@@ -420,7 +420,7 @@ def test_a_bug_that_one_video_finds_costs_that_video_alone(steady, tmp_path, mon
     extract = in_threads(video_prep.extract)
 
     shutil.copy(steady, tmp_path / "a.mp4")
-    shutil.copy(steady, tmp_path / "b.mp4")
+    media.twin(steady, tmp_path / "b.mp4")
     probe = extract_video.probe
     monkeypatch.setattr(
         extract_video,

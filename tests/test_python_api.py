@@ -10,14 +10,14 @@ from conftest import in_threads
 from video_prep import BreakSettings, Config, RunSettings, UsageError
 from video_prep.base import errors
 
-STAGES = "extract dedupe validate status report upload audit audit_export run".split()  # noqa: SIM905
+STAGES = "extract dedupe remove validate status report upload audit audit_export run".split()  # noqa: SIM905
 SETTINGS = [
     f"{name}Settings"
     for name in ("Extract", "Dedupe", "Break", "Validate", "Run", "Cvat", "Upload", "Audit")
 ]
 RESULTS = [
     f"{name}Result"
-    for name in ("Extract", "Dedupe", "Validate", "Status", "Report", "Upload", "Audit", "Run")
+    for name in "Extract Dedupe Remove Validate Status Report Upload Audit Run".split()  # noqa: SIM905
 ]
 ERRORS = [
     name

@@ -19,7 +19,7 @@ def inputs(tmp_path, long_video, steady):
     folder.mkdir()
     shutil.copy2(long_video, folder / "a.mp4")
     shutil.copy2(steady, folder / "b.mp4")
-    shutil.copy2(steady, folder / "c.mp4")
+    media.twin(steady, folder / "c.mp4")
     return folder
 
 

@@ -15,7 +15,7 @@ def footage(tmp_path, steady):
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(steady, folder / "a.mp4")
-    shutil.copy(steady, folder / "b.mp4")
+    media.twin(steady, folder / "b.mp4")
     return folder
 
 

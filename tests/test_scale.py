@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +19,11 @@ PATIENCE_SECONDS = 60
 
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory):
-    """Short videos, one that is cut, a copy of it, one that is no video."""
+    """Short videos, one that is cut, one of the same frames, one that is no video."""
     folder = tmp_path_factory.mktemp("scale") / "in"
     folder.mkdir()
     media.encode(folder / "long.mp4", *H264, frames=300)
-    shutil.copy(folder / "long.mp4", folder / "copy.mp4")
+    media.twin(folder / "long.mp4", folder / "copy.mp4")
     media.encode(folder / "calm.mp4", *H264, frames=90, picture="smptebars")
     media.encode(folder / "short.mkv", *H264, frames=30)
     (folder / "broken.mp4").write_bytes(b"no video at all")

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import media
 import pytest
 from conftest import HUMBLY, images
 from hypothesis import given, strategies as st
@@ -156,7 +157,7 @@ def test_odd_names_are_extracted_like_any_other(steady, prep, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ODD_NAMES:
-        shutil.copy(steady, folder / name)
+        media.twin(steady, folder / name)
     done = prep("extract", "in", "-o", "ds", "--every", "25", "--json")
     assert done.code == 0
     assert done.json["totals"]["extracted"] == len(ODD_NAMES)
@@ -185,7 +186,7 @@ def test_names_that_play_ffmpegs_log_or_our_own_files(steady, prep, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     for name in HOSTILE:
-        shutil.copy(steady, folder / name)
+        media.twin(steady, folder / name)
     for overwrite in ([], ["--overwrite"]):
         done = prep("extract", "in", "-o", "ds", "--json", *overwrite)
         assert done.code == 0
@@ -198,7 +199,7 @@ def test_many_videos_at_once_give_the_same_bytes_as_one(steady, prep, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     for number in range(9):
-        shutil.copy(steady, folder / f"v{number}.mp4")
+        media.twin(steady, folder / f"v{number}.mp4")
     assert prep("extract", folder, "-o", "many", "--workers", "2").code == 0
     assert prep("extract", folder / "v4.mp4", "-o", "one").code == 0
     for image in images(tmp_path / "one" / "v4"):
@@ -209,7 +210,7 @@ def test_many_videos_at_once_give_the_same_bytes_as_one(steady, prep, tmp_path):
 def test_ids_do_not_depend_on_what_was_done_before(steady, prep, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        shutil.copy(steady, tmp_path / name / "cam.mp4")
+        media.twin(steady, tmp_path / name / "cam.mp4")
     once = prep("extract", "a", "b", "-o", "one", "--json").json
     prep("extract", "a", "-o", "two")
     twice = prep("extract", "a", "b", "-o", "two", "--json").json
@@ -261,7 +262,7 @@ def locked(steady, tmp_path):
     """Footage in folders of which some may not be read, listed or searched."""
     for name in ("a.mp4", "shut/b.mp4", "listed/c.mp4", "listed/deep/d.mp4", "e.mp4", "top/f.mp4"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(steady, tmp_path / "in" / name)
+        media.twin(steady, tmp_path / "in" / name)
     (tmp_path / "in/top").rename(tmp_path / "top")
     (tmp_path / "in/far.mp4").symlink_to(tmp_path / "top/f.mp4")
     shut = {"in/shut": 0, "in/listed": 0o444, "in/e.mp4": 0, "top": 0}

@@ -24,12 +24,13 @@ ORDER = """
     cvat.server cvat.journal cvat.proof
     pictures.judge pictures.similarity pictures.compare
     video.sampling stages.extract.notices dataset.clock dataset.breaks dataset.accounts
-    stages.extract.resume stages.extract.opened video.passes stages.extract.table video.written
+    stages.extract.identity stages.extract.resume
+    stages.extract.opened video.passes stages.extract.table video.written
     stages.extract.video stages.extract.units
     stages.validate.video
     stages.extract.stage
     stages.validate.stage
-    stages.dedupe.video stages.dedupe.folder stages.dedupe.stage
+    stages.dedupe.video stages.dedupe.folder stages.dedupe.stage stages.remove
     stages.upload.plan stages.upload.videos stages.upload.project stages.upload.result
     stages.upload.task stages.upload.stage stages.upload.accounts
     tracks.model tracks.xml tracks.clock tracks.pieces tracks.statistics stages.audit.rules
@@ -40,7 +41,7 @@ ORDER = """
     all_stages doctor.check doctor.clip doctor.exchange doctor.trial doctor.diagnosis
     commands.progress commands.layout
     commands.options commands.console commands.extract commands.doctor commands.init
-    commands.dedupe commands.validate commands.status commands.report commands.run
+    commands.dedupe commands.remove commands.validate commands.status commands.report commands.run
     commands.upload commands.manifest commands.audit
     cli __main__
 """.split()  # noqa: SIM905

@@ -313,7 +313,7 @@ def test_identical_images_have_each_their_own_place(prep, tmp_path):
 
 def test_a_damaged_folder_costs_only_itself(steady, prep, tmp_path):
     for name in ("a", "b", "c", "d", "e"):
-        shutil.copy(steady, tmp_path / f"{name}.mp4")
+        media.twin(steady, tmp_path / f"{name}.mp4")
     prep("extract", *(f"{name}.mp4" for name in "abcde"), "-o", "ds", "--dedupe", "off")
     ds = tmp_path / "ds"
     (ds / "a" / "frames.parquet").write_bytes(b"PAR1")
@@ -406,7 +406,7 @@ def test_json_has_fixed_keys(clean, prep, tmp_path):
 
 def test_stopped_and_run_again_it_ends_the_same(clean, steady, prep, tmp_path):
     for name in ("a", "b"):
-        shutil.copy(steady, tmp_path / f"{name}.mp4")
+        media.twin(steady, tmp_path / f"{name}.mp4")
     prep("extract", "a.mp4", "b.mp4", "-o", "one", "--dedupe", "off")
     one, other = tmp_path / "one", shutil.copytree(tmp_path / "one", tmp_path / "other")
     untouched = snapshot(other / "b")
@@ -552,7 +552,7 @@ def test_on_a_terminal_there_is_a_bar_for_all_and_one_a_video(clean, tmp_path):
 
 def test_a_bug_that_one_video_finds_costs_only_that_one(steady, prep, tmp_path, monkeypatch):
     for name in ("a", "b"):
-        shutil.copy(steady, tmp_path / f"{name}.mp4")
+        media.twin(steady, tmp_path / f"{name}.mp4")
     prep("extract", "a.mp4", "b.mp4", "-o", "ds")
     before = snapshot(tmp_path / "ds" / "a")
 

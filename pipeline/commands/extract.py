@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..base.errors import printable
-from ..base.words import count, plural
+from ..base.words import count, listing, plural
 from ..dataset.records import ExtractResult, VideoOutcome
 from ..engines.choice import EXTRACTS, open_engine
 from ..settings.file import load_config
@@ -23,6 +23,13 @@ from .options import (
     output_option,
     settings_options,
 )
+
+_OUTCOMES = {
+    "extracted": "extracted",
+    "unchanged": "unchanged",
+    "copy": "left out",
+    "failed": "failed",
+}
 
 
 @verb("extract", "videos", first=MATTER_FIRST)
@@ -77,6 +84,7 @@ def _extract_answer(result: ExtractResult, console: Console) -> Answer:
         "videos": len(result.videos),
         "extracted": result.count("extracted"),
         "unchanged": result.count("unchanged"),
+        "copies": result.count("copy"),
         "failed": result.count("failed"),
         "frames_decoded": sum(record.counts.frames_decoded for record in records),
         "kept": sum(record.counts.kept for record in records),
@@ -84,6 +92,7 @@ def _extract_answer(result: ExtractResult, console: Console) -> Answer:
         "sampled_out": sum(record.counts.sampled_out for record in records),
         "rejected": sum(record.counts.rejected for record in records),
         "skipped": sum(len(paths) for paths in result.skipped.values()),
+        "without_input": len(result.without_input),
     }
     return Answer(
         exit_code=result.exit_code,
@@ -93,6 +102,7 @@ def _extract_answer(result: ExtractResult, console: Console) -> Answer:
         warnings=(
             *(f"{video.id}: {n.message}" for video in result.videos for n in video.notices),
             *(notice.message for notice in result.notices),
+            *without_input(result),
         ),
         errors=tuple(
             {"kind": str(video.error_kind), "message": str(video.error)}
@@ -127,23 +137,45 @@ def _extract_lines(
             style = {"fg": "yellow"} if notice.is_finding else {"dim": True}
             yield click.style(f"  {notice.kind}: {notice.message}", **style)
     yield ""
-    done = ", ".join(
-        f"{totals[status]} {status}"
-        for status in ("extracted", "unchanged", "failed")
-        if totals[status]
-    )
     yield (
-        f"{count(totals['videos'], 'video')} ({done}): "
+        f"{count(totals['videos'], 'video')} ({count_outcomes(result)}): "
         f"{count(totals['frames_decoded'], 'frame')} decoded, {count(totals['kept'], 'image')} in "
         f"{printable(result.dataset)}"
     )
     yield from console.skipped_lines(result.skipped)
     for notice in result.notices:
         yield click.style(f"{notice.kind}: {notice.message}", fg="yellow")
+    yield from (click.style(line, dim=True) for line in without_input(result))
+
+
+def count_outcomes(result: ExtractResult) -> str:
+    """Return how many videos had which outcome, in words."""
+    return ", ".join(
+        f"{result.count(status)} {words}"
+        for status, words in _OUTCOMES.items()
+        if result.count(status)
+    )
+
+
+def without_input(result: ExtractResult) -> Iterable[str]:
+    """Yield what there is to say of videos that none of the inputs stands behind."""
+    if not (absent := result.without_input):
+        return
+    ids = listing([source.id for source in absent])
+    yield f"in the dataset, but not among the inputs: {count(len(absent), 'video')} ({ids})"
+    if gone := [source.id for source in absent if source.is_gone]:
+        yield (
+            f"their sources are gone: {listing(gone)}. Name those that were renamed or moved as "
+            "inputs, and their videos follow; 'prep remove ID -o "
+            f"{printable(result.dataset)}' takes a video away."
+        )
 
 
 def _row(video: VideoOutcome) -> tuple[str, ...]:
     name, record = printable(video.id or video.source), video.record
+    if video.status == "copy":
+        name = printable(Path(video.source).name)  # the id is that of another file
+        return click.style("copy", fg="yellow"), name, "", "", "", ""
     if record is None:
         return click.style("failed", fg="red"), name, "", "", "", ""
     counts, seconds = record.counts, record.duration_seconds

@@ -166,11 +166,13 @@ dataset_argument = click.argument(
 """The dataset to work on; what cannot be read is told by the stage, with the way out."""
 
 
-def output_option(help_text: str, default: str | None = DEFAULT_DATASET) -> Callable[[Any], Any]:
+def output_option(
+    help_text: str, default: str | None = DEFAULT_DATASET, name: str = "--output"
+) -> Callable[[Any], Any]:
     """Return the option that names the folder to write into."""
     return click.option(
         "-o",
-        "--output",
+        name,
         type=click.Path(readable=False),
         callback=_as_path,
         default=default,

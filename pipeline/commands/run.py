@@ -16,6 +16,7 @@ from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import RunSettings
 from .console import Answer, Console, cvat_session, verb
+from .extract import count_outcomes, without_input
 from .options import (
     MATTER_FIRST,
     config_option,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # the stages load libraries that --help can do without
     from ..settings.file import Config
 
 _CONCERNS_SHOWN = 30
+_OF_ACCOUNTS = ("records-differ", "same-source")
 _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 
 
@@ -88,6 +90,7 @@ def run(
             for stage, video, kind, message in concerns
         ),
         totals=_totals(result),
+        warnings=(*_moves(result), *without_input(result.extracted)),
         errors=tuple(
             {"kind": kind, "message": message} for _, _, kind, message in _failures(result)
         ),
@@ -169,7 +172,7 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
             yield "validate", None, "foreign", text
     for account in result.accounts.videos if result.accounts is not None else ():
         for mismatch in account.mismatches:
-            if mismatch.kind == "records-differ":  # the other kinds are those of validate
+            if mismatch.kind in _OF_ACCOUNTS:  # the other kinds are those of validate
                 yield "accounts", account.id, mismatch.kind, mismatch.message
 
     for task in result.uploaded.tasks if result.uploaded is not None else ():
@@ -177,9 +180,29 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
             yield "upload", task.video, task.status, message
 
 
+def _moves(result: "RunResult") -> list[str]:
+    """Return which sources are elsewhere than they were, which needs nobody."""
+    return [
+        f"{notice.kind}: {notice.message}"
+        for video in result.extracted.videos
+        for notice in video.notices
+        if notice.kind in {"renamed", "moved"}
+    ]
+
+
+def _input_lines(result: "RunResult", console: Console) -> Iterable[str]:
+    moves = _moves(result)
+    shown = moves if console.verbose else moves[:_CONCERNS_SHOWN]
+    yield from shown
+    if len(shown) < len(moves):
+        yield f"and {count(len(moves) - len(shown), 'move')} more; -v names all."
+    yield from without_input(result.extracted)
+
+
 def _lines(result: "RunResult", concerns: tuple[Concern, ...], console: Console) -> Iterable[str]:
     yield from _stage_lines(result)
     yield from console.skipped_lines(result.extracted.skipped)
+    yield from (click.style(line, dim=True) for line in _input_lines(result, console))
     yield ""
     if not concerns:
         yield click.style("Nothing needs a person.", fg="green")
@@ -197,12 +220,11 @@ def _lines(result: "RunResult", concerns: tuple[Concern, ...], console: Console)
 
 def _stage_lines(result: "RunResult") -> Iterable[str]:
     extracted = result.extracted
-    done = ", ".join(
-        f"{extracted.count(status)} {status}"
-        for status in ("extracted", "unchanged", "failed")
-        if extracted.count(status)
+    yield _stage(
+        "extract",
+        extracted.exit_code,
+        f"{count(len(extracted.videos), 'video')}: {count_outcomes(extracted)}",
     )
-    yield _stage("extract", extracted.exit_code, f"{count(len(extracted.videos), 'video')}: {done}")
     if result.deduped is not None:
         videos = result.deduped.videos
         marked = sum(video.still + video.similar for video in videos)

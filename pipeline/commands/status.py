@@ -31,6 +31,8 @@ _COLUMNS = {
 }
 """The counts, each with its heading in two lines, so that all of them fit beside a name."""
 
+_SHOWN = 5
+
 
 @verb("status", "videos")
 @dataset_argument
@@ -73,6 +75,7 @@ def status(
         for task in upload.tasks
         for mismatch in task.mismatches
     ]
+    gone = {source.id for source in result.absent}
     balances = all(upload.balances for upload in uploads)
     sums = ("frames_sent", "frames_in_cvat")
     if uploads:
@@ -83,7 +86,9 @@ def status(
     return Answer(
         exit_code=max(result.exit_code, ExitCode.OK if balances else ExitCode.FINDINGS),
         lines=(*_lines(result, totals, console), *_upload_lines(uploads, console)),
-        results=tuple(_account_json(account, uploads) for account in result.videos),
+        results=tuple(
+            _account_json(account, account.id in gone, uploads) for account in result.videos
+        ),
         totals={"videos": len(result.videos), **totals},
         warnings=tuple(warnings),
         errors=tuple(
@@ -115,9 +120,12 @@ def _uploads(
     return accounts
 
 
-def _account_json(account: "Account", uploads: "Iterable[UploadAccount]") -> dict[str, Any]:
+def _account_json(
+    account: "Account", is_source_gone: bool, uploads: "Iterable[UploadAccount]"
+) -> dict[str, Any]:
     return {
         "id": account.id,
+        "is_source_gone": is_source_gone,
         "counts": dataclasses.asdict(account.counts),
         "explained": [dataclasses.asdict(notice) for notice in account.explained],
         "mismatches": [dataclasses.asdict(mismatch) for mismatch in account.mismatches],
@@ -185,7 +193,11 @@ def _lines(result: "StatusResult", totals: dict[str, int], console: Console) -> 
             f"folder-foreign: {printable(name)} is no video of this dataset; move it away.",
             fg="yellow",
         )
-    concerned = sum(bool(account.mismatches) for account in result.videos)
+    yield from (click.style(line, dim=True) for line in _absent(result, console))
+    concerned = sum(
+        any(mismatch.kind != "same-source" for mismatch in account.mismatches)
+        for account in result.videos
+    )
     if concerned:
         yield (
             f"The accounts of {concerned:,} of {count(len(result.videos), 'video')} do not balance."
@@ -196,6 +208,24 @@ def _lines(result: "StatusResult", totals: dict[str, int], console: Console) -> 
             f"{totals['duplicates']:,} duplicates + {totals['sampled_out']:,} sampled out + "
             f"{totals['rejected']:,} rejected; {count(totals['files_on_disk'], 'file')} on disk."
         )
+
+
+def _absent(result: "StatusResult", console: Console) -> Iterable[str]:
+    """Yield what there is to say of sources that are not where they were."""
+    if not (number := len(result.absent)):
+        return
+    yield (
+        f"{number:,} of {count(len(result.videos), 'source')} no longer where they were; what is "
+        "left out of their images cannot be restored:"
+    )
+    shown = result.absent if console.verbose else result.absent[:_SHOWN]
+    yield from (f"  {printable(source.id)}: {printable(source.path)}" for source in shown)
+    if len(shown) < number:
+        yield f"  and {number - len(shown):,} more; -v names all."
+    yield (
+        "Run 'prep extract' on those that were renamed or moved, and their videos follow; "
+        f"'prep remove ID -o {printable(result.dataset)}' takes a video away."
+    )
 
 
 def _number(number: int | None) -> str:

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import DatasetError, ExitCode, unreadable
+from ..base.errors import DatasetError, ExitCode, printable, unreadable
 from ..base.words import count, listing
 from .image_folder import image_names, image_pattern
-from .records import Counts, Fate, FrameTable, Notice, Reason, VideoRecord
+from .records import AbsentSource, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
 from .store import FRAMES_NAME, RECORD_NAME, Dataset, is_record, open_dataset
 
 _FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")
@@ -32,7 +32,8 @@ _AGAIN = "extract the video again with 'prep extract --overwrite'; the frame num
 class Mismatch:
     """Two counts that differ, or a file or frame that one side does not know.
 
-    ``kind`` is its name: ``records-differ``, ``image-missing``, ``image-added``, ``file-foreign``.
+    ``kind`` is its name: ``records-differ``, ``image-missing``, ``image-added``, ``file-foreign``,
+    or ``same-source``, where two videos of a dataset are one.
     ``frames`` and ``files`` say where; one of them may be empty. The message tells the likely cause
     and the way out.
     """
@@ -80,12 +81,17 @@ class UnreadableVideo:
 
 @dataclass(frozen=True)
 class StatusResult:
-    """The accounts of a dataset; ``foreign_folders`` are no videos of it."""
+    """The accounts of a dataset.
+
+    ``foreign_folders`` are no videos of it. ``absent`` are the sources that are not where they were
+    when they were extracted, which is no finding: the images are worth the same without them.
+    """
 
     dataset: str
     videos: tuple[Account, ...]
     unreadable: tuple[UnreadableVideo, ...]
     foreign_folders: tuple[str, ...]
+    absent: tuple[AbsentSource, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -104,17 +110,28 @@ def status(dataset: str | os.PathLike[str]) -> StatusResult:
         InputError: there is no video in the dataset.
     """
     store = open_dataset(dataset)
-    accounts, unreadable = [], []
+    accounts, unreadable, absent = [], [], []
+    first: dict[str, str] = {}
     for video_id in store.video_ids():
         try:
-            accounts.append(balance(store, *store.read_video(video_id)))
+            record, frames = store.read_video(video_id)
+            account = balance(store, record, frames)
         except DatasetError as error:
             unreadable.append(UnreadableVideo(video_id, str(error)))
+            continue
+        source = record.source
+        if (other := first.setdefault(source.sha256, video_id)) != video_id:
+            twice = _same_source(store, other)
+            account = dataclasses.replace(account, mismatches=(*account.mismatches, twice))
+        accounts.append(account)
+        if not os.path.isfile(source.path):
+            absent.append(AbsentSource(video_id, source.path, is_gone=True))
     return StatusResult(
         dataset=os.fspath(store.path),
         videos=tuple(accounts),
         unreadable=tuple(unreadable),
         foreign_folders=tuple(store.foreign_folders()),
+        absent=tuple(absent),
     )
 
 
@@ -239,6 +256,15 @@ def _foreign(files: tuple[str, ...]) -> Iterator[Mismatch]:
             "there by hand or by another program; move away what is no image of prep.",
             files=files,
         )
+
+
+def _same_source(store: Dataset, other: str) -> Mismatch:
+    return Mismatch(
+        "same-source",
+        f"the same video as '{printable(other)}': the content of both sources is equal, so each "
+        "frame is here twice, and would be annotated twice; 'prep remove ID -o "
+        f"{printable(store.path)}' takes one of them away.",
+    )
 
 
 def _images(frames: npt.NDArray[np.int64]) -> str:

@@ -17,8 +17,12 @@ NAME_DATASET = (
 )
 
 
-def find_folder(path: str | os.PathLike[str]) -> Path:
+def find_folder(path: str | os.PathLike[str], way_out: str = NAME_DATASET) -> Path:
     """Return the absolute path of a folder that is there.
+
+    Args:
+        path: the folder.
+        way_out: what to do if it is not there, as the command knows it.
 
     Raises:
         InputError: it is not.
@@ -28,11 +32,11 @@ def find_folder(path: str | os.PathLike[str]) -> Path:
     try:
         is_there = stat.S_ISDIR(folder.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{printable(folder)}: there is no such folder. {NAME_DATASET}") from error
+        raise InputError(f"{printable(folder)}: there is no such folder. {way_out}") from error
     except OSError as error:
         raise unreadable(folder, error) from error
     if not is_there:
-        raise InputError(f"{printable(folder)}: this is a file, not a folder. {NAME_DATASET}")
+        raise InputError(f"{printable(folder)}: this is a file, not a folder. {way_out}")
     return folder
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:  # the command line needs these records, but no arrays
 MISSING_PTS = -(2**63)
 """Stands in an int64 array for a frame that has no timestamp (FFmpeg's AV_NOPTS_VALUE)."""
 
-FINDING_KINDS = frozenset({"damage", "files-missing", "nothing-selected", "unreadable-folder"})
+FINDING_KINDS = frozenset(
+    {"copy", "damage", "files-missing", "nothing-selected", "unreadable-folder"}
+)
 """Kinds of notice that a person must look at; the others explain and need nothing."""
 
 
@@ -300,8 +302,9 @@ class VideoRecord:
 class VideoOutcome:
     """What a run did with one source: a bad video is a value, not an exception.
 
-    ``status`` is ``extracted``, ``unchanged`` or ``failed``. Failed ones have ``error`` and
-    ``error_kind``, the others ``record``. ``notices`` are the record's, and those of this run.
+    ``status`` is ``extracted``, ``unchanged``, ``copy`` or ``failed``. A copy has the content of
+    another source, is left out, and has the ``id`` of that one. Failed ones have ``error`` and
+    ``error_kind``, the first two ``record``. ``notices`` are the record's, and those of this run.
     """
 
     source: str
@@ -314,16 +317,30 @@ class VideoOutcome:
 
 
 @dataclass(frozen=True)
+class AbsentSource:
+    """The source of a video of the dataset that is not at hand.
+
+    ``is_gone``: it is not even where it was any more, or another file is there.
+    """
+
+    id: str
+    path: str
+    is_gone: bool
+
+
+@dataclass(frozen=True)
 class ExtractResult:
     """The outcome of a whole run.
 
     ``skipped`` maps a reason to the paths left out for it, ``notices`` are those of no video.
+    ``without_input`` are the videos of the dataset that none of the inputs stands behind.
     """
 
     dataset: str
     videos: tuple[VideoOutcome, ...]
     skipped: dict[str, tuple[str, ...]]
     notices: tuple[Notice, ...] = ()
+    without_input: tuple[AbsentSource, ...] = ()
 
     def count(self, status: str) -> int:
         """Return the number of videos with this status."""

@@ -37,7 +37,7 @@ from ..base.errors import (
     printable,
     unreadable,
 )
-from .files import NAME_DATASET, find_folder
+from .files import NAME_DATASET, find_folder, save_text
 from .frame_file import read_frames, write_frames
 from .records import FrameTable, VideoRecord
 
@@ -257,6 +257,33 @@ class Dataset:
         """Move the images of a work folder into a committed video; each is there whole or not."""
         move_images(folder, self.folder(video_id))
 
+    def replace_record(self, record: VideoRecord) -> None:
+        """Replace the record of a committed video, for what does not concern its frames.
+
+        Raises:
+            DatasetError: it cannot be written; the old one stays.
+        """
+        save_text(self.folder(record.id) / RECORD_NAME, [_record_text(record)])
+
+    def remove(self, video_id: str) -> None:
+        """Take a video out of the dataset, whole or not at all.
+
+        One rename does it. What a run that is killed then leaves behind, the next one deletes.
+
+        Raises:
+            DatasetError: it cannot be moved out of its place.
+        """
+        scratch = Path(tempfile.mkdtemp(dir=self.path / _PRIVATE / "work"))
+        try:
+            self.folder(video_id).rename(scratch / video_id)
+        except OSError as error:
+            raise DatasetError(
+                f"{printable(self.folder(video_id))}: cannot be removed: {cause_of(error)}. Set "
+                "the rights of the folder, then run the same command again."
+            ) from error
+        _flush(self.path)
+        shutil.rmtree(scratch, ignore_errors=True)
+
     def update(self, record: VideoRecord, frames: FrameTable) -> None:
         """Replace record and frame table of a committed video, both or none.
 
@@ -281,17 +308,21 @@ def move_images(folder: Path, target: Path) -> None:
     _flush(target)
 
 
-def open_dataset(path: str | os.PathLike[str]) -> Dataset:
+def open_dataset(path: str | os.PathLike[str], way_out: str = NAME_DATASET) -> Dataset:
     """Return a dataset that is there.
+
+    Args:
+        path: its folder.
+        way_out: what to do if it is not there, as the command knows it.
 
     Raises:
         InputError: there is no such folder, or no video in it.
         DatasetError: it cannot be read.
     """
-    store = Dataset(find_folder(path))
+    store = Dataset(find_folder(path, way_out))
     if not store.video_ids():
         raise InputError(
-            f"{printable(store.path)}: this folder holds no video of a dataset. {NAME_DATASET}"
+            f"{printable(store.path)}: this folder holds no video of a dataset. {way_out}"
         )
     return store
 

@@ -8,7 +8,7 @@ from ...base.words import count
 from ...dataset.records import PacketIndex, SourceIdentity, VideoInfo
 from ...video.segments import Segment
 from ...video.sources import Source
-from .resume import stat_identity
+from .identity import stat_identity
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,52 +2,140 @@
 
 A committed video is left alone where both halves of its key hold: the source's identity (size and
 modification time, else a hash of the content) and the digest of the settings.
+
+A video is its content, not its name: one that was renamed, moved or swapped with another keeps its
+id, and its record follows. The same content twice is one video. Whole files are read only where
+sizes, beginnings and ends agree.
 """
 
-import hashlib
+import dataclasses
+import functools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...base.errors import InterruptedRunError, SourceChangedError, UsageError, printable
+from ...base.errors import SourceChangedError, UsageError, printable
 from ...base.words import count, listing
 from ...dataset.accounts import balance
 from ...dataset.image_folder import list_image_indices
-from ...dataset.records import Notice, SourceIdentity, VideoRecord
+from ...dataset.records import AbsentSource, Notice, SourceIdentity, VideoOutcome, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.file import settings_digest
 from ...video.sources import Source
+from .identity import digest_ends, is_same_file, stat_identity
+
+Identities = Mapping[Path, SourceIdentity]
 
 
-def match_records(
-    sources: Iterable[Source], records: Mapping[str, VideoRecord]
-) -> dict[Path, VideoRecord]:
-    """Return the record of each source that is in the dataset already.
+@dataclass(frozen=True)
+class Recognised:
+    """What the sources at hand are.
 
-    A source is known by its path. One that was moved, with the folder it is in, is known by its
-    name under that folder and its content.
+    ``known``: the record of each that is in the dataset already, with the source as it is now.
+    ``copies``: those that have the content of another file, and that file. ``read``: what was
+    learnt of those that were read whole.
     """
-    sources = list(sources)
-    by_path = {record.source.path: record for record in records.values()}
-    known = {s.path: by_path[os.fspath(s.path)] for s in sources if os.fspath(s.path) in by_path}
-    claimed = {record.id for record in known.values()}
-    for source in sources:
-        if source.path in known:
+
+    known: Mapping[Path, VideoRecord]
+    copies: Mapping[Path, Path]
+    read: Identities
+
+
+def recognise(
+    sources: Sequence[Source],
+    records: Mapping[str, VideoRecord],
+    identify_all: Callable[[Sequence[Source]], Identities],
+) -> Recognised:
+    """Return which sources are in the dataset already, and which are the same video twice.
+
+    Of equal files, the one that is in the dataset counts, else the first. A source that has the
+    path of a record, but other content, has that record too, unless the content it stood for is
+    found elsewhere.
+
+    Args:
+        sources: those of this run, in order.
+        records: those of the dataset, by id.
+        identify_all: reads files whole; those that cannot be read are absent in what it returns.
+    """
+    known = _match_unread(sources, records.values())
+    places = {record.id: path for path, record in known.items()}
+    left = [source for source in sources if source.path not in known]
+    read = identify_all([*_worth_reading(left, records.values())])
+    of_content = defaultdict(list)
+    for record in records.values():
+        of_content[record.source.sha256].append(record)
+    firsts: dict[str, Path] = {}
+    copies: dict[Path, Path] = {}
+    for source in left:
+        if (identity := read.get(source.path)) is None:
             continue
-        for record in records.values():
-            if (
-                record.id not in claimed
-                and record.source.name == source.name
-                and not os.path.exists(record.source.path)
-                and _looks_same(source.path, record.source)
-            ):
-                known[source.path] = record
-                claimed.add(record.id)
-                break
+        # Its own record first, where there are several of this content.
+        alike = sorted(of_content[identity.sha256], key=lambda r: r.source.path != identity.path)
+        free = [r for r in alike if r.id not in places and not _is_elsewhere(r, source, read)]
+        if free:
+            known[source.path] = _followed(free[0], identity)
+            places[free[0].id] = source.path
+        elif alike:
+            copies[source.path] = places.get(alike[0].id, Path(alike[0].source.path))
+        elif firsts.setdefault(identity.sha256, source.path) != source.path:
+            copies[source.path] = firsts[identity.sha256]
+    at = {Path(r.source.path): r for r in records.values() if r.id not in places}
+    changed = {source.path for source in left} & at.keys() - known.keys() - copies.keys()
+    return Recognised(known | {path: at[path] for path in changed}, copies, read)
+
+
+def _match_unread(
+    sources: Iterable[Source], records: Iterable[VideoRecord]
+) -> dict[Path, VideoRecord]:
+    """Return the records of sources that need not be read: their size and time say enough.
+
+    They are where they were; or, with the folder they are in, elsewhere under the same name.
+    """
+    in_place: dict[object, VideoRecord] = {}
+    under_name: dict[object, VideoRecord] = {}
+    for record in records:
+        key = (record.source.size_bytes, record.source.mtime_ns)
+        in_place.setdefault((record.source.path, key), record)
+        if not os.path.exists(record.source.path):
+            under_name.setdefault((record.source.name, key), record)
+    known = {}
+    for source in sources:
+        path, status = os.fspath(source.path), _stat(source.path)
+        if (path, status) in in_place:
+            known[source.path] = in_place[path, status]
+        elif (source.name, status) in under_name:
+            record = under_name.pop((source.name, status))
+            identity = dataclasses.replace(record.source, path=path)
+            known[source.path] = dataclasses.replace(record, source=identity)
     return known
+
+
+def _worth_reading(sources: Sequence[Source], records: Iterable[VideoRecord]) -> Iterator[Source]:
+    """Yield the sources that may be a video of the dataset, or equal to one another."""
+    ends, stat = functools.cache(digest_ends), functools.cache(_stat)
+    of_size = defaultdict(list)
+    for record in records:
+        of_size[record.source.size_bytes].append(record.source)
+    sized = [(source.path, status[0]) for source in sources if (status := stat(source.path))]
+    sizes = Counter(size for _, size in sized)
+    twins = Counter((size, ends(path)) for path, size in sized if sizes[size] > 1)
+
+    def is_alike(path: Path, known: SourceIdentity) -> bool:
+        is_there = stat(Path(known.path)) == (known.size_bytes, known.mtime_ns)
+        return not is_there or ends(Path(known.path)) == ends(path)
+
+    for source in sources:
+        if (status := stat(source.path)) is None:
+            continue
+        size = status[0]
+        is_twin = sizes[size] > 1 and twins[size, ends(source.path)] > 1
+        if is_twin or any(is_alike(source.path, known) for known in of_size[size]):
+            yield source
 
 
 def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Path, VideoRecord]) -> None:
@@ -105,54 +193,80 @@ def check_unchanged(
     )
 
 
-def identify(source: Source, is_stopped: Callable[[], bool]) -> SourceIdentity:
-    """Return the identity of a file; reads it whole.
+def tell_copies(
+    copies: Mapping[Path, Path], ids: Mapping[Path, str], records: Mapping[str, VideoRecord]
+) -> dict[Path, VideoOutcome]:
+    """Return the outcomes of files that have the content of another one.
 
-    Raises:
-        InterruptedRunError: ``is_stopped`` said so.
+    Args:
+        copies: those files, each with the other one.
+        ids: those of the sources of this run.
+        records: those of the dataset, by id.
     """
-    size_bytes, mtime_ns = stat_identity(source.path)
-    return SourceIdentity(
-        name=source.name.encode("utf-8", "backslashreplace").decode(),
-        path=os.fspath(source.path),
-        size_bytes=size_bytes,
-        mtime_ns=mtime_ns,
-        sha256=_sha256(source.path, is_stopped),
+    at = {Path(record.source.path): record.id for record in records.values()} | {**ids}
+    outcomes = {}
+    for path, other in copies.items():
+        text = (
+            f"{printable(path)} has the same content as {printable(other)}, which is the video "
+            f"'{printable(at[other])}', so it was left out. Delete one of the two files, or leave "
+            "it out of the inputs."
+        )
+        notices = (Notice("copy", text),)
+        outcomes[path] = VideoOutcome(os.fspath(path), at[other], "copy", notices=notices)
+    return outcomes
+
+
+def tell_moved(outcome: VideoOutcome, was: SourceIdentity, now: SourceIdentity) -> VideoOutcome:
+    """Return an outcome that also tells where its source was before, if elsewhere."""
+    old, new = Path(was.path), Path(now.path)
+    if old == new:
+        return outcome
+    text = f"was {printable(old)}, is {printable(new)}; its id stays '{printable(outcome.id)}'."
+    notice = Notice("renamed" if old.parent == new.parent else "moved", text)
+    return dataclasses.replace(outcome, notices=(notice, *outcome.notices))
+
+
+def find_absent(
+    outcomes: Mapping[Path, VideoOutcome], records: Mapping[str, VideoRecord]
+) -> tuple[AbsentSource, ...]:
+    """Return the videos of the dataset that none of the sources of a run stands behind.
+
+    Args:
+        outcomes: what became of each of the sources.
+        records: those of the dataset before the run, by id.
+    """
+    there = {outcome.id for outcome in outcomes.values()}
+    absent = (record for record in records.values() if record.id not in there)
+    return tuple(
+        AbsentSource(
+            record.id,
+            record.source.path,
+            is_gone=Path(record.source.path) in outcomes or not os.path.isfile(record.source.path),
+        )
+        for record in absent
     )
 
 
-def _looks_same(path: Path, identity: SourceIdentity) -> bool:
+def _is_elsewhere(record: VideoRecord, source: Source, read: Identities) -> bool:
+    """Whether the file of a record is still there as it was, and is another one than this."""
+    path = Path(record.source.path)
+    if path in read:
+        return path != source.path and read[path].sha256 == record.source.sha256
     try:
-        return is_same_file(path, identity)
-    except OSError:  # it cannot be read; its own turn will say so
+        return not path.samefile(source.path) and is_same_file(path, record.source)
+    except OSError:
         return False
 
 
-def is_same_file(
-    path: Path, identity: SourceIdentity, is_stopped: Callable[[], bool] = lambda: False
-) -> bool:
-    """Whether a file is the one that was extracted: by size and mtime, else by content.
-
-    Raises:
-        InterruptedRunError: ``is_stopped`` said so.
-    """
-    size_bytes, mtime_ns = stat_identity(path)
-    if size_bytes != identity.size_bytes:
-        return False
-    return mtime_ns == identity.mtime_ns or _sha256(path, is_stopped) == identity.sha256
+def _followed(record: VideoRecord, identity: SourceIdentity) -> VideoRecord:
+    """Return a record whose source is the same content at another place, or of another time."""
+    if record.source.path == identity.path:
+        identity = dataclasses.replace(record.source, mtime_ns=identity.mtime_ns)
+    return dataclasses.replace(record, source=identity)
 
 
-def stat_identity(path: Path) -> tuple[int, int]:
-    """Return size in bytes and modification time in nanoseconds."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
-def _sha256(path: Path, is_stopped: Callable[[], bool] = lambda: False) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-            if is_stopped():
-                raise InterruptedRunError("interrupted")
-    return digest.hexdigest()
+def _stat(path: Path) -> tuple[int, int] | None:
+    try:
+        return stat_identity(path)
+    except OSError:
+        return None

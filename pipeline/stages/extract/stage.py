@@ -3,12 +3,18 @@
 import functools
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from ...base.errors import InputError, WorkerDiedError, printable
-from ...dataset.records import ExtractResult, Notice, VideoOutcome, VideoRecord
+from ...dataset.records import (
+    ExtractResult,
+    Notice,
+    SourceIdentity,
+    VideoOutcome,
+    VideoRecord,
+)
 from ...dataset.store import RESERVED_NAMES, Dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import EXTRACTS, engine_for
@@ -16,8 +22,16 @@ from ...settings.file import effective_settings
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
 from ...video.sources import Source, assign_ids, find_sources
+from .identity import try_to_identify
 from .opened import Opened
-from .resume import match_records, refuse_other_settings
+from .resume import (
+    Recognised,
+    find_absent,
+    recognise,
+    refuse_other_settings,
+    tell_copies,
+    tell_moved,
+)
 from .units import (
     ExtractSegment,
     ExtractWhole,
@@ -100,25 +114,27 @@ def extract(
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))
     with engine_for(engine, run, EXTRACTS) as engine, store.writing(_CHOOSE_ANOTHER):
-        known = match_records(found.sources, store.read_records())
+        records = store.read_records()
+        recognised = recognise(found.sources, records, functools.partial(_identify_all, engine))
         if not overwrite:
-            refuse_other_settings(effective_settings(settings, dedupe, run), known)
-        new = [source for source in found.sources if source.path not in known]
-        ids = {path: record.id for path, record in known.items()}
-        taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
-        ids |= assign_ids(new, taken=taken, among=found.sources)
+            refuse_other_settings(effective_settings(settings, dedupe, run), recognised.known)
+        for record in recognised.known.values():
+            if record.source != records[record.id].source:
+                store.replace_record(record)
+        sources = [source for source in found.sources if source.path not in recognised.copies]
+        ids = _ids(store, found.sources, recognised)
         # With few videos a worker may be the last one at work, and should have all cores then.
-        is_many = engine.workers > 1 and len(found.sources) >= _MANY * engine.workers
+        is_many = engine.workers > 1 and len(sources) >= _MANY * engine.workers
         extractor = VideoExtractor(
             store, settings, dedupe, breaks, run, ffmpeg, engine.cores_each, is_many
         )
-        batch = _Batch({} if overwrite else known, ids, progress)
-        progress.batch_started(len(found.sources), sum(size_bytes(s.path) for s in found.sources))
-        outcomes = {}
+        batch = _Batch({} if overwrite else recognised.known, recognised.read, ids, progress)
+        progress.batch_started(len(sources), sum(size_bytes(s.path) for s in sources))
+        outcomes = tell_copies(recognised.copies, ids, records)
         with closing(
             engine.run(
                 functools.partial(carry_out, extractor),
-                batch.units(found.sources),
+                batch.units(sources),
                 follow=batch.follow,
                 memory_needed=memory_needed,
                 on_message=batch.take_message,
@@ -129,6 +145,8 @@ def extract(
                 outcome = batch.outcome(unit, result)
                 if outcome is not None:
                     outcomes[source_of(unit).path] = outcome
+    for path, record in recognised.known.items():
+        outcomes[path] = tell_moved(outcomes[path], records[record.id].source, record.source)
     return ExtractResult(
         dataset=os.fspath(store.path),
         videos=(
@@ -137,16 +155,42 @@ def extract(
         ),
         skipped={reason: tuple(paths) for reason, paths in found.skipped.items()},
         notices=tuple(Notice("unreadable-folder", why) for why in found.unreadable.values()),
+        without_input=find_absent(outcomes, records),
     )
+
+
+def _identify_all(engine: Engine, sources: Sequence[Source]) -> dict[Path, SourceIdentity]:
+    """Read files whole, side by side; those that cannot be read are left out."""
+    if not sources:
+        return {}
+    with closing(engine.run(try_to_identify, sources)) as results:
+        return {
+            source.path: identity
+            for source, identity in results
+            if isinstance(identity, SourceIdentity)
+        }
+
+
+def _ids(store: Dataset, sources: Sequence[Source], recognised: Recognised) -> dict[Path, str]:
+    """Return the id of each source but copies: that of its record, else a new one."""
+    known = recognised.known
+    new = [s for s in sources if s.path not in known and s.path not in recognised.copies]
+    taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
+    ids = {path: record.id for path, record in known.items()}
+    return ids | assign_ids(new, taken=taken, among=sources)
 
 
 class _Batch:
     """Says which unit of work comes of which, and what became of each video."""
 
     def __init__(
-        self, known: Mapping[Path, VideoRecord], ids: Mapping[Path, str], progress: Progress
+        self,
+        known: Mapping[Path, VideoRecord],
+        read: Mapping[Path, SourceIdentity],
+        ids: Mapping[Path, str],
+        progress: Progress,
     ) -> None:
-        self._known, self._ids, self._progress = known, ids, progress
+        self._known, self._read, self._ids, self._progress = known, read, ids, progress
         self._segments_left: dict[str, int] = {}
         self._next: dict[str, Unit] = {}
         self._frames_told: dict[str, Counter[int]] = defaultdict(Counter)
@@ -156,7 +200,8 @@ class _Batch:
     def units(self, sources: Iterable[Source]) -> Iterator[Unit]:
         """Yield the first unit of each video."""
         for source in sources:
-            yield OpenVideo(source, self._ids[source.path], self._known.get(source.path))
+            path = source.path
+            yield OpenVideo(source, self._ids[path], self._known.get(path), self._read.get(path))
 
     def take_message(self, unit: Unit, message: FramesDone) -> None:
         """Pass on how many more frames are decoded."""

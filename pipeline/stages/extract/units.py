@@ -24,7 +24,7 @@ from ...base.errors import (
     describe_bug,
     printable,
 )
-from ...dataset.records import VideoOutcome, VideoRecord
+from ...dataset.records import SourceIdentity, VideoOutcome, VideoRecord
 from ...dataset.store import load_libraries
 from ...engines.base import Link
 from ...video.decoder import disk_full
@@ -40,12 +40,14 @@ from .video import VideoExtractor
 class OpenVideo:
     """Look into a video; ``record`` is that of one that is in the dataset already.
 
-    ``is_anew``: throw away what an earlier run has left of it.
+    ``identity`` is known where the file was read whole before. ``is_anew``: throw away what an
+    earlier run has left of it.
     """
 
     source: Source
     video_id: str
     record: VideoRecord | None
+    identity: SourceIdentity | None = None
     is_anew: bool = False
 
 
@@ -181,7 +183,9 @@ def _do(
     if isinstance(unit, OpenVideo):
         source, known = unit.source, unit.record
         if known is None:
-            return extractor.open(source, unit.video_id, is_stopped, is_anew=unit.is_anew)
+            return extractor.open(
+                source, unit.video_id, is_stopped, identity=unit.identity, is_anew=unit.is_anew
+            )
         notices = check_unchanged(source, known, extractor.store, is_stopped)
         extractor.refuse_damage(source, notices)
         return VideoOutcome(os.fspath(source.path), known.id, "unchanged", known, notices)

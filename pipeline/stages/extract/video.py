@@ -41,9 +41,9 @@ from ...video.segments import (
 )
 from ...video.sources import Source
 from ...video.written import checksum_written, image_size
+from .identity import identify, is_same_file
 from .notices import describe
 from .opened import Opened, refuse_too_many
-from .resume import identify, is_same_file
 from .shelf import SegmentFrames, Shelf
 from .table import build_frame_table, count_frames, join_segments
 
@@ -75,7 +75,13 @@ class VideoExtractor:
     are_many: bool
 
     def open(
-        self, source: Source, video_id: str, is_stopped: IsStopped, *, is_anew: bool = False
+        self,
+        source: Source,
+        video_id: str,
+        is_stopped: IsStopped,
+        *,
+        identity: SourceIdentity | None = None,
+        is_anew: bool = False,
     ) -> Opened:
         """Look into a video, and plan how to decode it.
 
@@ -83,6 +89,7 @@ class VideoExtractor:
             source: the video.
             video_id: its folder in the dataset.
             is_stopped: asked often.
+            identity: which file it is, where that is known already.
             is_anew: do nothing with what an earlier run has left.
 
         Raises:
@@ -91,7 +98,7 @@ class VideoExtractor:
         """
         info, packets = probe(source.path, is_stopped)
         refuse_too_many(source, len(packets.pts), self.settings.digits)
-        identity = identify(source, is_stopped)
+        identity = identity or identify(source, is_stopped)
         cutting = cut(packets, info, self.run.segment_frames)
         opened = Opened(
             source=source,
@@ -291,8 +298,9 @@ class VideoExtractor:
             )
             raise SourceChangedError(
                 f"{printable(source.path)}: the file {what} '{printable(record.id)}' was extracted "
-                "from it, so its frames cannot be restored. Put it back there and run again, or "
-                "extract it anew with 'prep extract --overwrite --dedupe off'."
+                "from it, so its frames cannot be restored. Put it back there and run again; if "
+                "it was renamed or moved, run 'prep extract' on it where it is now, and its record "
+                "follows. Or extract it anew with 'prep extract --overwrite --dedupe off'."
             )
         decoder = self._decoder(is_stopped)
         decoded = decoder.write(source, record.probe, indices, folder, on_frames)

@@ -47,6 +47,8 @@ class TaskAccount:
 class UploadAccount:
     """The tasks of a dataset in one project; ``not_uploaded`` are videos that have none.
 
+    A task whose video was removed from the dataset is told as long as it is there.
+
     ``is_asked``: whether the server was asked just now.
     """
 
@@ -92,11 +94,21 @@ def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[U
                 upload.project_id,
                 upload.project_name,
                 asked is not None,
-                tuple(_account(read, upload, entry, known, asked) for entry in upload.tasks),
+                tuple(
+                    _account(read, upload, entry, known, asked)
+                    for entry in upload.tasks
+                    if entry.video in known or not _is_gone(entry, asked)
+                ),
                 tuple(sorted(set(known) - {entry.video for entry in upload.tasks})),
             )
         )
     return tuple(accounts)
+
+
+def _is_gone(entry: TaskEntry, server: CvatServer | None) -> bool:
+    if server is None or not entry.is_complete or entry.task_id is None:
+        return False
+    return server.task(entry.task_id) is None
 
 
 def _account(
@@ -124,12 +136,11 @@ def _account(
                 )
     in_cvat: int | None = entry.frames_sent if entry.is_complete else None
     if not entry.is_complete:
-        mismatches.append(
-            Mismatch(
-                "upload-unfinished",
-                "its upload was cut off or failed; 'prep upload' finishes it.",
-            )
-        )
+        what_next = "'prep upload' finishes it."
+        if entry.video not in known:
+            what_next = "its video was removed, so 'prep upload' deletes what it left in CVAT."
+        text = f"its upload was cut off or failed; {what_next}"
+        mismatches.append(Mismatch("upload-unfinished", text))
     elif server is not None:
         in_cvat, differing = _ask(server, upload, entry, names, size)
         mismatches += differing

@@ -100,6 +100,7 @@ def upload(
         )
         order = {plan.video_id: place for place, plan in enumerate(plans)}
         outcomes = tuple(sorted(stage.run(plans), key=lambda task: (order[task.video], task.name)))
+        stage.forget_removed()
     warnings += stage.warnings
     gone = {entry.video for entry in journal.tasks(there)} - {plan.video_id for plan in plans}
     warnings += [
@@ -196,6 +197,24 @@ class _Stage:
                         f"the project has another task called '{printable(state.name)}' (id "
                         f"{state.id}), which is not of this upload; it is left as it is."
                     )
+
+    def forget_removed(self) -> None:
+        """Forget tasks of videos that were removed, once nothing of them is on the server.
+
+        What an upload that was cut off has left is deleted; what is complete stays.
+        """
+        if self._gave_up is not None:
+            return
+        known = set(self._store.video_ids())
+        for entry in self._journal.tasks(self._there):
+            if entry.video in known:
+                continue
+            with contextlib.suppress(CvatError):  # the next run tries again
+                settled = self._maker.settle(entry)
+                if settled.is_complete and self._server.task(settled.task_id or 0) is not None:
+                    continue
+                self._maker.delete_leftovers(settled)
+                self._journal.remove(self._there, settled)
 
     def _size_bytes(self, part: Part) -> int:
         """Return how many bytes are to be sent; images that are gone are told when it is begun."""
