@@ -237,9 +237,8 @@ def test_each_command_is_documented_with_its_options_and_no_others(name, verb):
         for field in cls.__dataclass_fields__.values()
     }
     for option, default in rows.items():
-        expected = defaults.get(options[option].name)
-        if options[option].name == "output":
-            expected = options[option].default
+        own = options[option].default
+        expected = defaults.get(options[option].name, own if isinstance(own, str) else None)
         assert default == ("" if expected in {None, False} else str(expected)), option
 
 
