@@ -213,7 +213,7 @@ done
     [
         ("cuda", "can open no such device here ("),
         ("vaapi", "can open no such device here ("),
-        ("nonsense", "--hwaccel nonsense: this ffmpeg does not offer it (it has: "),
+        ("nonsense", "hwaccel 'nonsense': this ffmpeg does not offer it (it has: "),
     ],
 )
 def test_hardware_that_is_not_there(name, words, monkeypatch, capsys):
@@ -228,7 +228,8 @@ def test_software_in_place_of_hardware_is_found(tmp_path, capsys):
     ffmpeg = fake(tmp_path, f'{WITHOUT_HWACCEL} exec "$real" "${{arguments[@]}}"')
     code, checks = diagnose(capsys, "--ffmpeg", str(ffmpeg), "--hwaccel", "cuda")
     assert (code, checks["hwaccel"]["ok"], checks["extract"]["ok"]) == (2, False, True)
-    assert "cuda: ffmpeg decoded h264 in software all the same" in checks["hwaccel"]["detail"]
+    words = "hwaccel 'cuda': ffmpeg decoded h264 in software all the same"
+    assert words in checks["hwaccel"]["detail"]
 
 
 def test_hardware_that_works(tmp_path, capsys):

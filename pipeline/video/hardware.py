@@ -23,7 +23,7 @@ def decode_in_hardware(ffmpeg: Ffmpeg, hwaccel: str, source: Path) -> str:
         HwaccelError: no device can be opened, or it was decoded in software after all.
     """
     info, _ = probe(source)
-    name = f"--hwaccel {printable(hwaccel)}"
+    name = f"hwaccel '{printable(hwaccel)}'"
     command = [ffmpeg.path, "-hide_banner", "-nostdin", "-nostats"]
     command += ["-loglevel", "repeat+level+debug", "-hwaccel", hwaccel, "-i", f"file:{source}"]
     command += ["-map", "0:V:0", "-f", "null", "-"]
