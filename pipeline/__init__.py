@@ -12,10 +12,32 @@ What can go wrong is a `PrepError`; a bad video is a value of the result and sto
 ``video_prep.__all__`` names all that other programs may rely on.
 """
 
-import lazy_loader
+import ast
+import importlib
+from pathlib import Path
+from typing import Any
 
 __version__ = "0.1.0"
 
-# From __init__.pyi, when they are first asked for: `prep --help` need not wait for the libraries
-# of all stages.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_HOMES = {
+    alias.name: node.module
+    for node in ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
+}
+"""The module of each name that is exported, from the file that type checkers read."""
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    # When first asked for: `prep --help` need not wait for the libraries of all stages.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
