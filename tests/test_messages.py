@@ -12,6 +12,7 @@ import termios
 from pathlib import Path
 
 import click
+import media
 import pytest
 from conftest import command, environment, images, snapshot
 from video_prep.base.errors import UsageError, cause_of
@@ -91,7 +92,7 @@ def extracted(steady, tmp_path_factory):
     """A dataset of two videos, one with a name that is longer than a terminal has room for."""
     folder = tmp_path_factory.mktemp("messages")
     shutil.copy(steady, folder / "a.mp4")
-    shutil.copy(steady, folder / f"{'a-long-name-' * 5}.mp4")
+    media.twin(steady, folder / f"{'a-long-name-' * 5}.mp4")
     arguments = command("extract", "a.mp4", "*long*", "-o", "ds", "--every", "10")
     subprocess.run(arguments, cwd=folder, env=environment(), check=True, capture_output=True)
     return folder
@@ -437,7 +438,9 @@ COMMANDS_OF = {
     "stages.audit": {"audit"},
     "stages.dedupe": {"dedupe"},
     "stages.extract": {"extract", "run"},
+    "stages.remove": {"remove"},
     "stages.validate": {"validate", "run"},
+    "video.hardware": {"doctor"},
     "video": {"extract", "run", "dedupe", "doctor"},
 }
 """In which commands the messages of a module can appear, for those that name bare options."""
