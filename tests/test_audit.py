@@ -274,7 +274,7 @@ def test_the_command_tells_findings_as_text_and_json(prep, stand_in, planted):
     assert f"{OFF:.1f} px" in done.out
     assert where in done.out
     assert "    2 findings  a: 2 tracks" in done.out
-    assert "    0 findings  b: 1 tracks" in done.out
+    assert "    0 findings  b: 1 track," in done.out
     done = prep("audit", planted, "--json", **access(stand_in))
     assert done.code == 1
     told = done.json
@@ -459,7 +459,7 @@ def test_the_position_holds_what_is_no_box(stand_in, server, tmp_path, kind, one
 def test_the_command_posts_and_tells(prep, stand_in, planted):
     done = prep("audit", planted, "--post", "--dry-run", **access(stand_in))
     assert (done.code, done.err, len(stand_in.state.issues)) == (1, "", 0)
-    assert "2 issues would be posted, 0 were there" in done.out
+    assert "2 issues would be posted, 0 already there." in done.out
     done = prep("audit", planted, "--post", "--json", **access(stand_in))
     assert (done.code, done.json["totals"]["issues_posted"]) == (1, 2)
     done = prep("audit", planted, "--post", "--json", **access(stand_in))

@@ -273,8 +273,14 @@ def test_no_temporary_folder(monkeypatch, tmp_path, capsys):
     assert "name another one with TMPDIR" in checks["ffmpeg"]["detail"]
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path):
-    temporary = tmp_path / "temporary"
+@pytest.fixture
+def temporary():
+    """A folder for temporary files, with a path that is short enough for sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_ctrl_c_leaves_nothing_behind(temporary):
     process = subprocess.Popen(
         command("doctor"),
         env=environment(TMPDIR=str(temporary)),

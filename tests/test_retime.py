@@ -740,7 +740,7 @@ def test_the_command_retimes_and_undoes(prep, stand_in, uneven):
     ds, task, before = uneven
     done = prep("audit", ds, "--retime", "--dry-run", **access(stand_in))
     assert (done.code, done.err) == (1, "")
-    assert "keyframes would be added to 1 tracks." in done.out
+    assert "keyframes would be added to 1 track." in done.out
     assert stored(stand_in, task) == before
     done = prep("audit", ds, "--retime", "--json", **access(stand_in))
     assert done.code in {0, 1}

@@ -11,6 +11,8 @@ import media
 import psutil
 import pytest
 from conftest import command, environment, images, record, snapshot
+from video_prep.base.errors import UsageError
+from video_prep.engines import local
 
 ENGINES = [("pool", "1"), ("pool", "2"), ("threads", "1"), ("threads", "2"), ("ray", "2")]
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "20", "-bf", "2")
@@ -263,7 +265,7 @@ def test_ten_thousand_inputs_are_taken_up_as_there_is_room(tmp_path):
     from video_prep.video.sources import Source
 
     sources = [Source(tmp_path / f"{n}.mp4", f"{n}.mp4") for n in range(10_000)]
-    batch = _Batch({}, {s.path: s.path.stem for s in sources}, Progress())
+    batch = _Batch({}, {}, {s.path: s.path.stem for s in sources}, Progress())
     units = batch.units(iter(sources))
     first = next(units)
     assert (first.video_id, memory_needed(first)) == ("0", 50_000_000)
@@ -327,3 +329,30 @@ def test_a_folder_pipeline_of_a_team_is_not_in_the_way(engine, inputs, tmp_path)
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(images(tmp_path / "ds" / "short")) == 30
+
+
+def test_a_folder_for_temporary_files_that_sockets_cannot_use_is_named(inputs, tmp_path):
+    far = tmp_path / ("so-far-away-" * 8)
+    far.mkdir()
+    done = subprocess.run(
+        command("extract", inputs / "short.mkv", "-o", "ds"),
+        cwd=tmp_path,
+        env=environment(TMPDIR=str(far)),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: Worker processes cannot begin: AF_UNIX path too long.")
+    assert f"{far}: name another, with a short path, in TMPDIR." in done.stderr
+
+
+def test_ctrl_c_is_not_lost_where_no_worker_can_begin(monkeypatch):
+    def refuse():
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr(local.forkserver, "ensure_running", refuse)
+    with pytest.raises(UsageError, match="Worker processes cannot begin"):
+        local.Pool(1)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -828,7 +828,7 @@ def test_what_a_unit_told_before_it_died_is_taken_back():
             self.frames += frames
 
     told = Told()
-    batch = _Batch({}, {}, told)
+    batch = _Batch({}, {}, {}, told)
     opened = type("Opened", (), {"video_id": "v"})()
     one, two = (ExtractSegment(opened, dataclasses.replace(SECOND, number=n)) for n in (1, 2))
     batch.take_message(one, FramesDone(5))
@@ -853,7 +853,7 @@ def test_bars_survive_more_frames_than_were_promised():
 
 
 def test_hashing_a_touched_file_can_be_interrupted(steady, tmp_path):
-    from video_prep.stages.extract.resume import identify, is_same_file
+    from video_prep.stages.extract.identity import identify, is_same_file
     from video_prep.video.sources import Source
 
     video = tmp_path / "v.mp4"

@@ -39,8 +39,6 @@ from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
-_PREP = str(Path(__file__).parents[1])
-
 
 class ExitCode(IntEnum):
     """The exit codes of every command."""
@@ -256,13 +254,16 @@ def describe_bug(error: Exception) -> str:
     )
 
 
-def place_of(error: Exception) -> str:
-    """Return where in prep an error arose, as ``file.py:line``; empty where that is not known."""
+def place_of(error: Exception, package: Path | None = None) -> str:
+    """Return where an error arose, as ``file.py:line``; empty where that is not known.
+
+    With ``package``, the last place within that folder, if there is one.
+    """
     # One that comes from another process has its traceback in a note.
     texts = ["".join(traceback.format_tb(error.__traceback__)), *getattr(error, "__notes__", ())]
     places = re.findall(r'File "([^"\n]+)", line (\d+)', "".join(texts))
-    ours = [place for place in places if place[0].startswith(_PREP)]
-    return "".join(f"{Path(file).name}:{line}" for file, line in (ours or places)[-1:])
+    within = [place for place in places if package in Path(place[0]).parents]
+    return "".join(f"{Path(file).name}:{line}" for file, line in (within or places)[-1:])
 
 
 def printable(text: object) -> str:

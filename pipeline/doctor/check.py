@@ -5,6 +5,7 @@ import importlib.metadata
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..base.errors import ExitCode, InterruptedRunError, PrepError, place_of, printable
 
@@ -76,7 +77,7 @@ def describe(error: Exception, libraries: tuple[str, ...], way_out: str) -> str:
         )
     what = printable(error)
     if not isinstance(error, WrongResultError):
-        place = place_of(error)
+        place = place_of(error, Path(__file__).parents[1])
         what = f"{type(error).__name__}: {what}" + f" at {place}" * bool(place)
     return f"{what.rstrip('.')}{_versions(libraries)}. {way_out}"
 

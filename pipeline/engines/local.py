@@ -7,6 +7,7 @@ import pickle
 import queue
 import signal
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -15,7 +16,7 @@ from dataclasses import replace
 from multiprocessing import connection, forkserver, resource_tracker
 from typing import Any, TypeVar
 
-from ..base.errors import UsageError
+from ..base.errors import UsageError, printable
 from ..base.machine import count_cores, die_with_parent, memory_bytes
 from .base import SILENCE_SECONDS, Engine, Event, EventKind, Link
 from .parcels import carry_out, pack, unpack
@@ -169,8 +170,16 @@ class Pool(LocalEngine):
         # tracker must be there before, for to start it lifts the block again.
         resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        forkserver.ensure_running()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            forkserver.ensure_running()
+        except OSError as error:  # mostly: its socket would have too long a path
+            raise UsageError(
+                f"Worker processes cannot begin: {printable(error)}. They meet in the folder for "
+                f"temporary files, {printable(tempfile.gettempdir())}: name another, with a short "
+                "path, in TMPDIR."
+            ) from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._idle: list[_Worker] = []
         self._busy: dict[int, _Worker] = {}
 
