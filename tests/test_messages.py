@@ -65,6 +65,7 @@ def test_columns_stand_under_each_other_and_long_names_above_their_cells():
     assert align([("日本", "1"), ("abcd", "2")], None) == ["日本  1", "abcd  2"]
     red = click.style("no", fg="red")
     assert align([(red, "x"), ("none", "y")], None, names=1) == [f"{red}    x", "none  y"]
+    assert align([("a", "1 job "), ("b", "2 jobs")], None) == ["a  1 job ", "b  2 jobs"]
     assert align([], 80) == []
 
 

@@ -284,7 +284,7 @@ def test_people_are_told(prep, stand_in, dataset):
     assert done.code == 0
     lines = done.out.splitlines()
     place = f"{stand_in.url}/tasks/{task_named(stand_in, 'a').id}"
-    assert lines[0] == f"uploaded   a        10 frames     1 jobs  {place}"
+    assert lines[0] == f"uploaded  a  10 frames  1 job   {place}"
     assert "the new project 'ds' has no labels" in done.out
     assert (
         f"Project 'ds' at {stand_in.url}/projects/1: 2 tasks uploaded, 0 there already"
@@ -566,7 +566,7 @@ def test_a_project_is_named_by_its_name_or_id(stand_in, dataset):
     assert send(stand_in, dataset, project="x").project.id == made[0]
     with pytest.raises(UsageError, match="into several projects: x, y"):
         send(stand_in, dataset)
-    with pytest.raises(UsageError, match="no project with this id or name"):
+    with pytest.raises(UsageError, match="none with this id or name"):
         send(stand_in, dataset, project="99")
     with pytest.raises(UsageError, match="lacks the labels bus"):
         send(stand_in, dataset, project="x", labels=[{"name": "bus"}, {"name": "car"}])

@@ -200,7 +200,7 @@ def _render(command: str, answer: Answer, console: Console) -> ExitCode:
             click.echo(json.dumps(answer.to_json(command), indent=2))
         elif not console.quiet:
             for line in answer.lines:
-                click.echo(wrap(line, console.width), color=color)
+                click.echo(wrap(line.rstrip(), console.width), color=color)
         if not console.as_json and (console.quiet or not answer.lines):
             for error in answer.errors:
                 label = click.style("error:", fg="red")

@@ -84,7 +84,7 @@ def align(rows: Sequence[Sequence[str]], width: int | None, *, names: int = 0) -
             line += "\n" + " " * (before + widths[names])
         for cell, wide in zip(row[names + 1 :], widths[names + 1 :], strict=True):
             line += _GAP + _pad(cell, wide, right=True)
-        lines.append(line.rstrip())
+        lines.append(line)
     return lines
 
 
