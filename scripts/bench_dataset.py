@@ -147,10 +147,11 @@ def make_table(kept: int, crc32: int) -> FrameTable:
 def make_record(video_id: str, table: FrameTable) -> VideoRecord:
     """Return the record of a video with these frames."""
     count, seconds = len(table), len(table) / 25
+    path = f"/videos/{video_id}.mp4"
     streams = (StreamInfo(0, "video", "h264", False),)
     return VideoRecord(
         id=video_id,
-        source=SourceIdentity(f"{video_id}.mp4", f"/videos/{video_id}.mp4", count * 4000, 0, "0"),
+        source=SourceIdentity(f"{video_id}.mp4", path, count * 4000, 0, sha256=video_id),
         settings_digest="",
         settings=dataclasses.asdict(ExtractSettings(digits=max(6, len(str(count))))),
         ffmpeg_version="7.1",

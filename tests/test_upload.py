@@ -109,7 +109,7 @@ def store_video(dataset, video, table):
     counts = recount(Counts(None, len(table), 0, 0, 0, 0, 0, 0), table)
     record = VideoRecord(
         id=video,
-        source=SourceIdentity(f"{video}.mp4", f"/data/{video}.mp4", 1, 1, ""),
+        source=SourceIdentity(f"{video}.mp4", f"/data/{video}.mp4", 1, 1, video),
         settings_digest="",
         settings={"digits": 6, "format": "jpg"},
         ffmpeg_version="7.1",
