@@ -314,7 +314,7 @@ def test_an_input_that_may_not_be_read_has_failed(locked, prep, name):
     [
         ("in/**/a.mp4", 1, ["unreadable-folder: in/shut", "unreadable-folder: in/listed"]),
         ("*/a.mp4", 1, ["unreadable-folder: top"]),
-        ("in/shut/*.mp4", 3, ["           in/shut/*.mp4"]),
+        ("in/shut/*.mp4", 3, ["  in/shut/*.mp4"]),
     ],
 )
 def test_a_pattern_is_not_silent_about_folders_it_cannot_search(locked, prep, pattern, code, lines):

@@ -30,7 +30,7 @@ from test_upload import (
     write_video,
 )
 from video_prep.base.errors import DatasetError, PrepError
-from video_prep.dataset import store as store_module
+from video_prep.dataset import files as files_module
 from video_prep.dataset.records import Fate, Reason
 
 SMALL = {"a": names("a", range(4)), "b": names("b", range(3))}
@@ -357,7 +357,7 @@ def test_interrupted_while_the_worker_takes_its_time(stand_in, ds):
 
 
 def test_a_disk_that_is_full_at_each_write_of_the_journal(small, tmp_path, monkeypatch):
-    whole = store_module.replace_text
+    whole = files_module.replace_text
     for number in itertools.count():
         dataset = shutil.copytree(small, tmp_path / str(number) / "ds")
         writes = itertools.count()
@@ -369,7 +369,7 @@ def test_a_disk_that_is_full_at_each_write_of_the_journal(small, tmp_path, monke
 
         with StandIn() as stand_in:
             with monkeypatch.context() as patch:
-                patch.setattr(store_module, "replace_text", full)
+                patch.setattr(files_module, "replace_text", full)
                 code = attempt(stand_in, dataset)
             if code == 0:
                 check(stand_in, dataset)
@@ -385,7 +385,7 @@ def test_nothing_is_made_that_cannot_be_written_down(stand_in, ds, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "replace_text", full)
+        patch.setattr(files_module, "replace_text", full)
         with pytest.raises(DatasetError, match=r"cvat\.json: cannot be written: No space left"):
             send(stand_in, ds)
     assert stand_in.state.tasks == {}
@@ -477,7 +477,7 @@ def test_annotations_of_a_task_to_be_replaced_survive_a_full_disk(stand_in, ds, 
     assert put.status == 200, put.body
     change_fates(ds, "a", [0], Fate.DUPLICATE, Reason.SIMILAR)
 
-    whole = store_module.replace_text
+    whole = files_module.replace_text
 
     def full(path, pieces):
         if path.name.startswith("cvat-annotations"):
