@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from ..base.errors import FfmpegUnusableError, printable
-from ..video.binary import Ffmpeg, clean_environment, list_abilities
+from ..video.binary import Ffmpeg, list_abilities, run_briefly
 from .check import WrongResultError, expect
 
 WIDTH, HEIGHT = 256, 128
@@ -51,14 +51,7 @@ def make_clip(ffmpeg: Ffmpeg, folder: Path) -> Path:
     command += ["-framerate", "25", "-i", f"file:{pixels}"]
     command += ["-c:v", encoder, *_ENCODERS[encoder], f"file:{clip}"]
     try:
-        done = subprocess.run(
-            command,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
+        done = run_briefly(command, _TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         raise _useless(ffmpeg, f"it was not done within {_TIMEOUT_SECONDS} s") from None
     if done.returncode != 0:

@@ -146,16 +146,26 @@ def _version(banner: str) -> str | None:
     return match[1] if match else None
 
 
+def run_briefly(command: list[str], timeout_seconds: float) -> subprocess.CompletedProcess[bytes]:
+    """Run an ffmpeg command that is soon done, and return how it ended and what it said.
+
+    Raises:
+        OSError: it cannot be run.
+        subprocess.TimeoutExpired: it was not done in time, and was ended.
+    """
+    return subprocess.run(
+        command,
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=timeout_seconds,
+        check=False,
+    )
+
+
 def _output(command: list[str]) -> str:
     try:
-        done = subprocess.run(
-            command,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_START_TIMEOUT_SECONDS,
-            check=False,
-        )
+        done = run_briefly(command, _START_TIMEOUT_SECONDS)
     except FileNotFoundError as error:
         raise FfmpegUnusableError(
             f"{printable(command[0])}: no ffmpeg there. Check {_NAMED_BY}."

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from ..base.errors import HwaccelError, printable
-from .binary import Ffmpeg, clean_environment
+from .binary import Ffmpeg, run_briefly
 from .probe import probe
 
 _TIMEOUT_SECONDS = 60  # the driver of a machine with many cards takes its time
@@ -28,14 +28,7 @@ def decode_in_hardware(ffmpeg: Ffmpeg, hwaccel: str, source: Path) -> str:
     command += ["-loglevel", "repeat+level+debug", "-hwaccel", hwaccel, "-i", f"file:{source}"]
     command += ["-map", "0:V:0", "-f", "null", "-"]
     try:
-        done = subprocess.run(
-            command,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
+        done = run_briefly(command, _TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         raise HwaccelError(
             f"{name}: the device did not answer within {_TIMEOUT_SECONDS} s. See whether its "
