@@ -1,6 +1,7 @@
 """What stands behind a dataset: sources that were renamed, moved, swapped, copied, or are gone."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -234,7 +235,7 @@ def test_a_record_with_other_settings_does_not_follow(inputs, dataset, prep):
     assert snapshot(dataset) == before
 
 
-def test_videos_that_no_input_stands_behind_are_said(inputs, dataset, prep):
+def test_videos_that_no_input_stands_behind_are_said(inputs, dataset, prep, tmp_path):
     done = prep("extract", "in/b.mp4", "-o", "ds")
     assert done.code == 0
     assert "in the dataset, but not among the inputs: 2 videos (a, c)" in done.out
@@ -245,7 +246,6 @@ def test_videos_that_no_input_stands_behind_are_said(inputs, dataset, prep):
         assert done.code == 0
         assert "in the dataset, but not among the inputs: 1 video (a)" in done.out
         assert "gone: a." in done.out
-        assert "prep remove" in done.out
         done = prep(command, "in", "-o", "ds", "--json")
         assert [line.split(":")[0] for line in done.json["warnings"]] == [
             "in the dataset, but not among the inputs",
@@ -254,8 +254,12 @@ def test_videos_that_no_input_stands_behind_are_said(inputs, dataset, prep):
     done = prep("status", "ds")
     assert done.code == 0
     assert f"  a: {inputs}/a.mp4" in done.out
+    advised = re.search(r"'prep (remove [^']*)'", done.out)[1]
+    assert advised == f"remove a -o {tmp_path / 'ds'} --force"
     told = prep("status", "ds", "--json").json["videos"]
     assert [video["is_source_gone"] for video in told] == [True, False, False]
+    assert prep(*advised.split()).code == 0
+    assert not (tmp_path / "ds" / "a").exists()
 
 
 def test_two_records_of_one_source_are_a_finding(inputs, dataset, prep, tmp_path):

@@ -32,6 +32,13 @@ def test_a_run_does_it_all_and_a_second_one_nothing(footage, prep, tmp_path):
     assert snapshot(tmp_path / "ds") == first
 
 
+def test_marked_images_are_counted_with_what_lists_them(prep, tmp_path):
+    media.encode(tmp_path / "night.mp4", frames=3, picture="color=black")
+    out = prep("run", "night.mp4", "-o", "ds", "--dedupe", "off").out
+    listing = f"('prep validate {tmp_path / 'ds'} -v' lists them)"
+    assert f"3 images checked; 3 blurred, 3 dark, 3 flat {listing}" in out
+
+
 def test_what_needs_a_person_is_named_once(footage, prep, tmp_path):
     (footage / "c.mp4").write_text("no video")
     prep("run", footage, "-o", "ds")

@@ -157,6 +157,15 @@ def count_outcomes(result: ExtractResult) -> str:
     )
 
 
+def what_of_gone(video_id: str, dataset: str) -> str:
+    """Return what can be done about videos whose sources are gone, of which this is one."""
+    return (
+        "If a source was renamed or moved, run 'prep extract' on it where it is now, and its video "
+        "follows. To take one out of the dataset for good: "
+        f"'prep remove {printable(video_id)} -o {printable(dataset)} --force'."
+    )
+
+
 def without_input(result: ExtractResult) -> Iterable[str]:
     """Yield what there is to say of videos that none of the inputs stands behind."""
     if not (absent := result.without_input):
@@ -164,11 +173,7 @@ def without_input(result: ExtractResult) -> Iterable[str]:
     ids = listing([source.id for source in absent])
     yield f"in the dataset, but not among the inputs: {count(len(absent), 'video')} ({ids})"
     if gone := [source.id for source in absent if source.is_gone]:
-        yield (
-            f"their sources are gone: {listing(gone)}. Name those that were renamed or moved as "
-            "inputs, and their videos follow; 'prep remove ID -o "
-            f"{printable(result.dataset)}' takes a video away."
-        )
+        yield f"their sources are gone: {listing(gone)}. {what_of_gone(gone[0], result.dataset)}"
 
 
 def _row(video: VideoOutcome) -> tuple[str, ...]:

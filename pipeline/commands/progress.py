@@ -163,6 +163,7 @@ def watch_looks(looks: Collection[Look]) -> Iterator[Look]:
             bar.set_description_str(look.name, refresh=takes_long)
             yield look
             bar.n += 1
+        bar.clear()  # it was drawn behind the back of tqdm, which therefore leaves it
 
 
 def try_bars() -> str:

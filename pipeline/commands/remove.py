@@ -64,6 +64,8 @@ def _lines(result: "RemoveResult") -> Iterable[str]:
             f"{video.images:>9,} images  {video.size_bytes / 1e6:,.1f} MB"
         )
         yield from (click.style(f"         {text}", fg="yellow") for text in _tasks(video))
+    if not result.is_dry_run:
+        yield "A report of the dataset still shows them; 'prep report' makes a new one."
 
 
 def _tasks(video: "RemovedVideo") -> Iterable[str]:

@@ -238,7 +238,10 @@ def _stage_lines(result: "RunResult") -> Iterable[str]:
             for mark, number in video.marks.items():
                 marks[mark] = marks.get(mark, 0) + number
         marked_as = ", ".join(f"{number:,} {mark}" for mark, number in marks.items() if number)
-        text = f"{count(images, 'image')} checked" + f"; {marked_as}" * bool(marked_as)
+        text = f"{count(images, 'image')} checked"
+        if marked_as:
+            named = f"'prep validate {printable(extracted.dataset)} -v'"
+            text += f"; {marked_as} ({named} lists them)"
         yield _stage("validate", result.validated.exit_code, text)
     if result.accounts is not None and result.reported is not None:
         totals = result.reported.totals

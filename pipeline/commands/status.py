@@ -12,6 +12,7 @@ from ..base.words import count, listing
 from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
 from .console import Answer, Console, cvat_session, verb
+from .extract import what_of_gone
 from .layout import align
 from .options import config_option, cvat_options, dataset_argument
 
@@ -222,10 +223,7 @@ def _absent(result: "StatusResult", console: Console) -> Iterable[str]:
     yield from (f"  {printable(source.id)}: {printable(source.path)}" for source in shown)
     if len(shown) < number:
         yield f"  and {number - len(shown):,} more; -v names all."
-    yield (
-        "Run 'prep extract' on those that were renamed or moved, and their videos follow; "
-        f"'prep remove ID -o {printable(result.dataset)}' takes a video away."
-    )
+    yield what_of_gone(result.absent[0].id, result.dataset)
 
 
 def _number(number: int | None) -> str:
