@@ -431,6 +431,17 @@ def test_a_bug_that_one_video_finds_costs_that_video_alone(steady, tmp_path, mon
     assert (a.status, a.error_kind, b.status) == ("failed", "bug", "extracted")
 
 
+def test_a_dataset_does_not_begin_among_the_videos(steady, prep, tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(steady, tmp_path / "in" / "a.mp4")
+    for command_name in ("extract", "run"):
+        done = prep(command_name, "in", "-o", "../" + tmp_path.name + "/in")
+        assert done.code == 2
+        assert done.err.startswith("error: in: the videos are in this folder, so the dataset needs")
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["a.mp4"]
+    assert prep("extract", "in", "-o", "in/ds").code == 0  # below it, nothing gets mixed
+
+
 def test_a_file_system_without_links_will_do(steady, tmp_path, monkeypatch):
     from pathlib import Path
 

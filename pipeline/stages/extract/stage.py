@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from ...base.errors import InputError, WorkerDiedError, printable
+from ...base.errors import InputError, UsageError, WorkerDiedError, printable
 from ...dataset.records import (
     ExtractResult,
     Notice,
@@ -111,8 +111,10 @@ def extract(
     )
     dedupe, breaks = dedupe or DedupeSettings(), breaks or BreakSettings()
     ffmpeg = find_ffmpeg(run)
+    inputs = list(inputs)
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))
+    _refuse_folder_of_videos(store, inputs)
     with engine_for(engine, run, EXTRACTS) as engine, store.writing(_CHOOSE_ANOTHER):
         records = store.read_records()
         recognised = recognise(found.sources, records, functools.partial(_identify_all, engine))
@@ -178,6 +180,17 @@ def _ids(store: Dataset, sources: Sequence[Source], recognised: Recognised) -> d
     taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
     ids = {path: record.id for path, record in known.items()}
     return ids | assign_ids(new, taken=taken, among=sources)
+
+
+def _refuse_folder_of_videos(store: Dataset, inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse to begin a dataset in a folder that is an input: most likely a slip."""
+    for path in inputs:
+        is_folder = os.path.isdir(path) and os.path.isdir(store.path)
+        if is_folder and store.path.samefile(path) and not store.video_ids():
+            raise UsageError(
+                f"{printable(path)}: the videos are in this folder, so the dataset needs another "
+                "one. Name it with --output."
+            )
 
 
 class _Batch:
