@@ -223,8 +223,7 @@ def _breaks(videos: Sequence[VideoReport], breaks: BreakSettings) -> Iterable[Fi
             "breaks",
             False,
             f"{count(kinds.total(), 'break')} where a tracker must not interpolate: {named}",
-            "Begin a new track after each. A cut is a suspect that a look at the two frames "
-            "settles.",
+            "Begin a new track after each. A cut is only suspected: compare the two frames.",
             kinds.total(),
             tuple(video.id for video in videos if kinds.keys() & video.break_kinds.keys()),
         )
