@@ -29,6 +29,7 @@ from .base.errors import (
     VideoError as VideoError,
     WorkerDiedError as WorkerDiedError,
 )
+from .base.work import Batch as Batch, Watch as Watch
 from .cvat.annotations import CvatAnnotations as CvatAnnotations
 from .cvat.labels import load_labels as load_labels
 from .cvat.server import CvatServer as CvatServer
@@ -54,7 +55,7 @@ from .stages.audit.stage import (
     audit_export as audit_export,
 )
 from .stages.dedupe.stage import DedupeResult as DedupeResult, dedupe as dedupe
-from .stages.extract.stage import Progress as Progress, extract as extract
+from .stages.extract.stage import extract as extract
 from .stages.remove import RemoveResult as RemoveResult, remove as remove
 from .stages.report.stage import ReportResult as ReportResult, report as report
 from .stages.upload.result import UploadResult as UploadResult

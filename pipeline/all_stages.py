@@ -2,12 +2,13 @@
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .base.errors import CvatError, ExitCode, UsageError
+from .base.work import Watch
 from .cvat.server import CvatServer
 from .dataset.accounts import StatusResult, status
 from .dataset.records import ExtractResult
@@ -24,9 +25,9 @@ from .settings.stages import (
     ValidateSettings,
 )
 from .stages.dedupe.stage import DedupeResult, dedupe
-from .stages.extract.stage import Progress, extract
+from .stages.extract.stage import extract
 from .stages.report.stage import ReportResult, report
-from .stages.upload.result import UploadProgress, UploadResult
+from .stages.upload.result import UploadResult
 from .stages.upload.stage import upload
 from .stages.validate.stage import ValidateResult, validate
 
@@ -63,11 +64,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a run uploads to: a server, the labels of a new project, who is told and asked."""
+    """Where a run uploads to: a server, the labels of a new project, and who is asked."""
 
     server: CvatServer
     labels: Sequence[Mapping[str, Any]] = ()
-    progress: UploadProgress | None = None
     stop: threading.Event | None = None
 
 
@@ -77,10 +77,9 @@ def run(
     config: Config | None = None,
     *,
     overwrite: bool = False,
-    progress: Progress | None = None,
-    watch: Callable[[Collection[str]], Iterable[str]] = iter,
     destination: Destination | None = None,
     engine: Engine | None = None,
+    watch: Watch | None = None,
 ) -> RunResult:
     """Extract, look for duplicates, validate, balance the accounts, upload, write the report.
 
@@ -91,10 +90,9 @@ def run(
         dataset: the folder to write into; made if absent.
         config: the settings of all stages; the defaults if absent.
         overwrite: extract again what is there already.
-        progress: told how each stage goes on.
-        watch: passes on the videos to the report, and may show how far it is.
         destination: where to upload; nothing is uploaded if absent.
         engine: carries out the work; the one that the settings name if absent.
+        watch: told how each stage goes on.
 
     Raises:
         UsageError, DiskFullError, InterruptedRunError: as the stages.
@@ -111,17 +109,15 @@ def run(
             dedupe=settings,
             breaks=breaks,
             overwrite=overwrite,
-            progress=progress,
             engine=engine,
+            watch=watch,
         )
         if not Dataset(Path(os.path.abspath(dataset))).video_ids():
             return RunResult(extracted)
         deduped = None
         if settings.dedupe == "similar":  # copies in other videos are seen only when all are there
-            deduped = dedupe(
-                dataset, settings, how, breaks=breaks, progress=progress, engine=engine
-            )
-        validated = validate(dataset, limits, how, breaks=breaks, progress=progress, engine=engine)
+            deduped = dedupe(dataset, settings, how, breaks=breaks, engine=engine, watch=watch)
+        validated = validate(dataset, limits, how, breaks=breaks, engine=engine, watch=watch)
         accounts = status(dataset)
         uploaded, upload_error = None, None
         if destination is not None:
@@ -132,10 +128,10 @@ def run(
                     config.section(UploadSettings),
                     breaks=breaks,
                     labels=destination.labels,
-                    progress=destination.progress,
+                    watch=watch,
                     stop=destination.stop,
                 )
             except (CvatError, UsageError) as error:  # the report is worth having all the same
                 upload_error = error
-        reported = report(dataset, how, breaks=breaks, validate=limits, watch=watch, engine=engine)
+        reported = report(dataset, how, breaks=breaks, validate=limits, engine=engine, watch=watch)
         return RunResult(extracted, deduped, validated, accounts, uploaded, upload_error, reported)

@@ -24,9 +24,9 @@ ERRORS = [
     for name, value in vars(errors).items()
     if isinstance(value, type) and value.__module__ == errors.__name__
 ]
-OTHERS = (
-    "Config load_config connect CvatServer CvatAnnotations load_labels Destination Progress".split()  # noqa: SIM905
-)
+OTHERS = """
+    Config load_config connect CvatServer CvatAnnotations load_labels Destination Watch Batch
+""".split()  # noqa: SIM905
 
 
 def test_what_is_exported_is_pinned():

@@ -27,6 +27,7 @@ from conftest import (
     snapshot,
 )
 from video_prep.base import errors
+from video_prep.base.work import Batch, Watch
 from video_prep.dataset.records import MISSING_PTS, Complaint, PacketIndex, VideoInfo
 from video_prep.engines.local import InProcess
 from video_prep.settings.stages import DedupeSettings, ExtractSettings, RunSettings
@@ -557,22 +558,20 @@ def test_borders_must_be_the_same_bit_by_bit():
 
 
 def test_progress_counts_each_frame_once(folder, tmp_path):
-    from video_prep.stages.extract.stage import Progress
-
     video = media.encode(tmp_path / "v.mp4", *B_FRAMES, frames=120)
     told = []
 
-    class Told(Progress):
-        def video_started(self, video_id, frames_expected, size_bytes):
-            told.append((video_id, frames_expected))
+    class Told(Watch):
+        def item_started(self, item, parts, size):
+            told.append((item, parts))
 
-        def frames_done(self, video_id, frames):
-            told.append(frames)
+        def parts_done(self, item, parts):
+            told.append(parts)
 
-        def video_done(self, video_id, size_bytes):
+        def item_done(self, item, size):
             told.append("done")
 
-    extract([video], tmp_path / "ds", run=IN_PARTS, progress=Told(), engine=InProcess(2))
+    extract([video], tmp_path / "ds", run=IN_PARTS, engine=InProcess(2), watch=Told())
     begun, *counted, done = told
     assert (begun, done) == (("v", 120), "done")
     assert sum(counted) == 120
@@ -818,24 +817,24 @@ def test_a_seek_in_a_container_without_index_begins_earlier():
 
 
 def test_what_a_unit_told_before_it_died_is_taken_back():
-    from video_prep.stages.extract.stage import Progress, _Batch
-    from video_prep.stages.extract.units import ExtractSegment, FramesDone
+    from video_prep.stages.extract.stage import _Batch
+    from video_prep.stages.extract.units import ExtractSegment
 
-    class Told(Progress):
+    class Told(Watch):
         frames = 0
 
-        def frames_done(self, video_id, frames):
+        def parts_done(self, item, frames):
             self.frames += frames
 
     told = Told()
     batch = _Batch({}, {}, {}, told)
     opened = type("Opened", (), {"video_id": "v"})()
     one, two = (ExtractSegment(opened, dataclasses.replace(SECOND, number=n)) for n in (1, 2))
-    batch.take_message(one, FramesDone(5))
-    batch.take_message(two, FramesDone(7))
+    batch.take_message(one, 5)
+    batch.take_message(two, 7)
     batch.begin_anew(one)
     assert told.frames == 7
-    batch.take_message(one, FramesDone(9))
+    batch.take_message(one, 9)
     assert told.frames == 16
 
 
@@ -843,12 +842,12 @@ def test_bars_survive_more_frames_than_were_promised():
     from video_prep.commands.progress import Bars
 
     bars = Bars()
-    bars.batch_started(1, 1000)
-    bars.video_started("v", 10, 1000)
+    bars.batch_started(Batch(1, 1000))
+    bars.item_started("v", 10, 1000)
     for more in (8, 8, -16, 30):
-        bars.frames_done("v", more)
+        bars.parts_done("v", more)
     assert (bars._bars["v"].n, bars._bars["v"].total) == (30, 30)
-    bars.video_done("v", 1000)
+    bars.item_done("v", 1000)
     bars.close()
 
 

@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
-    base.errors base.words base.machine dataset.records base.plain_yaml settings.positions
+    base.errors base.work base.guard base.words base.machine
+    dataset.records base.plain_yaml settings.positions
     settings.stages settings.cvat settings.file cvat.labels
     engines.base engines.parcels engines.local engines.ray_worker engines.ray_cluster
     engines.choice

@@ -14,12 +14,12 @@ import video_prep
 from conftest import command, environment, frames, images, in_threads, record, snapshot
 from test_cli import on_terminal
 from video_prep.base.errors import DiskFullError
+from video_prep.base.work import Watch
 from video_prep.dataset.frame_file import read_frames
 from video_prep.dataset.records import MISSING_PTS, FrameTable
 from video_prep.dataset.store import Dataset
 from video_prep.engines.local import InProcess
 from video_prep.pictures.judge import Reason, judge, measure
-from video_prep.stages.extract.stage import Progress
 from video_prep.stages.validate.stage import ValidateSettings, quality_marks
 
 validate = in_threads(video_prep.validate)
@@ -411,14 +411,14 @@ def test_stopped_and_run_again_it_ends_the_same(clean, steady, prep, tmp_path):
     one, other = tmp_path / "one", shutil.copytree(tmp_path / "one", tmp_path / "other")
     untouched = snapshot(other / "b")
 
-    class Stop(Progress):
-        def frames_done(self, video_id, frames):
-            if video_id == "b":
+    class Stop(Watch):
+        def parts_done(self, item, parts):
+            if item == "b":
                 raise KeyboardInterrupt
 
     validate(one)
     with pytest.raises(KeyboardInterrupt):
-        validate(other, engine=InProcess(1), progress=Stop())
+        validate(other, engine=InProcess(1), watch=Stop())
     assert snapshot(other / "a") == snapshot(one / "a")
     assert snapshot(other / "b") == untouched
     assert validate(other).exit_code == 0

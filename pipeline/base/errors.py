@@ -56,11 +56,12 @@ class PrepError(Exception):
     """Base of all errors of prep.
 
     ``kind`` is a short stable name for machines; the message is for people and names the file,
-    the cause and the way out.
+    the cause and the way out. ``ends_run``: no other video would fare better, so all work ends.
     """
 
     exit_code = ExitCode.BUG
     kind = "bug"
+    ends_run = False
 
 
 class UsageError(PrepError):
@@ -86,6 +87,7 @@ class FfmpegUnusableError(UsageError):
     """No ffmpeg, one that is too old, or one without what was asked of it."""
 
     kind = "ffmpeg"
+    ends_run = True
 
 
 class HwaccelError(FfmpegUnusableError):
@@ -167,6 +169,13 @@ class DiskFullError(PrepError):
 
     exit_code = ExitCode.SOME_FAILED
     kind = "disk-full"
+    ends_run = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No space left where the dataset is. The videos done so far are complete; make room "
+            "and run the same command again to go on."
+        )
 
 
 class CvatError(PrepError):
@@ -227,6 +236,7 @@ class InterruptedRunError(PrepError):
 
     exit_code = ExitCode.INTERRUPTED
     kind = "interrupted"
+    ends_run = True
 
 
 def unreadable(path: object, error: OSError) -> DatasetError:

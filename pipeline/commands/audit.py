@@ -96,12 +96,11 @@ def audit(
     else:
         server_settings = config.section(CvatSettings)
         stop = threading.Event()
-        with cvat_session(server_settings, auth, stop.is_set) as session:
+        with cvat_session(server_settings, auth, stop.is_set) as session, console.watch() as watch:
             server = CvatAnnotations(session)
             if undo is not None:
                 return _undone(server, undo)
             chosen = [*tasks, *_of_project(server, project)]
-            watch = console.watch_items()
             result = audit_stage(
                 dataset, server, settings, breaks=breaks, tasks=chosen, watch=watch, stop=stop
             )

@@ -10,9 +10,9 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,15 +24,13 @@ from ..base.errors import (
     describe_bug,
     printable,
 )
+from ..base.work import Watch
 from ..settings.cvat import CvatSettings
 from .layout import width_of, wrap
 from .options import ANSWER, Command, Option
 
-if TYPE_CHECKING:  # --help draws no bars
+if TYPE_CHECKING:  # --help needs no server
     from ..cvat.session import Session
-    from .progress import Bars, UploadBar
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,10 +87,10 @@ class Console:
         return width_of(sys.stdout)
 
     @contextlib.contextmanager
-    def bars(self) -> "Iterator[Bars | None]":
-        """Give the progress bars of a stage, where they are drawn; take them away at its end."""
+    def watch(self) -> Iterator[Watch]:
+        """Give what draws progress bars, where they are drawn; take them away at the end."""
         if not self.shows_progress:
-            yield None
+            yield Watch()
             return
         from .progress import Bars
 
@@ -101,28 +99,6 @@ class Console:
             yield bars
         finally:
             bars.close()
-
-    def watch_items(self) -> "Callable[[Collection[T]], Iterable[T]]":
-        """Return what passes items on, and shows how many are done where bars are drawn."""
-        if not self.shows_progress:
-            return iter
-        from .progress import watch
-
-        return watch
-
-    @contextlib.contextmanager
-    def upload_bar(self) -> "Iterator[UploadBar | None]":
-        """Give the progress bar of an upload, where it is drawn; take it away at its end."""
-        if not self.shows_progress:
-            yield None
-            return
-        from .progress import UploadBar
-
-        bar = UploadBar()
-        try:
-            yield bar
-        finally:
-            bar.close()
 
 
 def verb(

@@ -54,7 +54,7 @@ def dedupe(
     settings = config.section(DedupeSettings) if "dedupe" in config.values else None
     run = config.section(RunSettings)
     breaks = config.section(BreakSettings)
-    with open_engine(run, DEDUPES) as engine, console.bars() as bars:
+    with open_engine(run, DEDUPES) as engine, console.watch() as watch:
         from ..stages.dedupe.stage import dedupe as dedupe_stage  # while workers begin
 
         result = dedupe_stage(
@@ -64,8 +64,8 @@ def dedupe(
             breaks=breaks,
             delete=delete,
             restore=restore,
-            progress=bars,
             engine=engine,
+            watch=watch,
         )
     return _answer(result, console)
 

@@ -61,7 +61,7 @@ def extract(
     run = config.section(RunSettings)
     dedupe = config.section(DedupeSettings)
     breaks = config.section(BreakSettings)
-    with open_engine(run, EXTRACTS) as engine, console.bars() as bars:
+    with open_engine(run, EXTRACTS) as engine, console.watch() as watch:
         from ..stages.extract.stage import extract as extract_stage  # while workers begin
 
         result = extract_stage(
@@ -72,8 +72,8 @@ def extract(
             dedupe=dedupe,
             breaks=breaks,
             overwrite=overwrite,
-            progress=bars,
             engine=engine,
+            watch=watch,
         )
     return _extract_answer(result, console)
 

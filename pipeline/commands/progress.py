@@ -2,154 +2,110 @@
 
 import contextlib
 import io
-import threading
 import time
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from tqdm import tqdm
 
 from ..base.errors import printable
+from ..base.work import Batch, Watch
 from ..doctor.check import Look, expect
-from ..stages.extract.stage import Progress
-from ..stages.upload.result import UploadProgress
-
-T = TypeVar("T")
 
 _LONG_SECONDS = 2.0
-_FORMAT = (
+_FRAMES = (
     "{desc} {percentage:3.0f}%|{bar}| {n:,.0f}/{total:,.0f} frames {rate_noinv_fmt} ETA {remaining}"
 )
+_ITEMS = "{desc} {percentage:3.0f}%|{bar}| ETA {remaining}"
 
 
-class Bars(Progress):
-    """Progress bars with tqdm, on stderr.
+class Bars(Watch):
+    """Progress bars with tqdm, on stderr: of the batch that is going on, and of its items.
 
-    How many frames the whole batch has is known only when all videos were opened; until then it
-    is projected from those that were, by file size.
+    Where the number of all parts shows only as items are begun, it is projected from those that
+    were, by their sizes.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._batch: tqdm[Any] | None = None
+        self._batch = Batch(0, 0)
+        self._bar: tqdm[Any] | None = None
         self._bars: dict[str, tqdm[Any]] = {}
 
-    def batch_started(self, videos: int, size_bytes: int) -> None:
+    def batch_started(self, batch: Batch) -> None:
         """Show the bar of the batch, in place of that of an earlier one."""
         self.close()
-        self._videos, self._videos_done = videos, 0
-        self._size_bytes, self._known_bytes, self._known_frames = size_bytes, 0, 0
-        self._batch = _bar(f"all 0/{videos} videos", 0)
+        self._batch, self._size = batch, batch.size
+        self._items_done = self._size_done = self._known_parts = self._known_size = 0
+        if batch.unit == "frames":
+            self._bar = _frames_bar("", batch.parts)
+        elif batch.unit == "bytes":
+            self._bar = _bar(total=batch.parts, unit="B", unit_scale=True)
+        else:
+            self._bar = _bar(total=batch.items, bar_format=_ITEMS)
+        self._describe()
 
-    def video_started(self, video_id: str, frames_expected: int, size_bytes: int) -> None:
-        """Show the bar of a video, and project the batch anew."""
-        with self._lock:
-            self._known_frames += frames_expected
-            self._known_bytes += size_bytes
+    def item_started(self, item: str, parts: int, size: int) -> None:
+        """Show the bar of an item that is made of frames, and project the batch anew."""
+        if self._batch.unit == "frames":
+            self._known_parts += parts
+            self._known_size += size
             self._project()
             position = 1 + len(self._bars)
-            self._bars[video_id] = _bar(printable(video_id)[-24:], frames_expected, position)
+            self._bars[item] = _frames_bar(printable(item)[-24:], parts, position)
 
-    def frames_done(self, video_id: str, frames: int) -> None:
-        """Move both bars."""
-        with self._lock:
-            for bar in (self._bars[video_id], self._batch):
-                if bar is not None:
-                    # tqdm would forget a total that proves too small.
-                    bar.total = max(bar.total or 0, bar.n + frames)
-                    bar.update(frames)
+    def parts_done(self, item: str, parts: int) -> None:
+        """Move the bars; back where parts must be done again."""
+        for bar in (self._bars.get(item), self._bar):
+            if bar is not None:
+                # tqdm would forget a total that proves too small.
+                bar.total = max(bar.total or 0, bar.n + parts)
+                bar.update(parts)
 
-    def video_done(self, video_id: str, size_bytes: int) -> None:
-        """Take the bar of a video away."""
-        with self._lock:
-            self._videos_done += 1
-            bar = self._bars.pop(video_id, None)
-            if bar is None:  # nothing had to be decoded
-                self._size_bytes -= size_bytes
-                self._project()
-            else:
-                bar.close()
-            if self._batch is not None:
-                self._batch.set_description_str(f"all {self._videos_done}/{self._videos} videos")
+    def item_done(self, item: str, size: int) -> None:
+        """Take the bar of an item away."""
+        self._items_done += 1
+        self._size_done += size
+        bar = self._bars.pop(item, None)
+        if bar is not None:
+            bar.close()
+        elif self._batch.unit == "frames":  # nothing had to be decoded
+            self._size -= size
+            self._project()
+        elif not self._batch.unit and self._bar is not None:
+            self._bar.update()
+        self._describe()
 
     def close(self) -> None:
         """Take all bars away."""
-        with self._lock:
-            for bar in [*self._bars.values(), *([self._batch] if self._batch is not None else [])]:
+        for bar in (*self._bars.values(), self._bar):
+            if bar is not None:
                 bar.close()
-            self._batch = None
-            self._bars.clear()
-
-    def _project(self) -> None:
-        if self._batch is not None and self._known_bytes:
-            frames = self._known_frames * self._size_bytes / self._known_bytes
-            self._batch.total = max(frames, self._batch.n)
-
-
-class UploadBar(UploadProgress):
-    """One progress bar with tqdm, on stderr: bytes, and frames of the tasks that are complete."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._bar: tqdm[Any] | None = None
-        self._tasks = self._tasks_done = self._frames = self._frames_done = 0
-
-    def tasks_planned(self, tasks: int, frames: int, size_bytes: int) -> None:
-        """Show the bar."""
-        self._tasks, self._frames = tasks, frames
-        self._bar = tqdm(
-            total=size_bytes,
-            leave=False,
-            unit="B",
-            unit_scale=True,
-            dynamic_ncols=True,
-            mininterval=0.2,
-        )
-        self._describe()
-
-    def bytes_sent(self, size_bytes: int) -> None:
-        """Move the bar; back where bytes must be sent again."""
-        with self._lock:
-            if self._bar is not None:
-                self._bar.update(size_bytes)
-
-    def task_done(self, frames: int) -> None:
-        """Count a task and its frames."""
-        with self._lock:
-            self._tasks_done, self._frames_done = self._tasks_done + 1, self._frames_done + frames
-            self._describe()
-
-    def close(self) -> None:
-        """Take the bar away."""
-        with self._lock:
-            if self._bar is not None:
-                self._bar.close()
+        self._bar = None
+        self._bars.clear()
 
     def _describe(self) -> None:
-        if self._bar is not None:
-            self._bar.set_description_str(
-                f"tasks {self._tasks_done}/{self._tasks}, "
-                f"frames {self._frames_done:,}/{self._frames:,}"
-            )
+        if self._bar is None:
+            return
+        done, batch = self._items_done, self._batch
+        text = f"all {done}/{batch.items} {batch.noun}"
+        if batch.unit == "bytes":
+            text = f"{batch.noun} {done}/{batch.items}, frames {self._size_done:,}/{batch.size:,}"
+        self._bar.set_description_str(text)
+
+    def _project(self) -> None:
+        if self._bar is not None and self._known_size:
+            parts = self._known_parts * self._size / self._known_size
+            self._bar.total = max(parts, self._bar.n)
 
 
-def _bar(description: str, total: int, position: int = 0) -> "tqdm[Any]":
-    return tqdm(
-        desc=description,
-        total=total,
-        position=position,
-        leave=False,
-        unit=" frames",
-        bar_format=_FORMAT,
-        dynamic_ncols=True,
-        mininterval=0.2,
+def _bar(**options: Any) -> "tqdm[Any]":
+    return tqdm(leave=False, dynamic_ncols=True, mininterval=0.2, **options)
+
+
+def _frames_bar(description: str, total: int, position: int = 0) -> "tqdm[Any]":
+    return _bar(
+        desc=description, total=total, position=position, unit=" frames", bar_format=_FRAMES
     )
-
-
-def watch(videos: Collection[T]) -> Iterable[T]:
-    """Pass on videos, and show how many of them are done."""
-    bar: tqdm[T] = tqdm(videos, leave=False, unit=" videos", dynamic_ncols=True, mininterval=0.2)
-    return bar
 
 
 def watch_looks(looks: Collection[Look]) -> Iterator[Look]:
@@ -174,18 +130,22 @@ def try_bars() -> str:
     """
     with contextlib.redirect_stderr(io.StringIO()) as drawn:
         bars = Bars()
-        bars.batch_started(1, 1)
-        bars.video_started("clip", 24, 1)
-        bars.frames_done("clip", 24)
-        bars.video_done("clip", 1)
+        bars.batch_started(Batch(1, 1))
+        bars.item_started("clip", 24, 1)
+        bars.parts_done("clip", 24)
+        bars.item_done("clip", 1)
+        bars.batch_started(Batch(1, 24, "tasks", "bytes", 1))
+        bars.parts_done("clip", 1)
+        bars.item_done("clip", 24)
+        bars.batch_started(Batch(1, 1, "tasks", ""))
+        bars.item_done("clip", 1)
         bars.close()
-        upload = UploadBar()
-        upload.tasks_planned(1, 24, 1)
-        upload.bytes_sent(1)
-        upload.task_done(24)
-        upload.close()
-        expect("videos passed on", list(watch(["clip"])), ["clip"])
     text = drawn.getvalue()
-    for right in ("all 1/1 videos 100%", "24/24 frames", "tasks 1/1, frames 24/24"):
+    for right in (
+        "all 1/1 videos 100%",
+        "24/24 frames",
+        "tasks 1/1, frames 24/24",
+        "all 1/1 tasks 100%",
+    ):
         expect(f"'{right}' is drawn", right in text, True)
     return "all kinds of progress bar"

@@ -37,7 +37,7 @@ def report(
     """
     config = load_config(config_file, flags)
     run = config.section(RunSettings)
-    with open_engine(run, REPORTS) as engine:
+    with open_engine(run, REPORTS) as engine, console.watch() as watch:
         from ..stages.report.stage import report as report_stage  # while workers begin
 
         result = report_stage(
@@ -45,8 +45,8 @@ def report(
             output=output,
             breaks=config.section(BreakSettings),
             validate=config.section(ValidateSettings),
-            watch=console.watch_items(),
             engine=engine,
+            watch=watch,
         )
     return Answer(
         exit_code=ExitCode.OK,

@@ -65,9 +65,9 @@ def run(
     how = config.section(RunSettings)
     with (
         # First, for a wrong password should not be found after hours of work.
-        _destination(console, config, server, auth) if cvat else nullcontext() as destination,
+        _destination(config, server, auth) if cvat else nullcontext() as destination,
         open_engine(how, EXTRACTS, VALIDATES, REPORTS) as engine,
-        console.bars() as bars,
+        console.watch() as watch,
     ):
         from ..all_stages import run as run_stages  # while workers begin
 
@@ -76,10 +76,9 @@ def run(
             output,
             config,
             overwrite=overwrite,
-            progress=bars,
-            engine=engine,
-            watch=console.watch_items(),
             destination=destination,
+            engine=engine,
+            watch=watch,
         )
     concerns = tuple(_concerns(result))
     return Answer(
@@ -99,7 +98,7 @@ def run(
 
 @contextmanager
 def _destination(
-    console: Console, config: "Config", server: CvatSettings, auth: str | None
+    config: "Config", server: CvatSettings, auth: str | None
 ) -> "Iterator[Destination]":
     """Give a server that is connected and logged in to, and log out at the end."""
     from ..all_stages import Destination
@@ -109,10 +108,10 @@ def _destination(
     labels_file = config.section(UploadSettings).labels
     labels = () if labels_file is None else tuple(load_labels(Path(labels_file)))
     stop = threading.Event()
-    with cvat_session(server, auth, stop.is_set) as session, console.upload_bar() as bar:
+    with cvat_session(server, auth, stop.is_set) as session:
         connected = CvatServer(session)
         connected.refuse_read_only()
-        yield Destination(connected, labels, bar, stop)
+        yield Destination(connected, labels, stop)
 
 
 def _totals(result: "RunResult") -> dict[str, int]:

@@ -75,7 +75,7 @@ def upload(
 
     open_dataset(dataset)  # before anyone is asked for a password
     stop = threading.Event()
-    with cvat_session(server_settings, auth, stop.is_set) as session, console.upload_bar() as bar:
+    with cvat_session(server_settings, auth, stop.is_set) as session, console.watch() as watch:
         result = upload_stage(
             dataset,
             CvatServer(session),
@@ -84,7 +84,7 @@ def upload(
             labels=labels,
             replace=replace,
             force=force,
-            progress=bar,
+            watch=watch,
             stop=stop,
         )
     return _answer(result, console)

@@ -50,7 +50,7 @@ def validate(
     settings = config.section(ValidateSettings)
     run = config.section(RunSettings)
     breaks = config.section(BreakSettings)
-    with open_engine(run, VALIDATES) as engine, console.bars() as bars:
+    with open_engine(run, VALIDATES) as engine, console.watch() as watch:
         from ..stages.validate.stage import validate as validate_stage  # while workers begin
 
         result = validate_stage(
@@ -59,8 +59,8 @@ def validate(
             run,
             breaks=breaks,
             output=output,
-            progress=bars,
             engine=engine,
+            watch=watch,
         )
     return _answer(result, console)
 

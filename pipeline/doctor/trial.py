@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from ..base.errors import DatasetError, WorkerDiedError, printable
 from ..base.words import count
-from ..engines.base import Engine, Link, Lost
+from ..base.work import Link
+from ..engines.base import Engine, Lost
 from ..engines.local import InProcess
 from ..settings.file import SECTIONS, Config, load_config, render_default_config
 from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings

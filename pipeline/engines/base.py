@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
+
+from ..base.work import Link
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,16 +28,6 @@ _POLL_SECONDS = 0.2
 _ATTEMPTS = 2
 _ATTEMPTS_ON_NODES = 5
 """A unit may have killed its worker itself, but has no part in the loss of a node."""
-
-
-class Link(Protocol):
-    """What a unit has of its driver. May be used from any thread of the unit."""
-
-    def tell(self, message: Any) -> None:
-        """Send a message to the driver."""
-
-    def is_stopped(self) -> bool:
-        """Whether to give up; to be asked often."""
 
 
 @dataclass(frozen=True)

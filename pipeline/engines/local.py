@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 from ..base.errors import UsageError, printable
 from ..base.machine import count_cores, die_with_parent, memory_bytes
-from .base import SILENCE_SECONDS, Engine, Event, EventKind, Link
+from ..base.work import Link
+from .base import SILENCE_SECONDS, Engine, Event, EventKind
 from .parcels import carry_out, pack, unpack
 
 T = TypeVar("T")

@@ -5,7 +5,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from .base import EventKind, Link
+from ..base.work import Link
+from .base import EventKind
 
 
 def pack(value: Any, what: str) -> bytes:

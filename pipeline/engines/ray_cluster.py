@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from .. import __version__
 from ..base.errors import UsageError
-from .base import SILENCE_SECONDS, Engine, Event, EventKind, Link
+from ..base.work import Link
+from .base import SILENCE_SECONDS, Engine, Event, EventKind
 from .parcels import pack, unpack
 from .ray_worker import Answer, mailbox_class, task_function
 

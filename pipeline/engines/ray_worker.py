@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .base import EventKind, Link
+from ..base.work import Link
+from .base import EventKind
 from .parcels import carry_out, pack
 
 _EXCHANGE_SECONDS = 1.0

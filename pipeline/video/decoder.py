@@ -119,14 +119,6 @@ def decode(
     )
 
 
-def disk_full() -> DiskFullError:
-    """Return the one error for a full disk."""
-    return DiskFullError(
-        "No space left where the dataset is. The videos done so far are complete; make room and "
-        "run the same command again to go on."
-    )
-
-
 def _follow(
     process: subprocess.Popen[bytes], transcript: Transcript, source: Path, watch: Watch
 ) -> None:
@@ -170,7 +162,7 @@ def _check_progress(
     if watch.stop():
         raise InterruptedRunError("interrupted")
     if transcript.disk_full:
-        raise disk_full()
+        raise DiskFullError
     if frames > watch.max_frames:
         raise TooManyFramesError(
             f"{printable(source)}: more than {count(watch.max_frames, 'frame')}, which the "

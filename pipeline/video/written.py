@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import DecoderDiedError, PrepError, printable
+from ..base.errors import DecoderDiedError, DiskFullError, PrepError, printable
 from ..base.words import count
 from ..dataset.image_folder import checksum_images, image_name, list_image_indices
 from ..settings.stages import ExtractSettings
-from .decoder import disk_full
 from .sources import Source
 
 Indices = npt.NDArray[np.int32]
@@ -70,7 +69,7 @@ def image_size(
 
 def _lost(source: Source, folder: Path, reported: int, what: str) -> PrepError:
     if shutil.disk_usage(folder).free < 16 * 2**20:
-        return disk_full()
+        return DiskFullError()
     return DecoderDiedError(
         f"{printable(source.path)}: ffmpeg reported {count(reported, 'image')}, but {what}. "
         "Nothing of it was kept; check the disk and run again."

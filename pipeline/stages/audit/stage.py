@@ -4,7 +4,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from ...base.errors import ExitCode, InputError, printable
 from ...base.words import count
+from ...base.work import Batch, Watch
 from ...cvat.annotations import CvatAnnotations, TaskFrames
 from ...cvat.journal import Journal, TaskEntry
 from ...dataset.files import WRITE_ELSEWHERE, save_text
@@ -106,7 +107,7 @@ def audit(
     *,
     breaks: BreakSettings | None = None,
     tasks: Sequence[int] = (),
-    watch: Callable[[Sequence[int]], Iterable[int]] = iter,
+    watch: Watch | None = None,
     stop: threading.Event | None = None,
 ) -> AuditResult:
     """Hold the tracks of tasks against the clock and the breaks of their videos.
@@ -117,7 +118,7 @@ def audit(
         settings: what is a finding; the defaults if absent.
         breaks: what is a break, and which of them end a run; the defaults if absent.
         tasks: their ids; all that were uploaded to this server from the dataset if absent.
-        watch: passes on the tasks, and may show how far it is.
+        watch: told how it goes on.
         stop: set where this is interrupted; the server's session should ask it.
 
     Raises:
@@ -136,16 +137,21 @@ def audit(
     settings = settings or AuditSettings()
     # Threads, for the session with the server cannot be shared with other processes.
     engine = InProcess(_TASKS_AT_ONCE, math.inf, stop)
+    watch = watch or Watch()
+    watch.batch_started(Batch(len(chosen), len(chosen), "tasks", ""))
     audited: dict[int, TaskAudit] = {}
     with closing(
         engine.run(
             lambda task_id, _: audit_task(
                 server, task_id, matcher, settings, may_be_gone=not tasks
             ),
-            watch(chosen),
+            chosen,
         )
     ) as results:
-        audited.update((task_id, task) for task_id, task in results if isinstance(task, TaskAudit))
+        for task_id, task in results:
+            if isinstance(task, TaskAudit):
+                audited[task_id] = task
+            watch.item_done(str(task_id), 1)
     return AuditResult(os.fspath(store.path), tuple(audited[task_id] for task_id in chosen))
 
 

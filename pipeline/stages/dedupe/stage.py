@@ -28,18 +28,17 @@ from ...base.errors import (
 )
 from ...base.machine import count_cores
 from ...base.words import count, listing
+from ...base.work import Batch, Link, Watch
 from ...dataset.files import find_folder
 from ...dataset.records import Notice, Reason
 from ...dataset.store import Dataset
-from ...engines.base import Engine, Link, Lost
+from ...engines.base import Engine, Lost
 from ...engines.choice import DEDUPES, engine_for
 from ...engines.local import InProcess
 from ...pictures.compare import Comparer, Seen, look
 from ...settings.file import effective_dedupe
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
-from ...video.decoder import disk_full
-from ..extract.stage import Progress
 from ..extract.video import VideoExtractor
 from .folder import FolderImages, find_folders
 from .video import VideoImages
@@ -103,8 +102,8 @@ def dedupe(
     breaks: BreakSettings | None = None,
     delete: bool = False,
     restore: bool = False,
-    progress: Progress | None = None,
     engine: Engine | None = None,
+    watch: Watch | None = None,
 ) -> DedupeResult:
     """Mark duplicates among the images of a dataset, or of a folder that another tool made.
 
@@ -119,8 +118,8 @@ def dedupe(
         breaks: where a tracker must not interpolate; the defaults if absent.
         delete: remove the files of the images that are marked.
         restore: mark nothing, and bring back what was left out or deleted as a duplicate.
-        progress: told how the work goes on.
         engine: carries out the work; the one that ``run`` names if absent.
+        watch: told how the work goes on.
 
     Raises:
         UsageError: the path or the settings cannot be used. Nothing was done.
@@ -138,7 +137,7 @@ def dedupe(
         folders = find_folders(root, effective_dedupe(settings))
     run = run or RunSettings()
     with engine_for(engine, run, DEDUPES) as engine, store.writing():
-        work = _Run(store, settings, run, progress or Progress(), delete, restore, engine)
+        work = _Run(store, settings, run, watch or Watch(), delete, restore, engine)
         if folders:
             outcomes = tuple(work.outcomes(folders, deletes_marked))
         else:
@@ -157,12 +156,12 @@ class _Run:
         store: Dataset,
         settings: DedupeSettings,
         run: RunSettings,
-        progress: Progress,
+        watch: Watch,
         delete: bool,
         restore: bool,
         engine: Engine,
     ) -> None:
-        self._store, self._settings, self._run, self._progress = store, settings, run, progress
+        self._store, self._settings, self._run, self._watch = store, settings, run, watch
         self._delete, self._restore, self._engine = delete, restore, engine
         self._comparer = Comparer(settings)
 
@@ -185,7 +184,7 @@ class _Run:
             threads = count_cores() if few else engine.cores_each
             job = functools.partial(_look_at, self._settings, threads)
         sizes = [sequence.count() for sequence in sequences]
-        self._progress.batch_started(len(sequences), sum(sizes))
+        self._watch.batch_started(Batch(len(sequences), sum(sizes), parts=sum(sizes)))
         done: dict[int, Seen | DedupeOutcome] = {}
         following = 0
         with closing(
@@ -203,15 +202,15 @@ class _Run:
                 )
                 while following in done:
                     yield self._finish(sequences, following, done.pop(following))
-                    self._progress.video_done(sequences[following].id, sizes[following])
+                    self._watch.item_done(sequences[following].id, sizes[following])
                     following += 1
 
     def _take_message(self, item: tuple[int, S], message: int, sizes: Sequence[int]) -> None:
         number, sequence = item
         if message == _BEGUN:
-            self._progress.video_started(sequence.id, sizes[number], sizes[number])
+            self._watch.item_started(sequence.id, sizes[number], sizes[number])
         else:
-            self._progress.frames_done(sequence.id, message)
+            self._watch.parts_done(sequence.id, message)
 
     def _finish(
         self, sequences: Sequence[S], number: int, seen: Seen | DedupeOutcome
@@ -331,7 +330,7 @@ def _guarded(
         return _failed(sequence.id, str(error), type(error))
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise disk_full() from error
+            raise DiskFullError from error
         reason = cause_of(error)
         place = f" ({printable(error.filename)})" if error.filename else ""
         text = f"{where}: {reason}{place}. Check the folder and its rights."

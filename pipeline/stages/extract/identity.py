@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...base.errors import InterruptedRunError
+from ...base.work import Link
 from ...dataset.records import SourceIdentity
-from ...engines.base import Link
 from ...video.sources import Source
 
 _END_BYTES = 1 << 16

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ...base.errors import InputError, UsageError, WorkerDiedError, printable
+from ...base.work import Batch, Watch
 from ...dataset.records import (
     ExtractResult,
     Notice,
@@ -35,7 +36,6 @@ from .resume import (
 from .units import (
     ExtractSegment,
     ExtractWhole,
-    FramesDone,
     InOnePiece,
     JoinSegments,
     OpenVideo,
@@ -54,22 +54,6 @@ _MANY = 4
 _CHOOSE_ANOTHER = "Choose another folder with --output, or give yourself the right to write there."
 
 
-class Progress:
-    """Told how the work goes on. This one does nothing with it."""
-
-    def batch_started(self, videos: int, size_bytes: int) -> None:
-        """Work on this many videos, of this size together, begins."""
-
-    def video_started(self, video_id: str, frames_expected: int, size_bytes: int) -> None:
-        """The decoding of a video begins."""
-
-    def frames_done(self, video_id: str, frames: int) -> None:
-        """So many more frames of a video are decoded; less than 0 where it begins anew."""
-
-    def video_done(self, video_id: str, size_bytes: int) -> None:
-        """A video is finished, whatever came of it."""
-
-
 def extract(
     inputs: Iterable[str | os.PathLike[str]],
     dataset: str | os.PathLike[str],
@@ -79,8 +63,8 @@ def extract(
     dedupe: DedupeSettings | None = None,
     breaks: BreakSettings | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
     engine: Engine | None = None,
+    watch: Watch | None = None,
 ) -> ExtractResult:
     """Extract the frames of videos into a dataset; what is there already is left as it is.
 
@@ -95,8 +79,8 @@ def extract(
         dedupe: which frames are left out as duplicates; the defaults if absent.
         breaks: where a tracker must not interpolate; the defaults if absent.
         overwrite: extract again what is there already.
-        progress: told how the work goes on.
         engine: carries out the work; the one that ``run`` names if absent.
+        watch: told how the work goes on.
 
     Raises:
         UsageError: the inputs, the settings, the dataset or ffmpeg cannot be used, or videos are
@@ -104,11 +88,7 @@ def extract(
         DiskFullError: no room left. The videos done so far are complete.
         InterruptedRunError, KeyboardInterrupt: stopped. The videos done so far are complete.
     """
-    settings, run, progress = (
-        settings or ExtractSettings(),
-        run or RunSettings(),
-        progress or Progress(),
-    )
+    settings, run, watch = settings or ExtractSettings(), run or RunSettings(), watch or Watch()
     dedupe, breaks = dedupe or DedupeSettings(), breaks or BreakSettings()
     ffmpeg = find_ffmpeg(run)
     inputs = list(inputs)
@@ -130,8 +110,8 @@ def extract(
         extractor = VideoExtractor(
             store, settings, dedupe, breaks, run, ffmpeg, engine.cores_each, is_many
         )
-        batch = _Batch({} if overwrite else recognised.known, recognised.read, ids, progress)
-        progress.batch_started(len(sources), sum(size_bytes(s.path) for s in sources))
+        batch = _Batch({} if overwrite else recognised.known, recognised.read, ids, watch)
+        watch.batch_started(Batch(len(sources), sum(size_bytes(s.path) for s in sources)))
         outcomes = tell_copies(recognised.copies, ids, records)
         with closing(
             engine.run(
@@ -201,9 +181,9 @@ class _Batch:
         known: Mapping[Path, VideoRecord],
         read: Mapping[Path, SourceIdentity],
         ids: Mapping[Path, str],
-        progress: Progress,
+        watch: Watch,
     ) -> None:
-        self._known, self._read, self._ids, self._progress = known, read, ids, progress
+        self._known, self._read, self._ids, self._watch = known, read, ids, watch
         self._segments_left: dict[str, int] = {}
         self._next: dict[str, Unit] = {}
         self._frames_told: dict[str, Counter[int]] = defaultdict(Counter)
@@ -216,10 +196,10 @@ class _Batch:
             path = source.path
             yield OpenVideo(source, self._ids[path], self._known.get(path), self._read.get(path))
 
-    def take_message(self, unit: Unit, message: FramesDone) -> None:
+    def take_message(self, unit: Unit, frames: int) -> None:
         """Pass on how many more frames are decoded."""
-        self._frames_told[video_of(unit)][_place(unit)] += message.frames
-        self._progress.frames_done(video_of(unit), message.frames)
+        self._frames_told[video_of(unit)][_place(unit)] += frames
+        self._watch.parts_done(video_of(unit), frames)
 
     def begin_anew(self, unit: Unit) -> None:
         """Take back what a unit has told that is carried out again."""
@@ -231,7 +211,7 @@ class _Batch:
             case Opened() as opened:
                 if opened.video_id not in self._restarted:
                     size = size_bytes(opened.source.path)
-                    self._progress.video_started(opened.video_id, opened.frames_promised, size)
+                    self._watch.item_started(opened.video_id, opened.frames_promised, size)
                 self._segments_left[opened.video_id] = len(opened.segments)
                 if opened.segments:
                     return [ExtractSegment(opened, segment) for segment in opened.segments]
@@ -257,7 +237,7 @@ class _Batch:
             outcome = _as_outcome(unit, result)
         else:
             return None
-        self._progress.video_done(video_id, size_bytes(source_of(unit).path))
+        self._watch.item_done(video_id, size_bytes(source_of(unit).path))
         return outcome
 
     def _after_segment(self, unit: ExtractSegment, result: Result | Lost) -> Iterable[Unit]:
@@ -281,7 +261,7 @@ class _Batch:
 
     def _take_back(self, video_id: str, frames: int) -> None:
         if frames:
-            self._progress.frames_done(video_id, -frames)
+            self._watch.parts_done(video_id, -frames)
 
 
 def _place(unit: Unit) -> int:

@@ -24,10 +24,9 @@ from ...base.errors import (
     describe_bug,
     printable,
 )
+from ...base.work import Link
 from ...dataset.records import SourceIdentity, VideoOutcome, VideoRecord
 from ...dataset.store import load_libraries
-from ...engines.base import Link
-from ...video.decoder import disk_full
 from ...video.segments import Segment, UnprovenSegmentError
 from ...video.sources import Source
 from .opened import Opened
@@ -96,15 +95,8 @@ class ShelfDamaged:
 Result = Opened | SegmentDone | InOnePiece | ShelfDamaged | VideoOutcome
 
 
-@dataclass(frozen=True)
-class FramesDone:
-    """The message of a unit that so many more frames are decoded."""
-
-    frames: int
-
-
 def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
-    """Do one unit of work.
+    """Do one unit of work; the link is told how many more frames are decoded.
 
     Raises:
         DiskFullError, FfmpegUnusableError, InterruptedRunError: no other unit can succeed.
@@ -116,7 +108,7 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     def tell(frames: int) -> None:
         nonlocal frames_told
         frames_told += frames
-        link.tell(FramesDone(frames))
+        link.tell(frames)
 
     try:
         if link.is_stopped():
@@ -132,7 +124,7 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
         return VideoOutcome(path, video_id, "failed", error=str(error), error_kind=error.kind)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise disk_full() from error
+            raise DiskFullError from error
         reason = cause_of(error)
         where = f" ({printable(error.filename)})" if error.filename else ""
         text = f"{printable(path)}: {reason}{where}. Check the file and its rights."

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,15 @@ from urllib.parse import quote
 import jinja2
 
 from ... import __version__, pages
-from ...base.errors import InterruptedRunError, WorkerDiedError, printable
+from ...base.errors import WorkerDiedError, printable
 from ...base.words import count
+from ...base.work import Batch, Link, Watch, refuse_stopped
 from ...cvat.journal import Journal, Upload
 from ...dataset.files import WRITE_ELSEWHERE, results_folder, save_text
 from ...dataset.image_folder import image_name
 from ...dataset.records import BREAK_KINDS, VideoRecord
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
-from ...engines.base import Engine, Link, Lost
+from ...engines.base import Engine, Lost
 from ...engines.choice import REPORTS, engine_for
 from ...pictures.thumbnails import thumbnail
 from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
@@ -56,8 +57,8 @@ def report(
     breaks: BreakSettings | None = None,
     validate: ValidateSettings | None = None,
     output: str | os.PathLike[str] | None = None,
-    watch: Callable[[Collection[str]], Iterable[str]] = iter,
     engine: Engine | None = None,
+    watch: Watch | None = None,
 ) -> ReportResult:
     """Write ``report.html`` and ``report.json`` into a dataset, or into another folder.
 
@@ -69,8 +70,8 @@ def report(
         breaks: what is a break, and which of them end a run; the defaults if absent.
         validate: limits to draw into the histograms; the defaults if absent.
         output: the folder to write into; the dataset if absent.
-        watch: passes on the ids of the videos, and may show how far the work is.
         engine: carries out the work; the one that ``run`` names if absent.
+        watch: told how the work goes on.
 
     Raises:
         InputError: there is no video in the dataset.
@@ -78,7 +79,7 @@ def report(
     """
     store, breaks = open_dataset(dataset), breaks or BreakSettings()
     folder = store.path if output is None else results_folder(output)
-    video_ids = store.video_ids()
+    video_ids, watch = store.video_ids(), watch or Watch()
     thresholds = thresholds_of(validate or ValidateSettings())
     look = functools.partial(
         _look_at,
@@ -90,11 +91,12 @@ def report(
         _PICTURE_BYTES_OF_ALL // len(video_ids),
         os.path.relpath(store.path, folder),
     )
+    watch.batch_started(Batch(len(video_ids), len(video_ids), unit=""))
     distribution = Distribution(thresholds)
     seen: dict[str, tuple[VideoReport, dict[str, Any]]] = {}
     with (
         engine_for(engine, run or RunSettings(), REPORTS) as engine,
-        closing(engine.run(look, watch(video_ids))) as results,
+        closing(engine.run(look, video_ids)) as results,
     ):
         for video_id, found in results:
             if isinstance(found, Lost):
@@ -102,6 +104,7 @@ def report(
             video, drawn, of_video = found
             distribution.include(of_video)
             seen[video_id] = video, drawn
+            watch.item_done(video_id, 1)
     videos, pictures = zip(*(seen[video_id] for video_id in video_ids), strict=True)
     findings = find(videos, breaks)
     result = ReportResult(
@@ -140,8 +143,7 @@ def _look_at(
     link: Link,
 ) -> tuple[VideoReport, dict[str, Any], Distribution]:
     """Return the numbers of a video, its small pictures, and the measures of its frames."""
-    if link.is_stopped():
-        raise InterruptedRunError("interrupted")
+    refuse_stopped(link)
     record, frames = store.read_video(video_id)
     distribution = Distribution(thresholds)
     distribution.add(frames)

@@ -1,22 +1,9 @@
-"""What an upload tells while it goes on, and what became of each task."""
+"""What became of each task of an upload."""
 
 from dataclasses import dataclass
 
 from ...base.errors import ExitCode, PrepError
 from ...cvat.server import Project
-
-
-class UploadProgress:
-    """Told how an upload goes on; this one says nothing."""
-
-    def tasks_planned(self, tasks: int, frames: int, size_bytes: int) -> None:
-        """Begin: so much is to be sent."""
-
-    def bytes_sent(self, size_bytes: int) -> None:
-        """So many more bytes were sent."""
-
-    def task_done(self, frames: int) -> None:
-        """One more task is complete."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from ...base.errors import (
     printable,
 )
 from ...base.words import count
+from ...base.work import Batch, Link, Watch
 from ...cvat.journal import Journal, TaskEntry, Upload, new_mark
 from ...cvat.server import CvatServer, TaskState
 from ...dataset.files import save_text
@@ -38,7 +39,7 @@ from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
 from .plan import Part
 from .project import open_project
-from .result import TaskOutcome, UploadProgress, UploadResult, failed_task
+from .result import TaskOutcome, UploadResult, failed_task
 from .task import TaskMaker
 from .videos import VideoPlan, plan_dataset, write_manifests
 
@@ -54,7 +55,7 @@ def upload(
     labels: Sequence[Mapping[str, Any]] | None = None,
     replace: bool = False,
     force: bool = False,
-    progress: UploadProgress | None = None,
+    watch: Watch | None = None,
     stop: threading.Event | None = None,
 ) -> UploadResult:
     """Bring a dataset into CVAT, and prove that what it shows is what is on the disk.
@@ -68,7 +69,7 @@ def upload(
         replace: make tasks anew whose images or borders are others by now, if they have no
             annotations.
         force: also if they have; the annotations are saved into the dataset first.
-        progress: told how it goes on.
+        watch: told how it goes on.
         stop: set when a person interrupts; the session should look at it as well.
 
     Raises:
@@ -95,7 +96,7 @@ def upload(
             settings,
             replace,
             force,
-            progress or UploadProgress(),
+            watch or Watch(),
             stop or threading.Event(),
         )
         order = {plan.video_id: place for place, plan in enumerate(plans)}
@@ -134,12 +135,12 @@ class _Stage:
         settings: UploadSettings,
         replace: bool,
         force: bool,
-        progress: UploadProgress,
+        watch: Watch,
         stop: threading.Event,
     ) -> None:
         self._server, self._journal, self._there = server, journal, there
         self._store, self._settings = store, settings
-        self._replace, self._force, self._progress = replace, force, progress
+        self._replace, self._force, self._watch = replace, force, watch
         self._stop = stop
         self._gave_up: PrepError | None = None
         self.warnings: list[str] = []
@@ -152,7 +153,6 @@ class _Stage:
             settings,
             None if assignee is None else server.user_id(assignee),
             self._stop,
-            progress.bytes_sent,
         )
 
     def run(self, plans: Iterable[VideoPlan]) -> Iterator[TaskOutcome]:
@@ -168,14 +168,15 @@ class _Stage:
             yield from (each for each in decided if isinstance(each, TaskOutcome))
             work += [each for each in decided if isinstance(each, _Work)]
         new = [each.part for each in work if each.complete is None]
-        self._progress.tasks_planned(
-            len(new), sum(len(part.names) for part in new), sum(map(self._size_bytes, new))
-        )
+        frames, size_bytes = sum(len(part.names) for part in new), sum(map(self._size_bytes, new))
+        self._watch.batch_started(Batch(len(new), frames, "tasks", "bytes", size_bytes))
         # One waits long for a server, and the session to it cannot be shared with other processes.
         engine = InProcess(self._settings.parallel, math.inf, self._stop)
-        with closing(engine.run(lambda each, _: self._carry_out(each), work)) as results:
-            for _, outcome in results:
+        with closing(engine.run(self._carry_out, work, on_message=self._take_message)) as results:
+            for each, outcome in results:
                 if isinstance(outcome, TaskOutcome):
+                    if outcome.status == "uploaded":
+                        self._watch.item_done(each.wanted.name, outcome.frames)
                     yield outcome
         if self._gave_up is None:
             self._sweep()
@@ -307,7 +308,10 @@ class _Stage:
             return {}
         return self._server.annotations(entry.task_id)
 
-    def _carry_out(self, work: _Work) -> TaskOutcome:
+    def _take_message(self, work: _Work, size_bytes: int) -> None:
+        self._watch.parts_done(work.wanted.name, size_bytes)
+
+    def _carry_out(self, work: _Work, link: Link) -> TaskOutcome:
         part, wanted = work.part, work.wanted
         if self._gave_up is not None:
             return failed_task(wanted.name, wanted.video, wanted.frames_sent, self._gave_up)
@@ -319,7 +323,7 @@ class _Stage:
                     return self._look_at(work.complete, state)
                 messages = (f"task {work.complete.task_id} was gone from CVAT; it was made anew.",)
                 self._journal.remove(self._there, work.complete)
-            made = self._maker.make(part, wanted)
+            made = self._maker.make(part, wanted, link)
         except (InterruptedRunError, DatasetError):
             raise
         except UnprovenError as error:
@@ -330,7 +334,6 @@ class _Stage:
             if isinstance(error, _ENDS_ALL):
                 self._gave_up = error
             return failed_task(wanted.name, wanted.video, wanted.frames_sent, error)
-        self._progress.task_done(made.frames_sent)
         return self._outcome(made, "uploaded", messages)
 
     def _look_at(self, entry: TaskEntry, state: TaskState) -> TaskOutcome:

@@ -22,6 +22,7 @@ from ...base.errors import (
     UnprovenError,
     printable,
 )
+from ...base.work import Link, refuse_stopped
 from ...cvat.archive import Archive
 from ...cvat.journal import Journal, TaskEntry, Upload
 from ...cvat.proof import choose_verified, compare_frames, compare_jobs
@@ -39,7 +40,7 @@ _MEBIBYTE = 2**20
 class TaskMaker:
     """Brings parts of a dataset into one project of a server.
 
-    ``folder`` gives that of a video, by its id. ``on_bytes`` is told how many more bytes were sent.
+    ``folder`` gives that of a video, by its id.
     """
 
     server: CvatServer
@@ -49,9 +50,8 @@ class TaskMaker:
     settings: UploadSettings
     assignee_id: int | None
     stop: threading.Event
-    on_bytes: Callable[[int], None]
 
-    def make(self, part: Part, wanted: TaskEntry) -> TaskEntry:
+    def make(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
         """Return the entry of the complete task.
 
         Where the connection breaks, it is tried again from what is there.
@@ -60,16 +60,17 @@ class TaskMaker:
             part: what the task is to hold.
             wanted: its entry as it is to be written before anything is done; it has the mark of
                 what an earlier run has left.
+            link: told how many more bytes were sent; asked often whether to give up.
 
         Raises:
             CvatError: it did not work; `UnprovenError` where CVAT shows something else.
             ArchiveError: an image cannot be read, or is not what was extracted.
             DatasetError: the journal cannot be written.
-            InterruptedRunError: ``stop`` was set.
+            InterruptedRunError: the link is stopped.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._attempt(part, wanted)
+                return self._attempt(part, wanted, link)
             except CvatUncertainError:
                 if attempt == _ATTEMPTS:
                     raise
@@ -89,8 +90,8 @@ class TaskMaker:
             return entry
         return entry if state.name == entry.working_name else self._put(entry, is_complete=True)
 
-    def _attempt(self, part: Part, wanted: TaskEntry) -> TaskEntry:
-        entry = self._take_up(part, wanted)
+    def _attempt(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
+        entry = self._take_up(part, wanted, link)
         if entry.is_complete:
             return entry
         spec = TaskSpec(
@@ -104,7 +105,7 @@ class TaskMaker:
         )
         entry = self._put(entry, task_id=self.server.create_task(spec))
         try:
-            entry = self._put(entry, request_id=self._send(part, entry))
+            entry = self._put(entry, request_id=self._send(part, entry, link))
             self._wait(entry)
         except (CvatUncertainError, CvatUnreachableError, InterruptedRunError):
             raise  # the next attempt looks what is there
@@ -112,9 +113,9 @@ class TaskMaker:
             with contextlib.suppress(CvatError):
                 self.delete_leftovers(entry)
             raise
-        return self._prove(part, entry)
+        return self._prove(part, entry, link)
 
-    def _take_up(self, part: Part, wanted: TaskEntry) -> TaskEntry:
+    def _take_up(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
         """Finish what an earlier attempt had wholly sent; delete all else that it left."""
         left = self.journal.task(self.upload, wanted)
         left = left and self.settle(left)
@@ -125,9 +126,9 @@ class TaskMaker:
             with contextlib.suppress(CvatRefusedError, RequestLostError, UnprovenError):
                 if state.size == 0 and left.request_id is not None:
                     self._wait(left)
-                    return self._prove(part, left)
+                    return self._prove(part, left, link)
                 if state.size > 0:
-                    return self._prove(part, left)
+                    return self._prove(part, left, link)
         self.delete_leftovers(left or wanted)
         return self.journal.put(self.upload, wanted)
 
@@ -140,7 +141,12 @@ class TaskMaker:
         for state in self.server.find_tasks(self.upload.project_id, entry.working_name):
             self.server.delete_task(state.id)
 
-    def _send(self, part: Part, entry: TaskEntry) -> str:
+    def _send(self, part: Part, entry: TaskEntry, link: Link) -> str:
+        def tell(size_bytes: int) -> None:
+            if size_bytes > 0:  # what is taken back is told in any case
+                refuse_stopped(link)
+            link.tell(size_bytes)
+
         assert entry.task_id is not None  # noqa: S101
         params: dict[str, object] = {"image_quality": self.settings.image_quality}
         if part.jobs is None:
@@ -159,20 +165,15 @@ class TaskMaker:
             _ARCHIVE_NAME,
             params,
             self.settings.request_size * _MEBIBYTE,
-            self._count,
+            tell,
         )
-
-    def _count(self, size_bytes: int) -> None:
-        if self.stop.is_set() and size_bytes > 0:
-            raise InterruptedRunError("interrupted")
-        self.on_bytes(size_bytes)
 
     def _wait(self, entry: TaskEntry) -> None:
         assert entry.task_id is not None  # noqa: S101
         assert entry.request_id is not None  # noqa: S101
         self.server.wait_created(entry.task_id, entry.request_id, self.settings.deadline_seconds)
 
-    def _prove(self, part: Part, entry: TaskEntry) -> TaskEntry:
+    def _prove(self, part: Part, entry: TaskEntry, link: Link) -> TaskEntry:
         """Compare all that the server says with the part; only then give the task its name."""
         assert entry.task_id is not None  # noqa: S101
         task_id = entry.task_id
@@ -181,7 +182,7 @@ class TaskMaker:
         problems += compare_jobs(part.expected_jobs, jobs)
         verified = choose_verified(len(part.names), self.settings.verify)
         if not problems:
-            problems = self._compare_bytes(part, task_id, verified)
+            problems = self._compare_bytes(part, task_id, verified, link)
         if problems:
             raise UnprovenError(task_id, problems)
         entry = self._put(
@@ -192,11 +193,10 @@ class TaskMaker:
         self.server.rename_task(task_id, entry.name)
         return self._put(entry, is_complete=True)
 
-    def _compare_bytes(self, part: Part, task_id: int, numbers: list[int]) -> list[str]:
+    def _compare_bytes(self, part: Part, task_id: int, numbers: list[int], link: Link) -> list[str]:
         differing = []
         for number in numbers:
-            if self.stop.is_set():
-                raise InterruptedRunError("interrupted")
+            refuse_stopped(link)
             image = self.folder(part.video_id) / part.names[number]
             if self.server.frame_bytes(task_id, number) != image.read_bytes():
                 differing.append(printable(part.names[number]))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ...base.errors import (
     DatasetError,
+    DiskFullError,
     ExitCode,
     PrepError,
     VideoError,
@@ -21,6 +22,7 @@ from ...base.errors import (
     describe_bug,
     printable,
 )
+from ...base.work import Batch, Watch
 from ...dataset.files import results_folder, save_text
 from ...dataset.image_folder import image_names
 from ...dataset.records import Fate, FrameTable, VideoRecord
@@ -29,8 +31,6 @@ from ...engines.base import Engine, Lost
 from ...engines.choice import VALIDATES, engine_for
 from ...pictures.judge import Judgement
 from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
-from ...video.decoder import disk_full
-from ..extract.stage import Progress
 from .video import Chunk, Finding, VideoCheck, judge_chunk
 
 _READ_ONLY = (
@@ -138,8 +138,8 @@ def validate(
     *,
     breaks: BreakSettings | None = None,
     output: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
     engine: Engine | None = None,
+    watch: Watch | None = None,
 ) -> ValidateResult:
     """Check every image of a dataset and write into its records what came of it.
 
@@ -154,8 +154,8 @@ def validate(
         breaks: where a tracker must not interpolate; the defaults if absent.
         output: a folder to write ``validate.json`` into, what was found out of each video; the
             dataset is only read then, and its measures are kept nowhere.
-        progress: told how the work goes on.
         engine: carries out the work; the one that ``run`` names if absent.
+        watch: told how the work goes on.
 
     Raises:
         UsageError: there is no such dataset, another run is writing into it, or it cannot be
@@ -172,7 +172,7 @@ def validate(
             store,
             settings or ValidateSettings(),
             breaks or BreakSettings(),
-            progress or Progress(),
+            watch or Watch(),
             is_read_only=results_to is not None,
         )
         with closing(engine.run(judge_chunk, batch.chunks())) as results:
@@ -217,12 +217,12 @@ class _Batch:
         store: Dataset,
         settings: ValidateSettings,
         breaks: BreakSettings,
-        progress: Progress,
+        watch: Watch,
         *,
         is_read_only: bool,
     ) -> None:
         self.store, self.settings, self.breaks = store, settings, breaks
-        self.progress, self.is_read_only = progress, is_read_only
+        self.watch, self.is_read_only = watch, is_read_only
         self.open: dict[str, VideoCheck] = {}
         self.outcomes: dict[str, ValidatedVideo] = {}
 
@@ -234,16 +234,17 @@ class _Batch:
                 records[video_id] = self.store.read_record(video_id)
             except DatasetError as error:
                 self._fail(video_id, error)
-        self.progress.batch_started(len(records), sum(map(_images, records.values())))
+        images = sum(map(_images, records.values()))
+        self.watch.batch_started(Batch(len(records), images, parts=images))
         for video_id, record in records.items():
             folder = self.store.folder(video_id)
             try:
                 video = VideoCheck(record, self.store.read_frames(video_id), folder)
             except Exception as error:  # one damaged video must not cost the others
                 self._fail(video_id, error)
-                self.progress.video_done(video_id, _images(record))
+                self.watch.item_done(video_id, _images(record))
                 continue
-            self.progress.video_started(video_id, video.waiting, _images(record))
+            self.watch.item_started(video_id, video.waiting, _images(record))
             if not video.waiting:
                 self._finish(video)
                 continue
@@ -255,7 +256,7 @@ class _Batch:
         if chunk.video_id not in self.open:  # it failed at an earlier chunk
             return
         video = self.open[chunk.video_id]
-        self.progress.frames_done(video.record.id, len(chunk.indices))
+        self.watch.parts_done(video.record.id, len(chunk.indices))
         if isinstance(judgements, Lost):
             first, last = chunk.names[0], chunk.names[-1]
             judgements = WorkerDiedError(
@@ -265,7 +266,7 @@ class _Batch:
         if isinstance(judgements, Exception):
             del self.open[chunk.video_id]
             self._fail(video.record.id, judgements)
-            self.progress.video_done(video.record.id, _images(video.record))
+            self.watch.item_done(video.record.id, _images(video.record))
             return
         for index, judgement in zip(chunk.indices, judgements, strict=True):
             video.take(int(index), judgement)
@@ -285,7 +286,7 @@ class _Batch:
             self._fail(video_id, error)
             return
         finally:
-            self.progress.video_done(video_id, _images(video.record))
+            self.watch.item_done(video_id, _images(video.record))
         recovered = (video.frames.fate == Fate.REJECTED) & (video.now.fate == Fate.KEPT)
         self.outcomes[video_id] = ValidatedVideo(
             id=video_id,
@@ -305,7 +306,7 @@ class _Batch:
             text, kind = str(error), error.kind
         elif isinstance(error, OSError):
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise disk_full() from error
+                raise DiskFullError from error
             text = f"{where}: {cause_of(error)}. Check the folder and its rights."
             kind = VideoError.kind
         else:

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.errors import DatasetError, InterruptedRunError, PrepError, describe_bug, printable
+from ...base.work import Link
 from ...dataset.accounts import may_have_image, recount
 from ...dataset.breaks import find_breaks
 from ...dataset.image_folder import image_name, image_pattern
 from ...dataset.records import MEASURES, Fate, FrameTable, Reason, VideoRecord
 from ...dataset.store import FRAMES_NAME, RECORD_NAME, is_record
-from ...engines.base import Link
 from ...pictures.judge import Judgement, checksum, judge
 from ...settings.stages import BreakSettings
 
