@@ -9,9 +9,10 @@ import subprocess
 import time
 import zipfile
 
-import media
 import pytest
-from conftest import command, environment, images, names
+from helpers import media
+from helpers.datasets import images, names
+from helpers.prep import command, environment
 from video_prep.cvat.server import CvatServer
 from video_prep.cvat.session import connect
 from video_prep.settings.cvat import CvatSettings

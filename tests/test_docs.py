@@ -17,7 +17,8 @@ from pathlib import Path
 import click
 import pytest
 import video_prep
-from conftest import environment, indices
+from helpers.datasets import indices
+from helpers.prep import environment
 from video_prep.base.errors import ExitCode
 from video_prep.cli import cli
 from video_prep.commands.options import ANSWER

@@ -12,9 +12,10 @@ import termios
 from pathlib import Path
 
 import click
-import media
 import pytest
-from conftest import command, environment, images, snapshot
+from helpers import media
+from helpers.datasets import images, snapshot
+from helpers.prep import command, environment
 from video_prep.base.errors import UsageError, cause_of
 from video_prep.base.plain_yaml import YamlError, load
 from video_prep.base.words import count, listing, plural

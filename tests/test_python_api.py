@@ -6,7 +6,7 @@ from types import FunctionType
 
 import pytest
 import video_prep
-from conftest import in_threads
+from helpers.prep import in_threads
 from video_prep import BreakSettings, Config, RunSettings, UsageError
 from video_prep.base import errors
 

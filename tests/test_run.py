@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-import media
 import pytest
-from conftest import images, record, snapshot
+from helpers import media
+from helpers.datasets import images, record, snapshot
 
 ROOT = Path(__file__).parents[1]
 

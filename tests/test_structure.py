@@ -1,6 +1,7 @@
 """The shape of the code: one direction, and modules that stand alone."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pipeline"
+TESTS = Path(__file__).parent
 
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
@@ -147,3 +149,34 @@ def test_architecture_names_every_module():
     text = (PACKAGE.parent / "docs" / "architecture.md").read_text()
     for module in ORDER:
         assert f"`{module}" in text, module
+
+
+def imports_of_tests(folder):
+    """Tell which modules below a folder import a test module or a conftest, as pairs of names."""
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(alias.name for alias in node.names)]
+            else:
+                continue
+            parts = [part for name in names for part in name.split(".")]
+            yield from (
+                (path.name, part) for part in parts if re.match(r"(test_.|conftest$)", part)
+            )
+
+
+def test_no_test_module_imports_another(tmp_path):
+    assert list(imports_of_tests(TESTS)) == []
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "test_a.py").write_text(
+        "import helpers, test_b\n"
+        "from tests.conftest import prep\n"
+        "def test():\n"
+        "    from . import test_c\n"
+        "    from .test_d import x\n"
+    )
+    assert list(imports_of_tests(tmp_path)) == [
+        ("test_a.py", name) for name in ("test_b", "conftest", "test_c", "test_d")
+    ]

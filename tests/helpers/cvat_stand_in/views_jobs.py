@@ -1,0 +1,151 @@
+"""Jobs, and what people say about them: issues and comments."""
+
+from .accounts import may_in_job
+from .lists import listing
+from .messages import Answer, Refusal, forbidden, not_found
+from .routing import Api, created, number_of, require, route
+from .state import Comment, Issue, now
+
+CHOICES = {
+    "stage": {"annotation", "validation", "acceptance"},
+    "state": {"new", "in progress", "completed", "rejected"},
+}
+
+
+@route("GET", "/api/jobs")
+def jobs(api: Api) -> Answer:
+    user = api.request.user
+    mine = [job for job in api.state.jobs.values() if may_in_job(user, job)]
+    fields = {
+        "id": lambda job: job.id,
+        "task_id": lambda job: job.task.id,
+        "task_name": lambda job: job.task.name,
+        "project_id": lambda job: job.task.project_id,
+        "assignee": lambda job: job.assignee and job.assignee.username,
+        "stage": lambda job: job.stage,
+        "state": lambda job: job.state,
+        "type": lambda job: "annotation",
+    }
+    return listing(api.request, mine, fields, api.answers.job, search=("task_name", "assignee"))
+
+
+@route("GET", "/api/jobs/<id>")
+def job_get(api: Api, number: str) -> Answer:
+    return Answer(body=api.answers.job(api.job(number)))
+
+
+@route("PATCH", "/api/jobs/<id>")
+def job_patch(api: Api, number: str) -> Answer:
+    job = api.job(number)
+    given = api.request.json()
+    for name, known in CHOICES.items():
+        if given.get(name, getattr(job, name)) not in known:
+            raise Refusal(400, {name: [f'"{given[name]}" is not a valid choice.']})
+    if "assignee" in given:
+        job.assignee = api.user(given["assignee"], "assignee")
+        job.assigned = now()
+    job.stage = given.get("stage", job.stage)
+    job.state = given.get("state", job.state)
+    job.updated = now()
+    return Answer(body=api.answers.job(job))
+
+
+@route("GET", "/api/issues")
+def issues(api: Api) -> Answer:
+    mine = [one for one in api.state.issues.values() if may_in_job(api.request.user, one.job)]
+    fields = {
+        "id": lambda one: one.id,
+        "job_id": lambda one: one.job.id,
+        "task_id": lambda one: one.job.task.id,
+        "frame_id": lambda one: one.frame,
+        "resolved": lambda one: one.resolved,
+        "owner": lambda one: one.owner.username,
+    }
+    return listing(api.request, mine, fields, api.answers.issue, search=("owner",))
+
+
+@route("POST", "/api/issues")
+def issue_create(api: Api) -> Answer:
+    given = api.request.json()
+    require(given, "frame", "position", "job", "message")
+    job = api.job(str(given["job"]))
+    issue = Issue(
+        api.state.new_id("issue"), job, api.request.user, given["frame"], given["position"]
+    )
+    issue.assignee = api.user(given.get("assignee"), "assignee")
+    issue.resolved = given.get("resolved", False)
+    api.state.issues[issue.id] = issue
+    _comment(api, issue, given["message"])
+    return created(api.answers.issue(issue))
+
+
+@route("GET", "/api/issues/<id>")
+def issue_get(api: Api, number: str) -> Answer:
+    return Answer(body=api.answers.issue(_issue(api, number)))
+
+
+@route("PATCH", "/api/issues/<id>")
+def issue_patch(api: Api, number: str) -> Answer:
+    issue = _issue(api, number)
+    given = api.request.json()
+    issue.resolved = given.get("resolved", issue.resolved)
+    issue.position = given.get("position", issue.position)
+    if "assignee" in given:
+        issue.assignee = api.user(given["assignee"], "assignee")
+    issue.updated = now()
+    return Answer(body=api.answers.issue(issue))
+
+
+@route("DELETE", "/api/issues/<id>")
+def issue_delete(api: Api, number: str) -> Answer:
+    api.state.delete_issue(_issue(api, number))
+    return Answer(204)
+
+
+@route("GET", "/api/comments")
+def comments(api: Api) -> Answer:
+    user = api.request.user
+    mine = [one for one in api.state.comments.values() if may_in_job(user, one.issue.job)]
+    fields = {
+        "id": lambda one: one.id,
+        "issue_id": lambda one: one.issue.id,
+        "job_id": lambda one: one.issue.job.id,
+        "frame_id": lambda one: one.issue.frame,
+        "owner": lambda one: one.owner.username,
+    }
+    return listing(api.request, mine, fields, api.answers.comment, search=("owner",))
+
+
+@route("POST", "/api/comments")
+def comment_create(api: Api) -> Answer:
+    given = api.request.json()
+    require(given, "issue", "message")
+    issue = _issue(api, str(given["issue"]))
+    return created(api.answers.comment(_comment(api, issue, given["message"])))
+
+
+@route("PATCH", "/api/comments/<id>")
+def comment_patch(api: Api, number: str) -> Answer:
+    comment = api.state.comments.get(number_of(number))
+    if comment is None:
+        raise not_found("Comment")
+    if not may_in_job(api.request.user, comment.issue.job):
+        raise forbidden()
+    comment.message = api.request.json().get("message", comment.message)
+    comment.updated = now()
+    return Answer(body=api.answers.comment(comment))
+
+
+def _issue(api: Api, number: str) -> Issue:
+    issue = api.state.issues.get(number_of(number))
+    if issue is None:
+        raise not_found("Issue")
+    if not may_in_job(api.request.user, issue.job):
+        raise forbidden()
+    return issue
+
+
+def _comment(api: Api, issue: Issue, message: str) -> Comment:
+    comment = Comment(api.state.new_id("comment"), issue, api.request.user, message)
+    api.state.comments[comment.id] = comment
+    return comment

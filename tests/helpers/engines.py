@@ -1,0 +1,12 @@
+"""The engines, opened by their names."""
+
+from video_prep.engines.local import InProcess, Pool
+from video_prep.engines.ray_cluster import RayEngine
+
+SILENCE_SECONDS = 2.0
+
+
+def open_engine(name, silence_seconds=SILENCE_SECONDS):
+    if name == "ray":
+        return RayEngine("local", silence_seconds)
+    return {"in_process": InProcess, "pool": Pool}[name](2, silence_seconds)

@@ -1,0 +1,167 @@
+"""Footage for the tests, made on the spot: ordinary, odd and hostile."""
+
+import os
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import imageio_ffmpeg
+import numpy as np
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+# The bundled ffmpeg always; another one, an older release for preference, where CI names it.
+FFMPEGS = [FFMPEG, *filter(None, [os.environ.get("PREP_TEST_FFMPEG")])]
+X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+def encode(target: Path, *options: str, size="160x120", rate="25", frames=50, picture="testsrc2"):
+    """Encode a moving test picture with ffmpeg."""
+    source = f"{picture}{':' if '=' in picture else '='}s={size}:r={rate}"
+    run(["-f", "lavfi", "-i", source, "-frames:v", str(frames), *(options or X264), str(target)])
+    return target
+
+
+def run(arguments):
+    command = [FFMPEG, "-v", "error", "-y", *arguments]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=120)
+
+
+def write_frames(target: Path, pts, time_base=Fraction(1, 1000), size=(160, 120), **options):
+    """Encode frames at exactly these timestamps; each shows another grey."""
+    with av.open(str(target), "w") as container:
+        stream = container.add_stream("mpeg4" if target.suffix == ".avi" else "libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = time_base
+        stream.options = {"preset": "ultrafast", "bf": "0", **options}
+        for number, timestamp in enumerate(pts):
+            picture = np.full((size[1], size[0], 3), 40 + number * 7 % 180, np.uint8)
+            picture[10:30, number % (size[0] - 20) : number % (size[0] - 20) + 20] = 255
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = int(timestamp), time_base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return target
+
+
+def cut_copy(source: Path, target: Path, seconds: float):
+    """Copy what comes after an instant without encoding: an edit list, or an open start."""
+    run(["-ss", str(seconds), "-i", str(source), "-map", "0:v", "-c", "copy", str(target)])
+    return target
+
+
+def retime(source: Path, target: Path, pts):
+    """Copy a video without B-frames, its packets at other timestamps (milliseconds)."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [packet for packet in old.demux(old.streams.video[0]) if packet.size]
+        for packet, timestamp in zip(packets, pts, strict=True):
+            packet.stream, packet.time_base = stream, Fraction(1, 1000)
+            packet.pts = packet.dts = int(timestamp)
+            new.mux(packet)
+    return target
+
+
+def rotate(source: Path, target: Path, *, degrees: float = 0, hflip: bool = False):
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        stream.set_display_rotation(degrees, hflip=hflip) if hflip else stream.set_display_rotation(
+            degrees
+        )
+        for packet in old.demux(old.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    return target
+
+
+def truncate(source: Path, target: Path, share: float):
+    data = source.read_bytes()
+    target.write_bytes(data[: int(len(data) * share)])
+    return target
+
+
+def punch(source: Path, target: Path, share: float, size: int = 400):
+    """Overwrite a stretch with zeros."""
+    data = bytearray(source.read_bytes())
+    start = int(len(data) * share)
+    data[start : start + size] = bytes(size)
+    target.write_bytes(data)
+    return target
+
+
+def passthrough(ffmpeg: str) -> list[str]:
+    """Return the option for each frame once; the other ffmpeg of CI is older than fps_mode."""
+    return ["-fps_mode", "passthrough"] if ffmpeg == FFMPEG else ["-vsync", "0"]
+
+
+def truth(path: Path, ffmpeg: str = FFMPEG) -> list[str]:
+    """Return a hash of each frame that the decoder delivers: an independent count."""
+    sync = passthrough(ffmpeg)
+    done = subprocess.run(
+        [
+            ffmpeg,
+            "-v",
+            "quiet",
+            "-i",
+            f"file:{path}",
+            "-map",
+            "0:V:0",
+            *sync,
+            "-f",
+            "framemd5",
+            "-",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+    rows = [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
+    return [row.rsplit(",", 1)[1].strip() for row in rows]
+
+
+def recipe(path: Path, folder: Path, stem: str, ffmpeg: str = FFMPEG, *options: str) -> None:
+    """Run the command that people use today."""
+    folder.mkdir(parents=True)
+    sync = passthrough(ffmpeg)
+    pattern = str(folder / f"{stem.replace('%', '%%')}-frame_%06d.jpg")
+    subprocess.run(
+        [
+            ffmpeg,
+            "-v",
+            "quiet",
+            "-i",
+            f"file:{path}",
+            "-map",
+            "0:V:0",
+            "-start_number",
+            "0",
+            "-b:v",
+            "10000k",
+            *sync,
+            "-an",
+            "-y",
+            *(options or ("-q:v", "4")),
+            pattern,
+        ],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+
+
+def reader_times(path: Path) -> list[float]:
+    """Return the times of all frames as PyAV decodes them."""
+    with av.open(str(path)) as container:
+        stream = next(s for s in container.streams.video if not s.disposition & 0x400)  # no cover
+        return [frame.time for frame in container.decode(stream)]
+
+
+def twin(source: Path, target: Path):
+    """Write an MP4 of the same frames, and no copy: a box that readers pass over tells it apart."""
+    name = os.fsencode(target)
+    box = (8 + len(name)).to_bytes(4, "big") + b"free" + name
+    target.write_bytes(source.read_bytes() + box)
+    return target

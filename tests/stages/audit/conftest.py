@@ -1,0 +1,13 @@
+"""What the tests of audit share: the annotations of the stand-in."""
+
+import pytest
+from video_prep.cvat.annotations import CvatAnnotations
+from video_prep.cvat.session import connect
+from video_prep.settings.cvat import CvatSettings
+
+
+@pytest.fixture(name="server")
+def server_of_test(stand_in):
+    session = connect(CvatSettings(host=stand_in.url), "admin:secret")
+    yield CvatAnnotations(session)
+    session.close()
