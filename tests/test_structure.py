@@ -17,7 +17,8 @@ ORDER = """
     base.errors base.work base.guard base.words base.machine
     dataset.records base.plain_yaml settings.positions
     settings.stages settings.cvat settings.file cvat.labels
-    engines.base engines.parcels engines.local engines.ray_worker engines.ray_cluster
+    engines.base engines.parcels engines.local engines.threads engines.pool engines.ray_worker
+    engines.ray_connection engines.ray_cluster
     engines.choice
     video.sources video.probe video.segments video.binary video.graph video.transcript
     video.decoder video.hardware
@@ -124,8 +125,8 @@ def test_each_outside_library_has_one_owner():
         "simplejpeg": "pictures.judge",
         "jinja2": "stages.report.stage stages.audit.page",
         "faiss": "pictures.similarity",
-        "multiprocessing": "engines.local",
-        "ray": "engines.ray_cluster engines.ray_worker",
+        "multiprocessing": "engines.pool",
+        "ray": "engines.ray_cluster engines.ray_connection engines.ray_worker",
     }
     for module in ORDER:
         tree = ast.parse(path_of(module).read_text())

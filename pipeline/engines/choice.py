@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from ..base.errors import UsageError
 from ..settings.stages import RunSettings
 from .base import Engine
-from .local import InProcess, Pool
+from .pool import Pool
+from .threads import InProcess
 
 _PREP = __name__.partition(".")[0]
 EXTRACTS, VALIDATES = f"{_PREP}.stages.extract.units", f"{_PREP}.stages.validate.video"

@@ -34,7 +34,7 @@ from ...dataset.records import Notice, Reason
 from ...dataset.store import Dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import DEDUPES, engine_for
-from ...engines.local import InProcess
+from ...engines.threads import InProcess
 from ...pictures.compare import Comparer, Seen, look
 from ...settings.file import effective_dedupe
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings

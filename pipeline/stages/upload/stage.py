@@ -34,7 +34,7 @@ from ...cvat.journal import Journal, TaskEntry, Upload, new_mark
 from ...cvat.server import CvatServer, TaskState
 from ...dataset.files import save_text
 from ...dataset.store import Dataset, open_dataset
-from ...engines.local import InProcess
+from ...engines.threads import InProcess
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
 from .plan import Part
