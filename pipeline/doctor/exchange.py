@@ -4,6 +4,7 @@ A listener on this machine's own address gives one fixed answer to each request 
 got. It knows nothing of CVAT; whether a server takes what is sent, only a server can say.
 """
 
+import importlib.metadata
 import io
 import json
 import threading
@@ -50,8 +51,6 @@ def upload_to_listener(images: Sequence[Path], crc32: Sequence[int]) -> None:
         WrongResultError: something else came.
         CvatError: an answer was not understood.
     """
-    from cvat_sdk.version import VERSION
-
     from ..cvat.archive import Archive
     from ..cvat.login import Credentials
     from ..cvat.server import CvatServer
@@ -60,7 +59,7 @@ def upload_to_listener(images: Sequence[Path], crc32: Sequence[int]) -> None:
     archive = Archive(images[0].parent, [image.name for image in images], crc32)
     size_bytes = archive.size_bytes
     answers = {
-        "GET /api/server/about": _Answer({"version": VERSION}),
+        "GET /api/server/about": _Answer({"version": importlib.metadata.version("cvat-sdk")}),
         "POST /api/auth/login": _Answer({}, tuple(("Set-Cookie", cookie) for cookie in _COOKIES)),
         "POST /api/auth/logout": _Answer({}),
         "GET /api/users/self": _Answer({"username": _USER}),

@@ -9,11 +9,6 @@ from .base import Engine
 from .pool import Pool
 from .threads import InProcess
 
-_PREP = __name__.partition(".")[0]
-EXTRACTS, VALIDATES = f"{_PREP}.stages.extract.units", f"{_PREP}.stages.validate.video"
-DEDUPES, REPORTS = f"{_PREP}.stages.dedupe.stage", f"{_PREP}.stages.report.stage"
-"""The modules of the units of each stage."""
-
 
 def open_engine(settings: RunSettings, *modules: str) -> Engine:
     """Return the engine of these settings; it is to be closed.
