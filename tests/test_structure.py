@@ -24,8 +24,8 @@ ORDER = """
     video.decoder video.hardware
     dataset.files dataset.frame_file dataset.image_folder dataset.store
     stages.extract.shelf pictures.likeness
-    cvat.login cvat.failures cvat.connections cvat.session cvat.archive cvat.transfer
-    cvat.server cvat.journal cvat.proof
+    cvat.login cvat.failures cvat.connections cvat.waits cvat.session cvat.connect
+    cvat.archive cvat.transfer cvat.model cvat.server cvat.annotations cvat.journal cvat.proof
     pictures.judge pictures.similarity pictures.compare
     video.sampling stages.extract.notices dataset.clock dataset.breaks dataset.accounts
     stages.extract.identity stages.extract.resume
@@ -38,7 +38,7 @@ ORDER = """
     stages.upload.plan stages.upload.videos stages.upload.project stages.upload.result
     stages.upload.task stages.upload.stage stages.upload.accounts
     tracks.model tracks.xml tracks.clock tracks.pieces tracks.statistics stages.audit.rules
-    cvat.annotations stages.audit.match stages.audit.stage stages.audit.retime stages.audit.mend
+    stages.audit.match stages.audit.stage stages.audit.retime stages.audit.mend
     stages.audit.post
     pictures.thumbnails stages.audit.lanes stages.audit.drawings stages.audit.page
     stages.report.timeline stages.report.video stages.report.summary stages.report.stage
@@ -119,7 +119,7 @@ def test_each_outside_library_has_one_owner():
         "filelock": "dataset.store",
         "tqdm": "commands.progress",
         "yaml": "base.plain_yaml",
-        "cvat_sdk": "cvat.login cvat.session",
+        "cvat_sdk": "cvat.connect cvat.login cvat.session",
         "zipstream": "cvat.archive",
         "cv2": "pictures.likeness pictures.judge",
         "simplejpeg": "pictures.judge",

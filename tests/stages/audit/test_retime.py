@@ -570,7 +570,7 @@ def test_keyframes_of_the_server_at_borders_are_moved_those_of_people_not(
 def test_overlapping_jobs_show_one_track_that_follows(tmp_path_factory, steps, more, jobs, gone):
     from helpers.cvat_stand_in import StandIn
     from video_prep.cvat.annotations import CvatAnnotations
-    from video_prep.cvat.session import connect
+    from video_prep.cvat.connect import connect
     from video_prep.settings.cvat import CvatSettings
 
     ds = tmp_path_factory.mktemp("overlap") / "ds"
