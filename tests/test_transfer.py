@@ -21,17 +21,24 @@ class Archive:
 
 
 class Server:
-    """A session with a server that keeps only so much of the pieces with these numbers."""
+    """A session with a server.
+
+    ``kept``: of the pieces with these numbers it keeps only so many bytes. ``ahead``: after these
+    it claims to have so many bytes more than it has.
+    """
 
     waits = Waits(piece_seconds=0)
 
-    def __init__(self, kept):
+    def __init__(self, kept, ahead=None):
+        self.ahead = ahead or {}
+        self.times_asked = 0
         self.kept, self.file, self.begins = kept, b"", []
 
     def request(self, method, path, **_):
         if method == "POST":
             return SimpleNamespace(headers={"Location": f"https://proxy/api/{path}the-file"})
         assert (method, path) == ("HEAD", "tasks/5/data/the-file")
+        self.times_asked += 1
         return SimpleNamespace(headers={"Upload-Offset": str(len(self.file))})
 
     def send_stream(self, method, path, stream, headers, accept):
@@ -43,7 +50,8 @@ class Server:
             assert 409 in accept
             return SimpleNamespace(status=409, headers={})
         self.file += piece[: self.kept.get(len(self.begins), len(piece))]
-        return SimpleNamespace(status=204, headers={"Upload-Offset": str(len(self.file))})
+        reached = len(self.file) + self.ahead.get(len(self.begins), 0)
+        return SimpleNamespace(status=204, headers={"Upload-Offset": str(reached)})
 
     def pause(self, seconds):
         assert seconds == 0
@@ -78,6 +86,14 @@ def test_what_the_server_kept_only_in_part_is_sent_again(kept, begins):
     assert send(server) == len(CONTENT)
     assert server.file == CONTENT
     assert server.begins == begins
+
+
+def test_a_server_that_claims_more_than_was_sent_is_asked_again():
+    server = Server({}, ahead={2: 7})
+    assert send(server) == len(CONTENT)
+    assert server.file == CONTENT
+    assert server.begins == [0, MIB, 2 * MIB, 3 * MIB, 4 * MIB]
+    assert server.times_asked == 1
 
 
 def test_a_server_that_never_keeps_a_piece_whole_is_given_up():

@@ -73,7 +73,7 @@ class Transfer:
             request_bytes = max(request_bytes // 4, _LEAST_PIECE_BYTES)
 
     def _send_piece(self, path: str, stream: "_Stream", offset: int, length: int) -> int:
-        """Return the offset after a piece, as the server tells it."""
+        """Send a piece and return the offset after it, which the server must have reached."""
         response = self._session.send_stream(
             "PATCH",
             path,
@@ -90,10 +90,10 @@ class Transfer:
             raise _TooLargeError(path)
         if response.status == 429:
             raise CvatUncertainError("CVAT is too busy (429)", LATER)
-        reached = response.headers.get("Upload-Offset", "")
-        if response.status == 409 or not reached.isdigit() or int(reached) < offset + length:
+        end = offset + length
+        if response.status == 409 or response.headers.get("Upload-Offset") != str(end):
             raise CvatUncertainError("the server is not where it should be in the file")
-        return int(reached)
+        return end
 
     def _offset(self, path: str) -> int:
         # CVAT fails (500) when asked for a file that it has wholly, or lost.
