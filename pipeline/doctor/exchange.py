@@ -52,9 +52,9 @@ def upload_to_listener(images: Sequence[Path], crc32: Sequence[int]) -> None:
         CvatError: an answer was not understood.
     """
     from ..cvat.archive import Archive
+    from ..cvat.connect import connect
     from ..cvat.login import Credentials
     from ..cvat.server import CvatServer
-    from ..cvat.session import connect
 
     archive = Archive(images[0].parent, [image.name for image in images], crc32)
     size_bytes = archive.size_bytes
@@ -99,8 +99,8 @@ def _check_upload(got: _Got, images: Sequence[Path]) -> None:
 
 
 def _refuse_what_speaks_no_tls(port: int) -> None:
+    from ..cvat.connect import connect
     from ..cvat.login import Credentials
-    from ..cvat.session import connect
 
     settings = CvatSettings(host=f"https://127.0.0.1:{port}", timeout_seconds=_TIMEOUT_SECONDS)
     try:
