@@ -193,6 +193,9 @@ class DiskFullError(PrepError):
             "and run the same command again to go on."
         )
 
+    def __reduce__(self) -> tuple[type["DiskFullError"], tuple[()]]:
+        return type(self), ()
+
 
 class CvatError(PrepError):
     """CVAT or the network to it."""

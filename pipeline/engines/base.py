@@ -10,8 +10,8 @@ import itertools
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
@@ -76,6 +76,34 @@ class _Unit(Generic[T]):
     last_sign: float = 0.0
 
 
+@dataclass
+class _Queue(Generic[T]):
+    """The units of a run: those at work, by their keys, and those that wait, most of them unread.
+
+    ``heard_seconds``: silence is counted in time spent listening, for what was not listened to is
+    no silence.
+    """
+
+    remaining: Iterator[T]
+    memory_needed: Callable[[T], int]
+    ahead: deque[_Unit[T]] = field(default_factory=deque)
+    running: dict[int, _Unit[T]] = field(default_factory=dict)
+    heard_seconds: float = 0.0
+
+    def peek(self) -> _Unit[T] | None:
+        """Return the unit that is next, ``None`` where there is none."""
+        if not self.ahead:
+            self.ahead += [
+                _Unit(i, self.memory_needed(i)) for i in itertools.islice(self.remaining, 1)
+            ]
+        return self.ahead[0] if self.ahead else None
+
+    def add_first(self, items: Iterable[T]) -> None:
+        """Put units before all others that wait."""
+        units = [_Unit(item, self.memory_needed(item)) for item in items]
+        self.ahead.extendleft(reversed(units))
+
+
 class Engine(ABC):
     """Carries out functions for items. A context manager; one run at a time.
 
@@ -127,60 +155,61 @@ class Engine(ABC):
             on_message: told what a unit tells, in this thread.
             on_repeat: told that a unit begins anew, and what it has told so far is void.
         """
-        remaining = iter(items)
-        ahead: deque[_Unit[T]] = deque()
-        running: dict[int, _Unit[T]] = {}
-        # Silence is counted in time spent listening: what was not listened to is no silence.
-        heard = 0.0
+        queue = _Queue(iter(items), memory_needed)
         try:
             while True:
-                while self._has_place(len(running)):
-                    if not ahead:
-                        new = next(remaining, _END)
-                        if isinstance(new, _End):
-                            break
-                        ahead.append(_Unit(new, memory_needed(new)))
-                    used_bytes = sum(unit.memory_bytes for unit in running.values())
-                    if running and not self._has_memory(used_bytes, ahead[0].memory_bytes):
-                        break
-                    key, unit = next(self._keys), ahead.popleft()
-                    unit.attempts, unit.last_sign = unit.attempts + 1, heard
-                    running[key] = unit
-                    self._start(key, function, unit.item, unit.memory_bytes)
-                if not running:
+                self._begin(queue, function)
+                if not queue.running:
                     return
-                began = time.monotonic()
-                events = list(self._events(_POLL_SECONDS))
-                heard += time.monotonic() - began
-                for event in events:
-                    if event.key not in running:  # of an attempt that was given up
-                        continue
-                    unit = running[event.key]
-                    unit.last_sign = heard
+                for unit, event in self._listen(queue):
                     if event.kind is EventKind.MESSAGE:
                         on_message(unit.item, event.value)
                     if not event.ends_unit:
                         continue
-                    del running[event.key]
+                    del queue.running[event.key]
                     if event.kind is EventKind.RAISED:
                         raise event.value
-                    if event.kind is EventKind.RESULT:
-                        result = event.value
-                    elif self._may_be_repeated(unit, event.kind):
+                    has_result = event.kind is EventKind.RESULT
+                    if not has_result and self._may_be_repeated(unit, event.kind):
                         on_repeat(unit.item)
-                        ahead.appendleft(unit)
+                        queue.ahead.appendleft(unit)
                         continue
-                    else:
-                        result = Lost(f"{event.value}, {unit.attempts} times")
-                    further = [_Unit(i, memory_needed(i)) for i in follow(unit.item, result)]
-                    ahead.extendleft(reversed(further))
+                    lost = Lost(f"{event.value}, {unit.attempts} times")
+                    result = event.value if has_result else lost
+                    queue.add_first(follow(unit.item, result))
                     yield unit.item, result
-                for key, unit in running.items():
-                    if heard - unit.last_sign > self._silence_seconds:
-                        unit.last_sign = heard
-                        self._kill(key, f"no sign of life for {self._silence_seconds:g} s")
+                self._kill_silent(queue)
         finally:
             self._stop()
+
+    def _begin(self, queue: "_Queue[T]", function: Callable[[T, Link], R]) -> None:
+        """Start as many units as there is room for."""
+        while self._has_place(len(queue.running)) and (unit := queue.peek()) is not None:
+            used_bytes = sum(other.memory_bytes for other in queue.running.values())
+            if queue.running and not self._has_memory(used_bytes, unit.memory_bytes):
+                return
+            key, unit = next(self._keys), queue.ahead.popleft()
+            unit.attempts, unit.last_sign = unit.attempts + 1, queue.heard_seconds
+            queue.running[key] = unit
+            self._start(key, function, unit.item, unit.memory_bytes)
+
+    def _listen(self, queue: "_Queue[T]") -> Iterator[tuple[_Unit[T], Event]]:
+        """Yield what has happened to units at work, but not to attempts that were given up."""
+        began = time.monotonic()
+        events = list(self._events(_POLL_SECONDS))
+        queue.heard_seconds += time.monotonic() - began
+        for event in events:
+            if event.key in queue.running:
+                unit = queue.running[event.key]
+                unit.last_sign = queue.heard_seconds
+                yield unit, event
+
+    def _kill_silent(self, queue: "_Queue[T]") -> None:
+        """Kill the units that have given no sign of life for too long."""
+        for key, unit in queue.running.items():
+            if queue.heard_seconds - unit.last_sign > self._silence_seconds:
+                unit.last_sign = queue.heard_seconds
+                self._kill(key, f"no sign of life for {self._silence_seconds:g} s")
 
     def _may_be_repeated(self, unit: _Unit[T], kind: EventKind) -> bool:
         if kind is EventKind.NODE_LOST:
@@ -217,10 +246,3 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of workers."""
-
-
-class _End:
-    """Says that there are no more items."""
-
-
-_END = _End()

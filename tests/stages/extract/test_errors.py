@@ -479,7 +479,9 @@ def test_an_error_says_what_happened_and_then_the_way_out():
     more = error.with_more("Or wait.")
     assert (type(more), str(more)) == (type(error), "CVAT refused it. Ask for less. Or wait.")
     assert str(error) == "CVAT refused it. Ask for less."
-    assert str(pickle.loads(pickle.dumps(more))) == str(more)
+    full = errors.DiskFullError()
+    for each in (more, full):  # as they come from workers
+        assert str(pickle.loads(pickle.dumps(each))) == str(each)
     for what in ("a.mp4: gone", "a.mp4: gone."):
         assert str(errors.VideoError(what)) == what
         assert str(errors.VideoError(what).with_more("Look.")) == "a.mp4: gone. Look."
