@@ -72,11 +72,11 @@ def test_the_layers_refuse(line, tmp_path):
 
 
 def test_a_module_without_a_layer_is_refused(tmp_path):
-    for name in ("export.py", "stages/export.py", "__init__.py", "stages/__init__.py"):
+    for name in ("export.py", "__init__.py", "stages/__init__.py", "stages/export.py"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
-    assert violations(tmp_path) == ["export has no layer", "stages.export has no layer"]
+    assert violations(tmp_path) == ["export has no layer"]
 
 
 def test_the_wheel_has_every_package():

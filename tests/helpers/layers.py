@@ -9,14 +9,14 @@ LAYERS = (
     "engines dataset",
     "pictures tracks cvat pages",
     "video",
-    "stages.extract stages.dedupe stages.validate stages.upload stages.audit stages.report "
-    "stages.remove",
+    "stages.*",
     "all_stages doctor",
     "commands",
     "cli",
     "__main__",
 )
-"""The packages, lowest first. One imports from layers below its own, never from beside it."""
+"""The packages, lowest first. One imports from layers below its own, never from beside it; each
+stage is a package, or a module, for itself."""
 
 OWNERS = {
     "PIL": "pictures",
@@ -65,7 +65,7 @@ def _breaks_layer(room: str, name: str) -> bool:
     other = _room(name)
     if other is None:  # the package itself, which is above all but for its version
         return name != "__version__"
-    return other != room and _LAYER_OF[other] >= _LAYER_OF[room]
+    return other != room and _layer(other) >= _layer(room)
 
 
 def _is_of_another(room: str, name: str) -> bool:
@@ -76,8 +76,13 @@ def _is_of_another(room: str, name: str) -> bool:
 def _room(module: str) -> str | None:
     """Return the package with a layer that a module is in."""
     parts = module.split(".")
-    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-    return next((name for name in names if name in _LAYER_OF), None)
+    if parts[0] == "stages":
+        return ".".join(parts[:2]) if len(parts) > 1 else None
+    return parts[0] if parts[0] in _LAYER_OF else None
+
+
+def _layer(room: str) -> int:
+    return _LAYER_OF["stages.*" if room.startswith("stages.") else room]
 
 
 def _imports(path: Path, parts: tuple[str, ...]):  # type: ignore[no-untyped-def]
