@@ -60,9 +60,6 @@ class Reason(IntEnum):
 MEASURES = ("sharpness", "brightness", "contrast")
 """The columns of a frame table that `stages.validate` measures."""
 
-BREAK_KINDS = ("still", "missing", "timeline", "cut", "damage", "size")
-"""Why the step between two neighbouring kept frames is not the usual one."""
-
 
 @dataclass(frozen=True)
 class Break:

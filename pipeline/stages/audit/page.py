@@ -18,9 +18,10 @@ from ...base.errors import DatasetError, printable
 from ...base.words import count
 from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...dataset.image_folder import image_name
-from ...dataset.records import BREAK_KINDS, VideoRecord
+from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
 from ...pictures.thumbnails import thumbnail
+from ...settings.stages import BREAK_KINDS
 from ...tracks.pieces import TaskView
 from ...tracks.statistics import TrackCounts
 from .drawings import Panel, panels_of

@@ -24,12 +24,12 @@ from ...base.work import Batch, Link, Watch, refuse_stopped
 from ...cvat.journal import Journal, Upload
 from ...dataset.files import WRITE_ELSEWHERE, results_folder, save_text
 from ...dataset.image_folder import image_name
-from ...dataset.records import BREAK_KINDS, VideoRecord
+from ...dataset.records import VideoRecord
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import REPORTS, engine_for
 from ...pictures.thumbnails import thumbnail
-from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
+from ...settings.stages import BREAK_KINDS, BreakSettings, RunSettings, ValidateSettings
 from .summary import Distribution, Finding, Histogram, Threshold, Totals, find, thresholds_of, total
 from .video import Extent, VideoReport, read_video
 
