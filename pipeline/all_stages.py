@@ -11,7 +11,6 @@ from .base.errors import CvatError, ExitCode, UsageError
 from .base.work import Watch
 from .cvat.server import CvatServer
 from .dataset.accounts import StatusResult, status
-from .dataset.records import ExtractResult
 from .dataset.store import Dataset
 from .engines.base import Engine
 from .engines.choice import EXTRACTS, REPORTS, VALIDATES, engine_for
@@ -25,6 +24,7 @@ from .settings.stages import (
     ValidateSettings,
 )
 from .stages.dedupe.stage import DedupeResult, dedupe
+from .stages.extract.result import ExtractResult
 from .stages.extract.stage import extract
 from .stages.report.stage import ReportResult, report
 from .stages.upload.result import UploadResult

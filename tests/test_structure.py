@@ -26,7 +26,7 @@ ORDER = """
     cvat.server cvat.journal cvat.proof
     pictures.judge pictures.similarity pictures.compare
     video.sampling stages.extract.notices dataset.clock dataset.breaks dataset.accounts
-    stages.extract.identity stages.extract.resume
+    stages.extract.identity stages.extract.result stages.extract.resume
     stages.extract.opened video.passes stages.extract.table video.written
     stages.extract.video stages.extract.units
     stages.validate.video
@@ -106,6 +106,14 @@ def test_each_module_imports_alone_without_a_warning(module):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_command_line_opens_without_the_libraries_of_the_stages():
+    loaded = "import sys, video_prep.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert not {"numpy", "pyarrow", "av", "cv2", "cvat_sdk", "jinja2"} & {*done.stdout.split()}
 
 
 def test_each_outside_library_has_one_owner():

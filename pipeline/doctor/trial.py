@@ -22,7 +22,7 @@ from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
 from .check import INSTALL_AGAIN, Look, NotTriedError, WrongResultError, expect
 
 if TYPE_CHECKING:
-    from ..dataset.records import ExtractResult
+    from ..stages.extract.result import ExtractResult
 
 _OPENCV = "opencv-python-headless"
 _EXTRACTING = ("av", "faiss-cpu", "filelock", "numpy", _OPENCV, "pillow")

@@ -23,11 +23,12 @@ from ...base.errors import SourceChangedError, UsageError, printable
 from ...base.words import count, listing
 from ...dataset.accounts import balance
 from ...dataset.image_folder import list_image_indices
-from ...dataset.records import AbsentSource, Notice, SourceIdentity, VideoOutcome, VideoRecord
+from ...dataset.records import AbsentSource, Notice, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.file import settings_digest
 from ...video.sources import Source
 from .identity import digest_ends, is_same_file, stat_identity
+from .result import VideoOutcome
 
 Identities = Mapping[Path, SourceIdentity]
 

@@ -9,13 +9,7 @@ from pathlib import Path
 
 from ...base.errors import InputError, UsageError, WorkerDiedError, printable
 from ...base.work import Batch, Watch
-from ...dataset.records import (
-    ExtractResult,
-    Notice,
-    SourceIdentity,
-    VideoOutcome,
-    VideoRecord,
-)
+from ...dataset.records import Notice, SourceIdentity, VideoRecord
 from ...dataset.store import RESERVED_NAMES, Dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import EXTRACTS, engine_for
@@ -25,6 +19,7 @@ from ...video.binary import find_ffmpeg
 from ...video.sources import Source, assign_ids, find_sources
 from .identity import try_to_identify
 from .opened import Opened
+from .result import ExtractResult, VideoOutcome
 from .resume import (
     Recognised,
     find_absent,
