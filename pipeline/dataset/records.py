@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from .image_folder import ImageNames
+
 if TYPE_CHECKING:  # the command line needs these records, but no arrays
     import numpy as np
     import numpy.typing as npt
@@ -260,6 +262,11 @@ class VideoRecord:
     warnings: tuple[Notice, ...]
     segments: tuple[int, ...] = (0,)
     duration_seconds: float | None = None
+
+    @property
+    def images(self) -> ImageNames:
+        """The names of its images, and the numbers in them."""
+        return ImageNames(self.id, self.settings["digits"], self.settings["format"])
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready data."""

@@ -18,7 +18,7 @@ from video_prep.dataset.accounts import may_have_image, recount, status
 from video_prep.dataset.breaks import find_breaks, find_runs
 from video_prep.dataset.clock import duration_seconds
 from video_prep.dataset.frame_file import read_frames, write_frames
-from video_prep.dataset.image_folder import image_name
+from video_prep.dataset.image_folder import ImageNames
 from video_prep.dataset.records import Counts, Fate, Notice, Reason
 from video_prep.settings.stages import BreakSettings
 
@@ -40,7 +40,7 @@ def dataset(clean, tmp_path):
 
 
 def image(dataset, index, video="steady"):
-    return dataset / video / image_name(video, index, 6, "jpg")
+    return dataset / video / ImageNames(video, 6, "jpg").name(index)
 
 
 def mismatches(dataset):

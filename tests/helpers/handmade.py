@@ -11,7 +11,6 @@ from PIL import Image
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.breaks import find_breaks
 from video_prep.dataset.frame_file import write_frames
-from video_prep.dataset.image_folder import image_name
 from video_prep.dataset.records import (
     Counts,
     Fate,
@@ -261,6 +260,6 @@ def make_video(dataset, video_id, fates, *, reasons=None, source=None, notices=(
     write_frames(folder / "frames.parquet", frames)
     (folder / "video.json").write_text(json.dumps(record.to_json()))
     for index in kept:
-        path = folder / image_name(video_id, int(index), 6, "jpg")
+        path = folder / record.images.name(int(index))
         draw(path, int(index)) if draw else path.touch()
     return frames

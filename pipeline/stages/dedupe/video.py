@@ -12,7 +12,6 @@ from ...base.errors import HwaccelError, VideoError, printable
 from ...base.words import count, listing
 from ...dataset.accounts import recount
 from ...dataset.breaks import find_breaks
-from ...dataset.image_folder import checksum_images, image_name, list_image_indices
 from ...dataset.records import Fate, FrameTable, Notice, Reason, VideoRecord
 from ...dataset.store import Dataset
 from ...pictures.compare import Images, Marks
@@ -40,9 +39,7 @@ class VideoImages:
 
     def path_of(self, index: int) -> Path:
         """Return the file of a frame's image."""
-        settings = self.record.settings
-        name = image_name(self.id, index, settings["digits"], settings["format"])
-        return self.store.folder(self.id) / name
+        return self.store.folder(self.id) / self.record.images.name(index)
 
     def images(self) -> Images:
         """Return the images to compare: those that are kept or marked, and there.
@@ -186,10 +183,7 @@ class VideoImages:
         return (Notice("other-bytes", text),)
 
     def _present(self) -> npt.NDArray[np.int64]:
-        settings = self.record.settings
-        return list_image_indices(
-            self.store.folder(self.id), self.id, settings["digits"], settings["format"]
-        )
+        return self.record.images.numbers_in(self.store.folder(self.id))
 
     def _released(self, frames: FrameTable, present: npt.NDArray[np.int64]) -> FrameTable:
         """Return a copy in which the marked images that are there are kept."""
@@ -223,15 +217,8 @@ class VideoImages:
         kept = np.flatnonzero(frames.fate == Fate.KEPT)
         # A restore that was killed leaves images that were never checked in.
         unknown = np.intersect1d(kept[frames.crc32[kept] < 0], present)
-        settings = self.record.settings
-        frames.crc32[unknown] = checksum_images(
-            self.store.folder(self.id),
-            self.id,
-            unknown,
-            settings["digits"],
-            settings["format"],
-            lambda: False,
-        )
+        folder = self.store.folder(self.id)
+        frames.crc32[unknown] = self.record.images.checksums_in(folder, unknown, lambda: False)
         columns = ("fate", "reason", "duplicate_of", "duplicate_video", "crc32")
         if all(np.array_equal(getattr(before, name), getattr(frames, name)) for name in columns):
             return False

@@ -19,7 +19,6 @@ from ...cvat.journal import Journal, TaskEntry, Upload
 from ...cvat.proof import compare_frames, compare_jobs
 from ...cvat.server import CvatServer, ServerFrame
 from ...dataset.accounts import Mismatch
-from ...dataset.image_folder import image_names
 from ...dataset.records import Fate, VideoRecord
 from ...dataset.store import Dataset
 from .videos import images_digest
@@ -181,7 +180,7 @@ def _expected(kept: _Kept, entry: TaskEntry) -> tuple[list[str], tuple[int, int]
     record, size = kept.record, None
     if record.image_width is not None and record.image_height is not None:
         size = (record.image_width, record.image_height)
-    return [*image_names(record, indices)], size, kept.digest == entry.video_digest
+    return [*record.images.names(indices)], size, kept.digest == entry.video_digest
 
 
 def _ask(
