@@ -185,6 +185,20 @@ class Complaint:
     pts: int | None
 
 
+COLUMNS = {
+    "pts": "int64",
+    "time_seconds": "float64",
+    "fate": "int8",
+    "reason": "int8",
+    "duplicate_of": "int32",
+    "duplicate_video": "object",
+    "scene_score": "float32",
+    "crc32": "int64",
+    **dict.fromkeys(MEASURES, "float32"),
+}
+"""The columns of a frame table, and their dtypes."""
+
+
 @dataclass(frozen=True, eq=False)
 class FrameTable:
     """One row a decoded frame, in display order; the row number is the frame index.
@@ -197,6 +211,12 @@ class FrameTable:
     was written, -1 where there was none). The others are measured by `stages.validate`, float32,
     NaN until then: ``sharpness`` (variance of the Laplacian), ``brightness`` (mean grey level, 0
     to 255), ``contrast`` (standard deviation of the grey levels).
+
+    No array is written into: whoever changes a table makes another one, by `with_rows` or
+    `dataclasses.replace`.
+
+    Raises:
+        TypeError: an array has another shape or dtype; a fault of the program.
     """
 
     pts: "npt.NDArray[np.int64]"
@@ -211,8 +231,33 @@ class FrameTable:
     brightness: "npt.NDArray[np.float32]"
     contrast: "npt.NDArray[np.float32]"
 
+    def __post_init__(self) -> None:
+        for name, dtype in COLUMNS.items():
+            array = getattr(self, name)
+            if array.dtype != dtype or array.shape != (len(self),):
+                raise TypeError(
+                    f"{name} must be {dtype} of shape ({len(self)},), not {array.dtype} of shape "
+                    f"{array.shape}"
+                )
+            if array.flags.writeable:
+                array = array.view()  # its maker may go on with the array itself
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
+
     def __len__(self) -> int:
         return len(self.pts)
+
+    def with_rows(self, rows: "npt.NDArray[np.integer]", **values: "npt.ArrayLike") -> "FrameTable":
+        """Return a table that has these values in these rows, and is otherwise this one.
+
+        Args:
+            rows: frame indices.
+            values: for each column that changes, one value, or one a row.
+        """
+        columns = {name: getattr(self, name).copy() for name in values}
+        for name, column in columns.items():
+            column[rows] = values[name]
+        return dataclasses.replace(self, **columns)
 
     def count(self, fate: Fate) -> int:
         """Return the number of frames with this fate."""

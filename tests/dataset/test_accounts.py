@@ -149,9 +149,7 @@ def test_an_update_that_was_cut_off_is_carried_out(dataset):
     from video_prep.dataset.store import Dataset
 
     store = Dataset(dataset)
-    frames = store.read_frames("steady")
-    frames.fate.setflags(write=True)
-    frames.fate[9] = Fate.REJECTED
+    frames = store.read_frames("steady").with_rows([9], fate=Fate.REJECTED)
     new = dataclasses.replace(
         store.read_record("steady"), counts=recount(store.read_record("steady").counts, frames)
     )
@@ -173,9 +171,8 @@ def test_an_update_killed_between_its_renames_is_whole_or_not(renames, dataset, 
     from video_prep.dataset.store import Dataset
 
     store, folder = Dataset(dataset), dataset / "steady"
-    old, frames = store.read_record("steady"), store.read_frames("steady")
-    frames.fate.setflags(write=True)
-    frames.fate[9] = Fate.REJECTED
+    old = store.read_record("steady")
+    frames = store.read_frames("steady").with_rows([9], fate=Fate.REJECTED)
     new = dataclasses.replace(old, counts=recount(old.counts, frames))
     rename, done = Path.rename, []
 

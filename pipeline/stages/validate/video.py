@@ -1,6 +1,7 @@
 """One video while its images are validated: from its records to what became of them."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,8 +111,7 @@ class VideoCheck:
                 "'prep extract --overwrite'."
             )
         self.record, self.frames, self.folder = record, frames, folder
-        columns = {name: getattr(frames, name).copy() for name in _CHANGING_COLUMNS}
-        self.now = dataclasses.replace(frames, **columns)
+        self._found = {name: getattr(frames, name).copy() for name in _CHANGING_COLUMNS}
         self.indices = np.flatnonzero(np.isin(frames.fate, (Fate.KEPT, Fate.REJECTED)))
         self.waiting = len(self.indices)
         self._faults: dict[int, Judgement] = {}
@@ -134,14 +134,19 @@ class VideoCheck:
 
     def take(self, index: int, judgement: Judgement) -> None:
         """Note what was found out about the image of a frame."""
-        self.now.reason[index] = judgement.reason
-        self.now.fate[index] = Fate.REJECTED if judgement.reason else Fate.KEPT
+        self._found["reason"][index] = judgement.reason
+        self._found["fate"][index] = Fate.REJECTED if judgement.reason else Fate.KEPT
+        measures = judgement.measures
         for name in MEASURES:
-            measures = judgement.measures
-            getattr(self.now, name)[index] = getattr(measures, name) if measures else np.nan
+            self._found[name][index] = getattr(measures, name) if measures else np.nan
         if judgement.reason:
             self._faults[index] = judgement
         self.waiting -= 1
+
+    @functools.cached_property
+    def now(self) -> FrameTable:
+        """The frames as they were found, once nothing is waiting."""
+        return dataclasses.replace(self.frames, **self._found)
 
     @property
     def is_changed(self) -> bool:
