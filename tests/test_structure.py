@@ -21,7 +21,7 @@ ORDER = """
     engines.choice
     video.sources video.probe video.segments video.binary video.graph video.transcript
     video.decoder video.hardware
-    dataset.files dataset.frame_file dataset.store
+    dataset.files dataset.frame_file dataset.video_folder dataset.store
     stages.extract.shelf pictures.likeness
     cvat.login cvat.failures cvat.connections cvat.session cvat.archive cvat.transfer
     cvat.server cvat.journal cvat.proof

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from ..base.errors import DatasetError, ExitCode, printable, unreadable
 from ..base.words import count, listing
 from .records import AbsentSource, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
-from .store import FRAMES_NAME, RECORD_NAME, Dataset, is_record, open_dataset
+from .store import Dataset, open_dataset
+from .video_folder import FRAMES_NAME, RECORD_NAME, is_record
 
 _FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")
 _EXPLANATIONS = frozenset(("damage", "packets-differ", "header-differs"))

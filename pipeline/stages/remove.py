@@ -13,7 +13,8 @@ from ..base.errors import DatasetError, ExitCode, UsageError, printable
 from ..cvat.journal import Journal
 from ..dataset.accounts import take_inventory
 from ..dataset.records import Fate, VideoRecord
-from ..dataset.store import MANIFEST_NAME, Dataset, open_dataset
+from ..dataset.store import Dataset, open_dataset
+from ..dataset.video_folder import MANIFEST_NAME
 from .extract.identity import is_same_file
 from .extract.shelf import Shelf
 

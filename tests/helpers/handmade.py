@@ -20,7 +20,8 @@ from video_prep.dataset.records import (
     VideoInfo,
     VideoRecord,
 )
-from video_prep.dataset.store import FRAMES_NAME, RECORD_NAME, Dataset
+from video_prep.dataset.store import Dataset
+from video_prep.dataset.video_folder import FRAMES_NAME, RECORD_NAME
 from video_prep.settings.stages import BreakSettings
 
 from .datasets import names

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ...dataset.breaks import find_breaks, find_runs
 from ...dataset.image_folder import ImageNames
 from ...dataset.records import Break, Fate, FrameTable, VideoRecord
-from ...dataset.store import MANIFEST_NAME
+from ...dataset.video_folder import MANIFEST_NAME
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
 

@@ -15,7 +15,7 @@ from ...base.work import Link
 from ...dataset.accounts import may_have_image, recount
 from ...dataset.breaks import find_breaks
 from ...dataset.records import MEASURES, Fate, FrameTable, Reason, VideoRecord
-from ...dataset.store import FRAMES_NAME, RECORD_NAME, is_record
+from ...dataset.video_folder import FRAMES_NAME, RECORD_NAME, is_record
 from ...pictures.judge import Judgement, checksum, judge
 from ...settings.stages import BreakSettings
 

@@ -35,7 +35,8 @@ from video_prep.dataset.records import (
     Fate,
     Reason,
 )
-from video_prep.dataset.store import FRAMES_NAME, RECORD_NAME, Dataset
+from video_prep.dataset.store import Dataset
+from video_prep.dataset.video_folder import FRAMES_NAME, RECORD_NAME
 
 
 @pytest.fixture
