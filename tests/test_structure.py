@@ -15,8 +15,8 @@ TESTS = Path(__file__).parent
 # A module imports only from modules above it. docs/architecture.md says what each is for.
 ORDER = """
     base.errors base.work base.guard base.words base.machine base.plain_yaml settings.positions
-    settings.stages settings.cvat settings.file dataset.image_folder dataset.records
-    cvat.labels
+    settings.stages settings.cvat settings.file dataset.image_folder dataset.frame_table
+    dataset.records cvat.labels
     engines.base engines.parcels engines.local engines.ray_worker engines.ray_cluster
     engines.choice
     video.sources video.probe video.segments video.binary video.graph video.transcript

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from ..base.errors import DatasetError, ExitCode, printable, unreadable
 from ..base.words import count, listing
-from .records import AbsentSource, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
+from .frame_table import Fate, FrameTable, Reason
+from .records import AbsentSource, Counts, Notice, VideoRecord
 from .store import Dataset, open_dataset
 from .video_folder import FRAMES_NAME, RECORD_NAME, is_record
 

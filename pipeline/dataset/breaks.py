@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ..settings.stages import BREAK_KINDS, BreakSettings
 from .clock import usual_step
-from .records import MISSING_PTS, Break, Fate, FrameTable, Notice, Reason
+from .frame_table import MISSING_PTS, Fate, FrameTable, Reason
+from .records import Break, Notice
 
 Flags = npt.NDArray[np.bool_]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import DatasetError, printable, unreadable
-from .records import COLUMNS, MEASURES, MISSING_PTS, Fate, FrameTable, Reason
+from .frame_table import COLUMNS, MEASURES, MISSING_PTS, Fate, FrameTable, Reason
 
 _FATE_NAMES = [fate.name.lower() for fate in Fate]
 _REASON_NAMES = ["", *(reason.name.lower() for reason in Reason if reason)]

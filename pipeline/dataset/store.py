@@ -33,7 +33,8 @@ from ..base.errors import (
     unreadable,
 )
 from .files import NAME_DATASET, find_folder, flush, flush_file_system
-from .records import FrameTable, VideoRecord
+from .frame_table import FrameTable
+from .records import VideoRecord
 from .video_folder import VideoFolder
 
 AUDIT_NAME = "audit.json"

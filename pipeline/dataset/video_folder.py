@@ -15,7 +15,8 @@ from pathlib import Path
 from ..base.errors import DatasetError, printable, unreadable
 from .files import flush, save_text
 from .frame_file import read_frames, write_frames
-from .records import FrameTable, VideoRecord
+from .frame_table import FrameTable
+from .records import VideoRecord
 
 RECORD_NAME = "video.json"
 FRAMES_NAME = "frames.parquet"

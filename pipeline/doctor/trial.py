@@ -113,7 +113,7 @@ class Trial:
 
     def _extract(self) -> str:
         self._made_by("probe")
-        from ..dataset.records import Fate
+        from ..dataset.frame_table import Fate
         from ..dataset.store import Dataset
         from .clip import FRAMES, MOVING, SAME_AS
 

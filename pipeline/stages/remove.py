@@ -12,7 +12,8 @@ import numpy as np
 from ..base.errors import DatasetError, ExitCode, UsageError, printable
 from ..cvat.journal import Journal
 from ..dataset.accounts import take_inventory
-from ..dataset.records import Fate, VideoRecord
+from ..dataset.frame_table import Fate
+from ..dataset.records import VideoRecord
 from ..dataset.store import Dataset, open_dataset
 from ..dataset.video_folder import MANIFEST_NAME
 from .extract.identity import is_same_file

@@ -18,8 +18,9 @@ from video_prep.dataset.accounts import may_have_image, recount, status
 from video_prep.dataset.breaks import find_breaks, find_runs
 from video_prep.dataset.clock import duration_seconds
 from video_prep.dataset.frame_file import read_frames, write_frames
+from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.dataset.image_folder import ImageNames
-from video_prep.dataset.records import Counts, Fate, Notice, Reason
+from video_prep.dataset.records import Counts, Notice
 from video_prep.settings.stages import BreakSettings
 
 

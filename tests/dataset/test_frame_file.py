@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from video_prep.base.errors import DatasetError
 from video_prep.dataset.frame_file import read_frames, write_frames
-from video_prep.dataset.records import COLUMNS, MISSING_PTS, Fate, FrameTable, Reason
+from video_prep.dataset.frame_table import COLUMNS, MISSING_PTS, Fate, FrameTable, Reason
 
 
 def small_table():

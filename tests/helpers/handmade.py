@@ -10,16 +10,8 @@ from PIL import Image
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.breaks import find_breaks
 from video_prep.dataset.frame_file import write_frames
-from video_prep.dataset.records import (
-    Counts,
-    Fate,
-    FrameTable,
-    Reason,
-    SourceIdentity,
-    StreamInfo,
-    VideoInfo,
-    VideoRecord,
-)
+from video_prep.dataset.frame_table import Fate, FrameTable, Reason
+from video_prep.dataset.records import Counts, SourceIdentity, StreamInfo, VideoInfo, VideoRecord
 from video_prep.dataset.store import Dataset
 from video_prep.dataset.video_folder import FRAMES_NAME, RECORD_NAME
 from video_prep.settings.stages import BreakSettings

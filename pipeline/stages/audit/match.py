@@ -12,7 +12,8 @@ from ...base.errors import DatasetError, printable
 from ...base.words import count, plural
 from ...cvat.annotations import TaskFrames
 from ...dataset.breaks import find_breaks
-from ...dataset.records import Fate, VideoRecord
+from ...dataset.frame_table import Fate
+from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
 from ...settings.stages import BreakSettings
 from ...tracks.clock import TaskClock, clock_of

@@ -12,7 +12,8 @@ from ...base.errors import HwaccelError, VideoError, printable
 from ...base.words import count, listing
 from ...dataset.accounts import recount
 from ...dataset.breaks import find_breaks
-from ...dataset.records import Fate, FrameTable, Notice, Reason, VideoRecord
+from ...dataset.frame_table import Fate, FrameTable, Reason
+from ...dataset.records import Notice, VideoRecord
 from ...dataset.store import Dataset
 from ...pictures.compare import Images, Marks
 from ...settings.file import build_settings

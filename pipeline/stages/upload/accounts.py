@@ -19,7 +19,8 @@ from ...cvat.journal import Journal, TaskEntry, Upload
 from ...cvat.proof import compare_frames, compare_jobs
 from ...cvat.server import CvatServer, ServerFrame
 from ...dataset.accounts import Mismatch
-from ...dataset.records import Fate, VideoRecord
+from ...dataset.frame_table import Fate
+from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
 from .videos import images_digest
 

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...dataset.breaks import find_breaks, find_runs
+from ...dataset.frame_table import Fate, FrameTable
 from ...dataset.image_folder import ImageNames
-from ...dataset.records import Break, Fate, FrameTable, VideoRecord
+from ...dataset.records import Break, VideoRecord
 from ...dataset.video_folder import MANIFEST_NAME
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings

@@ -24,7 +24,8 @@ from ...base.errors import (
 )
 from ...base.work import Batch, Watch
 from ...dataset.files import results_folder, save_text
-from ...dataset.records import Fate, FrameTable, VideoRecord
+from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.records import VideoRecord
 from ...dataset.store import VALIDATE_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import VALIDATES, engine_for

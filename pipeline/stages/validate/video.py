@@ -14,7 +14,8 @@ from ...base.errors import DatasetError, InterruptedRunError, PrepError, describ
 from ...base.work import Link
 from ...dataset.accounts import may_have_image, recount
 from ...dataset.breaks import find_breaks
-from ...dataset.records import MEASURES, Fate, FrameTable, Reason, VideoRecord
+from ...dataset.frame_table import MEASURES, Fate, FrameTable, Reason
+from ...dataset.records import VideoRecord
 from ...dataset.video_folder import FRAMES_NAME, RECORD_NAME, is_record
 from ...pictures.judge import Judgement, checksum, judge
 from ...settings.stages import BreakSettings

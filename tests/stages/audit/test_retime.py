@@ -27,7 +27,7 @@ from helpers.handmade import film, video
 from helpers.tracks import clock
 from hypothesis import given, settings, strategies as st
 from video_prep.base.errors import CvatError, DatasetError, UnprovenError, UsageError
-from video_prep.dataset.records import Fate, Reason
+from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
 from video_prep.stages.audit.mend import retime_task, undo
 from video_prep.stages.audit.retime import Guide, can_follow, fewest_keyframes, retimed

@@ -9,7 +9,8 @@ from hypothesis import given, strategies as st
 from video_prep.cvat.annotations import TaskFrames
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.breaks import find_breaks
-from video_prep.dataset.records import Counts, Fate, SourceIdentity, VideoRecord
+from video_prep.dataset.frame_table import Fate
+from video_prep.dataset.records import Counts, SourceIdentity, VideoRecord
 from video_prep.dataset.store import Dataset
 from video_prep.settings.cvat import UploadSettings
 from video_prep.settings.stages import BreakSettings

@@ -16,7 +16,7 @@ from helpers.prep import command, environment, in_threads, on_terminal
 from video_prep.base.errors import DiskFullError
 from video_prep.base.work import Watch
 from video_prep.dataset.frame_file import read_frames
-from video_prep.dataset.records import COLUMNS, MISSING_PTS, FrameTable
+from video_prep.dataset.frame_table import COLUMNS, MISSING_PTS, FrameTable
 from video_prep.dataset.store import Dataset
 from video_prep.engines.local import InProcess
 from video_prep.pictures.judge import Reason, judge, measure
