@@ -31,9 +31,9 @@ from .base.errors import (
 )
 from .base.work import Batch as Batch, Watch as Watch
 from .cvat.annotations import CvatAnnotations as CvatAnnotations
+from .cvat.connect import connect as connect
 from .cvat.labels import load_labels as load_labels
 from .cvat.server import CvatServer as CvatServer
-from .cvat.session import connect as connect
 from .dataset.accounts import StatusResult as StatusResult, status as status
 from .settings.cvat import (
     AuditSettings as AuditSettings,

@@ -13,7 +13,7 @@ from .cvat.server import CvatServer
 from .dataset.accounts import StatusResult, status
 from .dataset.store import Dataset
 from .engines.base import Engine
-from .engines.choice import EXTRACTS, REPORTS, VALIDATES, engine_for
+from .engines.choice import engine_for
 from .settings.cvat import UploadSettings
 from .settings.file import Config
 from .settings.stages import (
@@ -24,11 +24,14 @@ from .settings.stages import (
     ValidateSettings,
 )
 from .stages.dedupe.stage import DedupeResult, dedupe
+from .stages.extract import UNITS as EXTRACT_UNITS
 from .stages.extract.result import ExtractResult
 from .stages.extract.stage import extract
+from .stages.report import UNITS as REPORT_UNITS
 from .stages.report.stage import ReportResult, report
 from .stages.upload.result import UploadResult
 from .stages.upload.stage import upload
+from .stages.validate import UNITS as VALIDATE_UNITS
 from .stages.validate.stage import ValidateResult, validate
 
 
@@ -100,7 +103,7 @@ def run(
     config = config or Config({})
     breaks, settings = config.section(BreakSettings), config.section(DedupeSettings)
     how, limits = config.section(RunSettings), config.section(ValidateSettings)
-    with engine_for(engine, how, EXTRACTS, VALIDATES, REPORTS) as engine:
+    with engine_for(engine, how, EXTRACT_UNITS, VALIDATE_UNITS, REPORT_UNITS) as engine:
         extracted = extract(
             inputs,
             dataset,

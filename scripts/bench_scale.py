@@ -30,7 +30,8 @@ ENGINE = """
 import operator, sys, time
 from pathlib import Path
 from video_prep.settings.stages import DedupeSettings, RunSettings
-from video_prep.engines.choice import EXTRACTS, open_engine
+from video_prep.engines.choice import open_engine
+from video_prep.stages.extract import UNITS
 from video_prep.stages.extract.stage import extract
 
 def work(engine, dataset, clips):
@@ -43,7 +44,7 @@ def work(engine, dataset, clips):
 if __name__ == "__main__":
     clips, folder = sorted(Path(sys.argv[2]).glob("*.mp4")), Path(sys.argv[3])
     begun = time.perf_counter()
-    with open_engine(RunSettings(engine=sys.argv[1]), EXTRACTS) as engine:
+    with open_engine(RunSettings(engine=sys.argv[1]), UNITS) as engine:
         if clips:
             work(engine, folder / "warm", clips[:4])
         else:

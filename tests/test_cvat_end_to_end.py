@@ -13,8 +13,8 @@ import pytest
 from helpers import media
 from helpers.datasets import images, names
 from helpers.prep import command, environment
+from video_prep.cvat.connect import connect
 from video_prep.cvat.server import CvatServer
-from video_prep.cvat.session import connect
 from video_prep.settings.cvat import CvatSettings
 
 REAL = os.environ.get("PREP_TEST_CVAT_HOST")

@@ -38,6 +38,7 @@ import traceback
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
+from typing import Self
 
 
 class ExitCode(IntEnum):
@@ -56,12 +57,27 @@ class PrepError(Exception):
     """Base of all errors of prep.
 
     ``kind`` is a short stable name for machines; the message is for people and names the file,
-    the cause and the way out. ``ends_run``: no other video would fare better, so all work ends.
+    the cause and the way out. Its sentence is made here alone, of ``what`` happened and the
+    ``way_out``, which is empty where ``what`` tells that too. ``ends_run``: no other video would
+    fare better, so all work ends.
     """
 
     exit_code = ExitCode.BUG
     kind = "bug"
     ends_run = False
+
+    def __init__(self, what: str, way_out: str = "") -> None:
+        super().__init__(what)
+        self.what, self.way_out = what, way_out
+
+    def __str__(self) -> str:
+        return f"{self.what.removesuffix('.')}. {self.way_out}" if self.way_out else self.what
+
+    def with_more(self, way_out: str) -> Self:
+        """Return the same error with one more way out."""
+        other = type(self).__new__(type(self), *self.args)
+        vars(other).update(vars(self), way_out=f"{self.way_out} {way_out}".lstrip())
+        return other
 
 
 class UsageError(PrepError):

@@ -136,7 +136,7 @@ def cvat_session(
     settings: CvatSettings, auth: str | None, stop: Callable[[], bool] = lambda: False
 ) -> "Iterator[Session]":
     """Give a session with a server that is logged in to; log out at the end."""
-    from ..cvat.session import connect
+    from ..cvat.connect import connect
 
     with connect(settings, auth, stop) as session:
         yield session

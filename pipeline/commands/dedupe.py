@@ -8,9 +8,10 @@ import click
 
 from ..base.errors import printable
 from ..base.words import count
-from ..engines.choice import DEDUPES, open_engine
+from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, DedupeSettings, RunSettings
+from ..stages.dedupe import UNITS
 from .console import Answer, Console, verb
 from .layout import align
 from .options import DEFAULT_DATASET, config_option, engine_options, settings_options
@@ -54,7 +55,7 @@ def dedupe(
     settings = config.section(DedupeSettings) if "dedupe" in config.values else None
     run = config.section(RunSettings)
     breaks = config.section(BreakSettings)
-    with open_engine(run, DEDUPES) as engine, console.watch() as watch:
+    with open_engine(run, UNITS) as engine, console.watch() as watch:
         from ..stages.dedupe.stage import dedupe as dedupe_stage  # while workers begin
 
         result = dedupe_stage(

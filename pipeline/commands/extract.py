@@ -9,9 +9,10 @@ import click
 
 from ..base.errors import printable
 from ..base.words import count, listing, plural
-from ..engines.choice import EXTRACTS, open_engine
+from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from ..stages.extract import UNITS
 from ..stages.extract.result import ExtractResult, VideoOutcome
 from .console import Answer, Console, verb
 from .layout import align
@@ -61,7 +62,7 @@ def extract(
     run = config.section(RunSettings)
     dedupe = config.section(DedupeSettings)
     breaks = config.section(BreakSettings)
-    with open_engine(run, EXTRACTS) as engine, console.watch() as watch:
+    with open_engine(run, UNITS) as engine, console.watch() as watch:
         from ..stages.extract.stage import extract as extract_stage  # while workers begin
 
         result = extract_stage(

@@ -9,9 +9,10 @@ import click
 
 from ..base.errors import ExitCode, printable
 from ..base.words import count
-from ..engines.choice import REPORTS, open_engine
+from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
+from ..stages.report import UNITS
 from .console import Answer, Console, verb
 from .options import config_option, dataset_argument, engine_options, output_option
 
@@ -37,7 +38,7 @@ def report(
     """
     config = load_config(config_file, flags)
     run = config.section(RunSettings)
-    with open_engine(run, REPORTS) as engine, console.watch() as watch:
+    with open_engine(run, UNITS) as engine, console.watch() as watch:
         from ..stages.report.stage import report as report_stage  # while workers begin
 
         result = report_stage(

@@ -11,10 +11,13 @@ import click
 
 from ..base.errors import ExitCode, printable
 from ..base.words import count
-from ..engines.choice import EXTRACTS, REPORTS, VALIDATES, open_engine
+from ..engines.choice import open_engine
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import RunSettings
+from ..stages.extract import UNITS as EXTRACT_UNITS
+from ..stages.report import UNITS as REPORT_UNITS
+from ..stages.validate import UNITS as VALIDATE_UNITS
 from .console import Answer, Console, cvat_session, verb
 from .extract import count_outcomes, without_input
 from .options import (
@@ -66,7 +69,7 @@ def run(
     with (
         # First, for a wrong password should not be found after hours of work.
         _destination(config, server, auth) if cvat else nullcontext() as destination,
-        open_engine(how, EXTRACTS, VALIDATES, REPORTS) as engine,
+        open_engine(how, EXTRACT_UNITS, VALIDATE_UNITS, REPORT_UNITS) as engine,
         console.watch() as watch,
     ):
         from ..all_stages import run as run_stages  # while workers begin

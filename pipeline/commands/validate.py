@@ -8,9 +8,10 @@ import click
 
 from ..base.errors import printable
 from ..base.words import count
-from ..engines.choice import VALIDATES, open_engine
+from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
+from ..stages.validate import UNITS
 from .console import Answer, Console, verb
 from .layout import align
 from .options import (
@@ -50,7 +51,7 @@ def validate(
     settings = config.section(ValidateSettings)
     run = config.section(RunSettings)
     breaks = config.section(BreakSettings)
-    with open_engine(run, VALIDATES) as engine, console.watch() as watch:
+    with open_engine(run, UNITS) as engine, console.watch() as watch:
         from ..stages.validate.stage import validate as validate_stage  # while workers begin
 
         result = validate_stage(

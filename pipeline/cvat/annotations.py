@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import CvatUncertainError, printable
-from .server import CvatServer, ServerJob, list_jobs
+from .model import ServerJob
+from .server import CvatServer, list_jobs
 from .session import Session
 
 _PLACE = ("id", "frame", "type", "outside", "rotation")
@@ -113,8 +114,8 @@ class CvatAnnotations:
             return dict(json.loads(text, object_hook=_lean))
         except ValueError:
             raise CvatUncertainError(
-                f"{printable(self.host)}: the annotations of task {task_id} are no JSON. Check "
-                "the address, and whether a proxy asks for something."
+                f"{printable(self.host)}: the annotations of task {task_id} are no JSON",
+                "Check the address, and whether a proxy asks for something.",
             ) from None
 
     def of_job(self, job_id: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 AGAIN = "Run the same command again: it finds out what was done."
+LATER = "Run the same command again later."
 _DETAIL_LENGTH = 300
 
 
@@ -28,33 +29,34 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
     status, detail = response.status, _detail(response)
     said = f"{method} /api/{path} gave {status}{': ' * bool(detail)}{detail}"
     if status == 401:
-        return CvatAuthError(f"CVAT does not accept the credentials ({said}). {LOGIN_HINT}")
+        return CvatAuthError(f"CVAT does not accept the credentials ({said})", LOGIN_HINT)
     if status == 403:
         return CvatPermissionError(
-            f"CVAT does not allow this ({said}). An access token is read-only unless it was "
-            "made otherwise; a user needs the right to make projects and tasks, and the "
-            "--organization where they are."
+            f"CVAT does not allow this ({said})",
+            "An access token is read-only unless it was made otherwise; a user needs the right to "
+            "make projects and tasks, and the --organization where they are.",
         )
     if status == 413:
         return CvatRefusedError(
-            f"CVAT, or a proxy before it, takes no requests that large ({said}). Lower "
-            "the setting request_size."
+            f"CVAT, or a proxy before it, takes no requests that large ({said})",
+            "Lower the setting request_size.",
         )
     if status == 429:
-        return CvatRefusedError(f"CVAT is too busy ({said}). Run the same command again later.")
+        return CvatRefusedError(f"CVAT is too busy ({said})", LATER)
     if 300 <= status < 400:
         place, _, _ = response.headers.get("Location", "").partition("?")
         before, found, _ = place.partition(f"/api/{path}")
         if found and "://" in before:
-            way_out = f"CVAT is at {shown(before)}. Name that with --host."
-        else:
-            way_out = (
-                f"it sends us on to {shown(place) or 'nowhere'}. Check the address, and "
-                "whether a proxy wants a log-in of its own, which prep cannot do."
+            return CvatUnreachableError(
+                f"{shown(host)}: CVAT is at {shown(before)}", "Name that with --host."
             )
-        return CvatUnreachableError(f"{shown(host)}: {way_out}")
+        return CvatUnreachableError(
+            f"{shown(host)}: it sends us on to {shown(place) or 'nowhere'}",
+            "Check the address, and whether a proxy wants a log-in of its own, which prep cannot "
+            "do.",
+        )
     if status >= 500:
-        return CvatUncertainError(f"CVAT failed ({said}). {AGAIN}")
+        return CvatUncertainError(f"CVAT failed ({said})", AGAIN)
     return CvatRefusedError(f"CVAT refused: {said}.")
 
 

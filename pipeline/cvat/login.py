@@ -54,7 +54,7 @@ def find_credentials(auth: str | None, host: str) -> Credentials:
     if saved := _profile_token(host):
         return _with_token(saved, "cvat-cli's profile", host)
     if not _is_at_terminal():
-        raise CvatAuthError(f"{shown(host)}: no credentials for CVAT. {LOGIN_HINT}")
+        raise CvatAuthError(f"{shown(host)}: no credentials for CVAT", LOGIN_HINT)
     return _with_password(_ask_user(host), None, host)
 
 
@@ -69,12 +69,12 @@ def find_address(settings: CvatSettings) -> str:
     host = (settings.host or os.environ.get("CVAT_HOST") or "").strip().rstrip("/")
     if not host:
         raise UsageError(
-            "no CVAT server is named. Use --host or CVAT_HOST, for example "
-            "http://localhost:8080 or https://app.cvat.ai."
+            "no CVAT server is named",
+            "Use --host or CVAT_HOST, for example http://localhost:8080 or https://app.cvat.ai.",
         )
     if "@" in host:
         raise UsageError(
-            f"{shown(host)}: a user or password in the address would end up in logs. {LOGIN_HINT}"
+            f"{shown(host)}: a user or password in the address would end up in logs", LOGIN_HINT
         )
     try:
         if "://" not in host:
@@ -94,8 +94,8 @@ def find_address(settings: CvatSettings) -> str:
         is_usable = False
     if not is_usable:
         raise UsageError(
-            f"{shown(host)}: this is no address of a server. It looks like "
-            "https://cvat.example.com or http://localhost:8080."
+            f"{shown(host)}: this is no address of a server",
+            "It looks like https://cvat.example.com or http://localhost:8080.",
         )
     return parts._replace(netloc=parts.netloc.lower()).geturl()
 
@@ -121,7 +121,7 @@ def _with_token(token: str, source: str, host: str) -> Credentials:
     # What cannot be sent would be shown by those who say so.
     if not (token.isascii() and token.isprintable() and " " not in token):
         raise CvatAuthError(
-            f"{shown(host)}: what is in {source} cannot be an access token. {LOGIN_HINT}"
+            f"{shown(host)}: what is in {source} cannot be an access token", LOGIN_HINT
         )
     return Credentials(token=token)
 
@@ -130,11 +130,11 @@ def _with_password(user: str, password: str | None, host: str) -> Credentials:
     if password:
         return Credentials(user=user, password=password)
     if not _is_at_terminal():
-        raise CvatAuthError(f"{shown(host)}: no password for user {printable(user)}. {LOGIN_HINT}")
+        raise CvatAuthError(f"{shown(host)}: no password for user {printable(user)}", LOGIN_HINT)
     try:
         asked = getpass.getpass(f"Password of {printable(user)} at {shown(host)}: ")
     except EOFError:
-        raise CvatAuthError(f"{shown(host)}: no password was given. {LOGIN_HINT}") from None
+        raise CvatAuthError(f"{shown(host)}: no password was given", LOGIN_HINT) from None
     return Credentials(user=user, password=asked)
 
 
@@ -143,7 +143,7 @@ def _ask_user(host: str) -> str:
     sys.stderr.flush()
     user = sys.stdin.readline().strip()
     if not user:
-        raise CvatAuthError(f"{shown(host)}: no user name was given. {LOGIN_HINT}")
+        raise CvatAuthError(f"{shown(host)}: no user name was given", LOGIN_HINT)
     return user
 
 

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from ..base.errors import printable
 from ..base.words import count, listing, plural
-from .server import ServerFrame, ServerJob
+from .model import ServerFrame, ServerJob
 
 _NAMED = 3
 

@@ -2,72 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import CvatPermissionError, CvatRefusedError, RequestLostError, printable
 from .archive import Archive
+from .model import Project, ServerFrame, ServerFrames, ServerJob, TaskSpec, TaskState
 from .session import Session
 from .transfer import Transfer
-
-_FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.2, 5.0
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project on the server."""
-
-    id: int
-    name: str
-
-
-@dataclass(frozen=True)
-class TaskSpec:
-    """A task to be made. ``segment_size``: frames a job, 0 for one job."""
-
-    name: str
-    project_id: int
-    subset: str | None
-    bug_tracker: str | None
-    assignee_id: int | None
-    segment_size: int
-    overlap: int
-
-
-@dataclass(frozen=True)
-class TaskState:
-    """A task as the server tells of it. ``size``: its frames, 0 until they are made."""
-
-    id: int
-    name: str
-    project_id: int | None
-    size: int
-
-
-@dataclass(frozen=True)
-class ServerFrame:
-    """A frame of a task; width and height in pixels."""
-
-    name: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
-class ServerJob:
-    """A job; ``start`` and ``stop`` are its first and last frame number."""
-
-    id: int
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
-class ServerFrames:
-    """The frames of a task in order, and the numbers of those that someone deleted."""
-
-    frames: tuple[ServerFrame, ...]
-    deleted: tuple[int, ...]
 
 
 class CvatServer:
@@ -78,6 +19,7 @@ class CvatServer:
         self.host = session.host
         self.organization = session.organization
         self.notices = session.notices
+        self.waits = session.waits
 
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be made.
@@ -87,8 +29,9 @@ class CvatServer:
         """
         if self._session.is_read_only:
             raise CvatPermissionError(
-                "the access token is read-only, as tokens are unless made otherwise. Make one in "
-                "CVAT (profile, security) that may write, and put it into CVAT_ACCESS_TOKEN."
+                "the access token is read-only, as tokens are unless made otherwise",
+                "Make one in CVAT (profile, security) that may write, and put it into "
+                "CVAT_ACCESS_TOKEN.",
             )
 
     def find_project(self, name: str) -> Project | None:
@@ -102,7 +45,8 @@ class CvatServer:
         if len(named) > 1:
             ids = ", ".join(str(each["id"]) for each in named)
             raise CvatRefusedError(
-                f"several projects are called '{printable(name)}' (ids {ids}). Name one by its id."
+                f"several projects are called '{printable(name)}' (ids {ids})",
+                "Name one by its id.",
             )
         return Project(named[0]["id"], named[0]["name"]) if named else None
 
@@ -141,8 +85,8 @@ class CvatServer:
             if user["username"] == name:
                 return int(user["id"])
         raise CvatRefusedError(
-            f"assignee '{printable(name)}': there is no such user that you may see. Users are seen "
-            "by those who share an --organization with them."
+            f"assignee '{printable(name)}': there is no such user that you may see",
+            "Users are seen by those who share an --organization with them.",
         )
 
     def create_task(self, spec: TaskSpec) -> int:
@@ -239,7 +183,7 @@ class CvatServer:
             InterruptedRunError: a person stopped it.
         """
         end = time.monotonic() + deadline_seconds
-        wait_seconds = _FIRST_POLL_SECONDS
+        wait_seconds = self.waits.first_poll_seconds
         while True:
             told = self._session.find(f"requests/{_quoted(request_id)}")
             if told is None:
@@ -260,11 +204,11 @@ class CvatServer:
             if time.monotonic() > end:
                 raise CvatRefusedError(
                     f"CVAT has not made task {task_id} within {deadline_seconds:g} s (it is "
-                    f"{printable(told['status'])}). See whether its workers run; raise "
-                    "the setting deadline_seconds."
+                    f"{printable(told['status'])})",
+                    "See whether its workers run; raise the setting deadline_seconds.",
                 )
             self._session.pause(wait_seconds)
-            wait_seconds = min(wait_seconds * 1.5, _LAST_POLL_SECONDS)
+            wait_seconds = min(wait_seconds * 1.5, self.waits.last_poll_seconds)
 
     def frames(self, task_id: int) -> ServerFrames:
         """Return the frames of a task."""

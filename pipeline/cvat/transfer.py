@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 from ..base.errors import CvatError, CvatRefusedError, CvatUncertainError, CvatUnreachableError
 from .archive import Archive
+from .failures import LATER
 from .session import Session
 
 _TUS = {"Tus-Resumable": "1.0.0"}
 _TRIES = 4
 """How often a piece of an archive is sent, before all of it is begun anew."""
-_RETRY_SECONDS = 1.0
 _LEAST_PIECE_BYTES = 2**20
 
 
@@ -65,7 +65,7 @@ class Transfer:
                 tries += 1
                 if tries == _TRIES:
                     raise
-                self._session.pause(_RETRY_SECONDS * tries)
+                self._session.pause(self._session.waits.piece_seconds * tries)
                 offset = self._offset(path)
             except _TooLargeError as error:
                 if request_bytes <= _LEAST_PIECE_BYTES:
@@ -73,27 +73,27 @@ class Transfer:
             request_bytes = max(request_bytes // 4, _LEAST_PIECE_BYTES)
 
     def _send_piece(self, path: str, stream: "_Stream", offset: int, length: int) -> int:
-        """Return the offset after a piece, as the server tells it."""
-        response = self._session.request(
+        """Send a piece and return the offset after it, which the server must have reached."""
+        response = self._session.send_stream(
             "PATCH",
             path,
-            stream=stream.take(length),
-            headers={
+            stream.take(length),
+            {
                 **_TUS,
                 "Content-Type": "application/offset+octet-stream",
                 "Content-Length": str(length),
                 "Upload-Offset": str(offset),
             },
-            accept=frozenset((409, 413, 429)),
+            frozenset((409, 413, 429)),
         )
         if response.status == 413:
             raise _TooLargeError(path)
         if response.status == 429:
-            raise CvatUncertainError("CVAT is too busy (429). Run the same command again later.")
-        reached = response.headers.get("Upload-Offset", "")
-        if response.status == 409 or not reached.isdigit() or int(reached) < offset + length:
+            raise CvatUncertainError("CVAT is too busy (429)", LATER)
+        end = offset + length
+        if response.status == 409 or response.headers.get("Upload-Offset") != str(end):
             raise CvatUncertainError("the server is not where it should be in the file")
-        return int(reached)
+        return end
 
     def _offset(self, path: str) -> int:
         # CVAT fails (500) when asked for a file that it has wholly, or lost.
@@ -110,8 +110,8 @@ class _TooLargeError(Exception):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.refusal = CvatRefusedError(
-            "CVAT, or a proxy before it, refuses even requests of 1 MiB (413). Raise the limit of "
-            "the proxy (nginx: client_max_body_size)."
+            "CVAT, or a proxy before it, refuses even requests of 1 MiB (413)",
+            "Raise the limit of the proxy (nginx: client_max_body_size).",
         )
 
 

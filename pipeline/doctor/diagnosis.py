@@ -67,7 +67,7 @@ def _machine() -> str:
 def _cvat(settings: CvatSettings, auth: str | None) -> str:
     if not (settings.host or os.environ.get("CVAT_HOST")):
         return "no server configured (CVAT_HOST, or cvat: host)"
-    from ..cvat.session import connect
+    from ..cvat.connect import connect
 
     session = connect(settings, auth)
     try:

@@ -4,6 +4,7 @@ A listener on this machine's own address gives one fixed answer to each request 
 got. It knows nothing of CVAT; whether a server takes what is sent, only a server can say.
 """
 
+import importlib.metadata
 import io
 import json
 import threading
@@ -50,17 +51,15 @@ def upload_to_listener(images: Sequence[Path], crc32: Sequence[int]) -> None:
         WrongResultError: something else came.
         CvatError: an answer was not understood.
     """
-    from cvat_sdk.version import VERSION
-
     from ..cvat.archive import Archive
+    from ..cvat.connect import connect
     from ..cvat.login import Credentials
     from ..cvat.server import CvatServer
-    from ..cvat.session import connect
 
     archive = Archive(images[0].parent, [image.name for image in images], crc32)
     size_bytes = archive.size_bytes
     answers = {
-        "GET /api/server/about": _Answer({"version": VERSION}),
+        "GET /api/server/about": _Answer({"version": importlib.metadata.version("cvat-sdk")}),
         "POST /api/auth/login": _Answer({}, tuple(("Set-Cookie", cookie) for cookie in _COOKIES)),
         "POST /api/auth/logout": _Answer({}),
         "GET /api/users/self": _Answer({"username": _USER}),
@@ -100,8 +99,8 @@ def _check_upload(got: _Got, images: Sequence[Path]) -> None:
 
 
 def _refuse_what_speaks_no_tls(port: int) -> None:
+    from ..cvat.connect import connect
     from ..cvat.login import Credentials
-    from ..cvat.session import connect
 
     settings = CvatSettings(host=f"https://127.0.0.1:{port}", timeout_seconds=_TIMEOUT_SECONDS)
     try:

@@ -16,7 +16,7 @@ from ..base.errors import DatasetError, WorkerDiedError, printable
 from ..base.words import count
 from ..base.work import Link
 from ..engines.base import Engine, Lost
-from ..engines.local import InProcess
+from ..engines.threads import InProcess
 from ..settings.file import SECTIONS, Config, load_config, render_default_config
 from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
 from .check import INSTALL_AGAIN, Look, NotTriedError, WrongResultError, expect

@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from ..base.errors import UsageError
 from ..settings.stages import RunSettings
 from .base import Engine
-from .local import InProcess, Pool
-
-_PREP = __name__.partition(".")[0]
-EXTRACTS, VALIDATES = f"{_PREP}.stages.extract.units", f"{_PREP}.stages.validate.video"
-DEDUPES, REPORTS = f"{_PREP}.stages.dedupe.stage", f"{_PREP}.stages.report.stage"
-"""The modules of the units of each stage."""
+from .pool import Pool
+from .threads import InProcess
 
 
 def open_engine(settings: RunSettings, *modules: str) -> Engine:

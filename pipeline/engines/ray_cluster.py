@@ -1,11 +1,7 @@
-"""An engine of many machines: the workers of a Ray cluster. Owner of ray, with `ray_worker`."""
+"""An engine of many machines: the workers of a Ray cluster. Owner of ray, with its neighbours."""
 
 import contextlib
-import logging
 import os
-import signal
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,12 +12,12 @@ from ..base.errors import UsageError
 from ..base.work import Link
 from .base import SILENCE_SECONDS, Engine, Event, EventKind
 from .parcels import pack, unpack
+from .ray_connection import connect, import_ray, in_one_line
 from .ray_worker import Answer, mailbox_class, task_function
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_CONNECT_SECONDS = 5.0
 _GRACE_SECONDS = 1.5
 """How long units may take to give up before their worker is killed. They ask every second."""
 
@@ -65,10 +61,10 @@ class RayEngine(Engine):
         self, address: str | None = None, silence_seconds: float = SILENCE_SECONDS
     ) -> None:
         super().__init__(silence_seconds)
-        ray = self._ray = _import_ray()
+        ray = self._ray = import_ray()
         self._is_own = not ray.is_initialized()
         if self._is_own:
-            _connect(ray, address or os.environ.get("RAY_ADDRESS") or "local")
+            connect(ray, address or os.environ.get("RAY_ADDRESS") or "local")
         # Where the driver is, so that no loss of another node takes it along.
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
@@ -168,7 +164,7 @@ class RayEngine(Engine):
         try:
             told = self._ray.get(self._mailbox.take.remote())
         except self._ray.exceptions.RayError as error:
-            raise UsageError(f"The Ray cluster is no longer there: {_in_one_line(error)}") from None
+            raise UsageError(f"The Ray cluster is no longer there: {in_one_line(error)}") from None
         for key, node, messages in told:
             if key in units:
                 units[key].node = node
@@ -193,7 +189,7 @@ class RayEngine(Engine):
                 return Event(unit.key, EventKind.DIED, unit.why_killed)
             return "the worker process crashed or was killed"
         except errors.RayError as error:
-            problem = UsageError(f"The Ray cluster cannot carry out work: {_in_one_line(error)}")
+            problem = UsageError(f"The Ray cluster cannot carry out work: {in_one_line(error)}")
             return Event(unit.key, EventKind.RAISED, problem)
         if isinstance(answer, str):
             return Event(unit.key, EventKind.RAISED, UsageError(answer))
@@ -244,80 +240,3 @@ class RayEngine(Engine):
         self._ray.kill(self._mailbox)
         if self._is_own:
             self._ray.shutdown()
-
-
-def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it asks for them on stdout
-    os.environ.setdefault("RAY_COLOR_PREFIX", "0")
-    try:
-        import ray
-        import ray.util.scheduling_strategies
-    except ImportError:
-        raise UsageError(
-            "Ray is not installed. Install prep together with it, in the folder of its clone: "
-            "pip install '.[ray]'"
-        ) from None
-    return ray
-
-
-def _connect(ray: Any, address: str) -> None:
-    """Join the cluster at an address, or start one."""
-    is_new = address == "local"
-    _check_that_something_answers(address)
-    _keep_stdout_clean(ray)
-    on_termination = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(
-            address=address,
-            logging_level=logging.ERROR,
-            **({"include_dashboard": False} if is_new else {}),
-        )
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
-        ray.shutdown()
-        # Ray exits where no cluster answers, but also where a polite kill comes meanwhile.
-        if isinstance(error, KeyboardInterrupt) or _is_of_signal(error):
-            raise KeyboardInterrupt from None
-        what = "started" if is_new else f"joined at {address}"
-        hint = "" if is_new else " Where it is guarded by a token, set RAY_AUTH_MODE=token."
-        raise UsageError(f"No Ray cluster could be {what}: {_in_one_line(error)}.{hint}") from None
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_termination)  # which Ray takes for itself
-
-
-def _is_of_signal(error: BaseException) -> bool:
-    codes = (signal.SIGTERM, 128 + signal.SIGTERM)
-    return isinstance(error, SystemExit) and error.code in codes
-
-
-def _keep_stdout_clean(ray: Any) -> None:
-    """Let Ray print to stderr only, and only what workers say and where there is no room.
-
-    It prints to stdout of its own accord, and pages of its internals where a worker or a node is
-    lost, which the engine tells in its own words. There is no setting for either.
-    """
-    module = ray._private.worker
-    print_lines = getattr(module, "print_to_stdstream", None)
-    if print_lines is None or getattr(print_lines, "is_clean", False):
-        return
-
-    def print_clean(data: dict[str, Any], *arguments: Any, **options: Any) -> None:
-        if data.get("pid") != "raylet":
-            print_lines({**data, "is_err": True}, *arguments, **options)
-
-    print_clean.is_clean = True  # type: ignore[attr-defined]
-    module.print_to_stdstream = print_clean
-
-
-def _check_that_something_answers(address: str) -> None:
-    """Find out in seconds what takes Ray two minutes."""
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if colon and port.isdigit():
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
-        except (OSError, OverflowError) as error:
-            raise UsageError(f"No Ray cluster answers at {address}: {error}.") from None
-
-
-def _in_one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

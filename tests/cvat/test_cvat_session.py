@@ -1,6 +1,7 @@
 """The way into CVAT: addresses, TLS, credentials, secrets, and what is repeated."""
 
 import contextlib
+import dataclasses
 import fcntl
 import functools
 import http.server
@@ -34,23 +35,23 @@ from video_prep.base.errors import (
     InterruptedRunError,
     UsageError,
 )
-from video_prep.cvat import session as cvat_session
+from video_prep.cvat.connect import connect
 from video_prep.cvat.login import Credentials
-from video_prep.cvat.session import connect
+from video_prep.cvat.waits import Waits
 from video_prep.settings.cvat import CvatSettings
 
 ADMIN = "admin:secret"
 SECRET = "s3same-0pen"
 USER = f"ann:{SECRET}"
+HASTY = Waits(pauses_seconds=(0.01,) * 4)
 
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch, tmp_path):
-    """No credentials but those of the test, and short pauses."""
+    """No credentials but those of the test."""
     for name in [name for name in os.environ if name.startswith("CVAT_")] + ["PASS"]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr(cvat_session, "_PAUSES_SECONDS", (0.01,) * 4)
 
 
 @pytest.fixture
@@ -63,9 +64,9 @@ def opened(stand_in):
     """Connect to the stand-in as its admin."""
     with contextlib.ExitStack() as stack:
 
-        def start(auth=ADMIN, stop=lambda: False, **settings):
+        def start(auth=ADMIN, stop=lambda: False, waits=HASTY, **settings):
             settings = {"host": stand_in.url, "timeout_seconds": 1, **settings}
-            session = connect(CvatSettings(**settings), auth, stop)
+            session = connect(CvatSettings(**settings), auth, stop, waits)
             stack.callback(session.close)
             return session
 
@@ -670,8 +671,8 @@ def test_versions_that_go_together(version, notices):
         session.close()
 
 
-def test_the_end_of_a_session(stand_in, opened, monkeypatch):
-    monkeypatch.setattr(cvat_session, "_LOGOUT_SECONDS", 0.3)
+def test_the_end_of_a_session(stand_in, opened):
+    opened = functools.partial(opened, waits=dataclasses.replace(HASTY, logout_seconds=0.3))
     stop = threading.Event()
     session = opened(stop=stop.is_set)
     stop.set()
@@ -716,14 +717,14 @@ FAULTS = {
 @pytest.fixture
 def ask(opened, stand_in):
     """Send a request that goes wrong; return how often it was sent, and the error."""
-    session = opened()
+    usual = opened().request
 
-    def send(method, fault, **more):
+    def send(method, fault, request=usual, **more):
         fault = Fault(fault.kind, status=fault.status, retry_after=fault.retry_after)
         stand_in.faults.add(fault)
         before, error = len(stand_in.requests), None
         try:
-            response = session.request(method, "nowhere", accept=frozenset((404,)), **more)
+            response = request(method, "nowhere", accept=frozenset((404,)), **more)
             assert response.status == 404  # of the stand-in itself
         except Exception as raised:
             error = type(raised)
@@ -748,10 +749,11 @@ def test_what_changes_something_is_repeated_only_after_429(method, fault, ask):
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("method", ["PATCH", "GET"])
-def test_a_stream_is_never_repeated(method, fault, ask):
+def test_a_stream_is_never_repeated(method, fault, ask, opened):
     error = CvatRefusedError if fault.status == 429 else CvatUncertainError
     stream = iter([b"ab", b"c"])
-    assert ask(method, fault, stream=stream, headers={"Content-Length": "3"}) == (1, error)
+    send, headers = opened().send_stream, {"Content-Length": "3"}
+    assert ask(method, fault, send, stream=stream, headers=headers) == (1, error)
     assert list(stream) == []
 
 
@@ -782,9 +784,8 @@ def test_patience_has_an_end(stand_in, opened):
     assert session.get("projects")["results"] == []
 
 
-def test_a_refused_connection_is_tried_again(stand_in, opened, monkeypatch):
-    monkeypatch.setattr(cvat_session, "_PAUSES_SECONDS", (0.1,) * 30)
-    session = opened()
+def test_a_refused_connection_is_tried_again(stand_in, opened):
+    session = opened(waits=Waits(pauses_seconds=(0.1,) * 30))
     restart = threading.Thread(target=stand_in.restart, args=(0.5,))
     restart.start()
     time.sleep(0.25)
@@ -795,7 +796,7 @@ def test_a_refused_connection_is_tried_again(stand_in, opened, monkeypatch):
     stand_in.close()
     began = time.monotonic()
     with pytest.raises(CvatUnreachableError, match="Connection refused"):
-        session.request("PATCH", "nowhere", stream=iter([b"a"]), headers={"Content-Length": "1"})
+        session.send_stream("PATCH", "nowhere", iter([b"a"]), {"Content-Length": "1"})
     assert time.monotonic() - began < 0.1
 
 
@@ -809,11 +810,11 @@ def test_a_refused_connection_is_tried_again(stand_in, opened, monkeypatch):
         ("\xb2", 30.0, 0.0, 0.5),
     ],
 )
-def test_retry_after_is_heeded_within_bounds(asked, patience, least, most, ask, monkeypatch):
-    monkeypatch.setattr(cvat_session, "_PATIENCE_SECONDS", patience)
+def test_retry_after_is_heeded_within_bounds(asked, patience, least, most, ask, opened):
+    session = opened(waits=dataclasses.replace(HASTY, longest_asked_seconds=patience))
     for fault in (Fault(Kind.REFUSE, status=status, retry_after=asked) for status in (429, 503)):
         began = time.monotonic()
-        assert ask("GET", fault) == (2, None)
+        assert ask("GET", fault, session.request) == (2, None)
         assert least <= time.monotonic() - began < most
 
 

@@ -1,8 +1,8 @@
 """The proof of an upload: what differs between what was sent and what CVAT shows."""
 
 import pytest
+from video_prep.cvat.model import ServerFrame, ServerJob
 from video_prep.cvat.proof import choose_verified, compare_frames, compare_jobs
-from video_prep.cvat.server import ServerFrame, ServerJob
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg")
 

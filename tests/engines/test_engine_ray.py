@@ -13,7 +13,7 @@ from helpers import engine_units as units
 from helpers.engine_units import Job
 from video_prep.base.errors import UsageError
 from video_prep.engines import ray_cluster
-from video_prep.engines.local import Pool
+from video_prep.engines.pool import Pool
 from video_prep.engines.ray_cluster import RayEngine
 
 PATIENCE_SECONDS = 30.0

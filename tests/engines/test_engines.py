@@ -18,8 +18,9 @@ from helpers.engines import SILENCE_SECONDS, open_engine
 from video_prep.base.errors import describe_bug
 from video_prep.base.machine import memory_bytes
 from video_prep.engines.base import Lost
-from video_prep.engines.local import InProcess, Pool
+from video_prep.engines.pool import Pool
 from video_prep.engines.ray_cluster import RayEngine
+from video_prep.engines.threads import InProcess
 
 PATIENCE_SECONDS = 30.0
 
@@ -288,7 +289,7 @@ def test_memory_that_units_declare_is_kept(engine, tmp_path):
 def test_a_crash_in_this_process_is_the_end_of_it(tmp_path):
     script = (
         "import sys; from helpers import engine_units as units; from pathlib import Path; "
-        "from video_prep.engines.local import InProcess; "
+        "from video_prep.engines.threads import InProcess; "
         "print(*InProcess(1).run(units.misbehave, [units.Job('exit', Path(sys.argv[1]))]))"
     )
     done = subprocess.run(

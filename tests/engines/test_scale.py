@@ -14,7 +14,7 @@ from helpers.datasets import images, record, snapshot
 from helpers.prep import command, environment
 from video_prep.base.errors import UsageError
 from video_prep.base.work import Watch
-from video_prep.engines import local
+from video_prep.engines import pool
 
 ENGINES = [("pool", "1"), ("pool", "2"), ("threads", "1"), ("threads", "2"), ("ray", "2")]
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "20", "-bf", "2")
@@ -354,7 +354,7 @@ def test_ctrl_c_is_not_lost_where_no_worker_can_begin(monkeypatch):
     def refuse():
         raise OSError("AF_UNIX path too long")
 
-    monkeypatch.setattr(local.forkserver, "ensure_running", refuse)
+    monkeypatch.setattr(pool.forkserver, "ensure_running", refuse)
     with pytest.raises(UsageError, match="Worker processes cannot begin"):
-        local.Pool(1)
+        pool.Pool(1)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from video_prep.cvat.connect import connect
 from video_prep.cvat.server import CvatServer
-from video_prep.cvat.session import connect
+from video_prep.cvat.waits import Waits
 from video_prep.settings.cvat import CvatSettings, UploadSettings
 from video_prep.stages.upload.stage import upload
 
@@ -108,6 +109,14 @@ def by_name(server):
     return {task.name: task for task in server.state.tasks.values()}
 
 
+HASTY = Waits(
+    pauses_seconds=(0.01, 0.02, 0.05),
+    first_poll_seconds=0.005,
+    piece_seconds=0.01,
+    task_seconds=0.01,
+)
+
+
 def send(
     stand_in,
     dataset,
@@ -119,8 +128,9 @@ def send(
     timeout=60,
     **settings,
 ):
-    """Upload within this process."""
-    session = connect(CvatSettings(host=stand_in.url, timeout_seconds=timeout), auth)
+    """Upload within this process, and wait for nothing longer than a test can."""
+    server = CvatSettings(host=stand_in.url, timeout_seconds=timeout)
+    session = connect(server, auth, waits=HASTY)
     try:
         return upload(
             dataset,

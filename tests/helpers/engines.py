@@ -1,7 +1,8 @@
 """The engines, opened by their names."""
 
-from video_prep.engines.local import InProcess, Pool
+from video_prep.engines.pool import Pool
 from video_prep.engines.ray_cluster import RayEngine
+from video_prep.engines.threads import InProcess
 
 SILENCE_SECONDS = 2.0
 

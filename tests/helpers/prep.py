@@ -9,7 +9,7 @@ import sys
 import termios
 from dataclasses import dataclass
 
-from video_prep.engines.local import InProcess
+from video_prep.engines.threads import InProcess
 
 # Root may read everything; what tests the rights of files gives that up.
 HUMBLY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []

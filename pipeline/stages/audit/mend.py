@@ -178,9 +178,8 @@ def _send(
         for job_id, tracks in jobs.items():
             server.update_tracks(job_id, tracks)
     except (CvatError, InterruptedRunError) as error:
-        raise type(error)(
-            f"{error} Some tracks may be changed already; --undo {printable(file)} puts all of "
-            "them back."
+        raise error.with_more(
+            f"Some tracks may be changed already; --undo {printable(file)} puts all of them back."
         ) from error
     _prove(server, task_id, jobs, file)
 

@@ -17,7 +17,7 @@ from ...cvat.annotations import CvatAnnotations, TaskFrames
 from ...cvat.journal import Journal, TaskEntry
 from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
-from ...engines.local import InProcess
+from ...engines.threads import InProcess
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BreakSettings
 from ...tracks.model import Track, tracks_from_api

@@ -1,1 +1,4 @@
 """Duplicates among images that exist."""
+
+UNITS = f"{__name__}.stage"
+"""The module of its units of work, which a pool of processes loads ahead."""

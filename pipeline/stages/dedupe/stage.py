@@ -34,13 +34,14 @@ from ...dataset.frame_table import Reason
 from ...dataset.records import Notice
 from ...dataset.store import Dataset
 from ...engines.base import Engine, Lost
-from ...engines.choice import DEDUPES, engine_for
-from ...engines.local import InProcess
+from ...engines.choice import engine_for
+from ...engines.threads import InProcess
 from ...pictures.compare import Comparer, Seen, look
 from ...settings.file import effective_dedupe
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
 from ..extract.video import VideoExtractor
+from . import UNITS
 from .folder import FolderImages, find_folders
 from .video import VideoImages
 
@@ -137,7 +138,7 @@ def dedupe(
     if not store.video_ids():
         folders = find_folders(root, effective_dedupe(settings))
     run = run or RunSettings()
-    with engine_for(engine, run, DEDUPES) as engine, store.writing():
+    with engine_for(engine, run, UNITS) as engine, store.writing():
         work = _Run(store, settings, run, watch or Watch(), delete, restore, engine)
         if folders:
             outcomes = tuple(work.outcomes(folders, deletes_marked))

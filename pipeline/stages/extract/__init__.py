@@ -1,1 +1,4 @@
 """Videos to numbered images."""
+
+UNITS = f"{__name__}.units"
+"""The module of its units of work, which a pool of processes loads ahead."""

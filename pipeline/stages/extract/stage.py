@@ -12,11 +12,12 @@ from ...base.work import Batch, Watch
 from ...dataset.records import Notice, SourceIdentity, VideoRecord
 from ...dataset.store import RESERVED_NAMES, Dataset
 from ...engines.base import Engine, Lost
-from ...engines.choice import EXTRACTS, engine_for
+from ...engines.choice import engine_for
 from ...settings.file import effective_settings
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
 from ...video.sources import Source, assign_ids, find_sources
+from . import UNITS
 from .identity import try_to_identify
 from .opened import Opened
 from .result import ExtractResult, VideoOutcome
@@ -90,7 +91,7 @@ def extract(
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))
     _refuse_folder_of_videos(store, inputs)
-    with engine_for(engine, run, EXTRACTS) as engine, store.writing(_CHOOSE_ANOTHER):
+    with engine_for(engine, run, UNITS) as engine, store.writing(_CHOOSE_ANOTHER):
         records = store.read_records()
         recognised = recognise(found.sources, records, functools.partial(_identify_all, engine))
         if not overwrite:

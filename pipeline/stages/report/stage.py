@@ -26,9 +26,10 @@ from ...dataset.files import WRITE_ELSEWHERE, results_folder, save_text
 from ...dataset.records import VideoRecord
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
-from ...engines.choice import REPORTS, engine_for
+from ...engines.choice import engine_for
 from ...pictures.thumbnails import thumbnail
 from ...settings.stages import BREAK_KINDS, BreakSettings, RunSettings, ValidateSettings
+from . import UNITS
 from .summary import Distribution, Finding, Histogram, Threshold, Totals, find, thresholds_of, total
 from .video import Extent, VideoReport, read_video
 
@@ -94,7 +95,7 @@ def report(
     distribution = Distribution(thresholds)
     seen: dict[str, tuple[VideoReport, dict[str, Any]]] = {}
     with (
-        engine_for(engine, run or RunSettings(), REPORTS) as engine,
+        engine_for(engine, run or RunSettings(), UNITS) as engine,
         closing(engine.run(look, video_ids)) as results,
     ):
         for video_id, found in results:

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from ...base.errors import DatasetError
 from ...base.words import count, listing
 from ...cvat.journal import Journal, TaskEntry, Upload
+from ...cvat.model import ServerFrame
 from ...cvat.proof import compare_frames, compare_jobs
-from ...cvat.server import CvatServer, ServerFrame
+from ...cvat.server import CvatServer
 from ...dataset.accounts import Mismatch
 from ...dataset.frame_table import Fate
 from ...dataset.records import VideoRecord

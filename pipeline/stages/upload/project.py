@@ -5,7 +5,8 @@ from typing import Any
 
 from ...base.errors import UsageError, printable
 from ...cvat.journal import Journal
-from ...cvat.server import CvatServer, Project
+from ...cvat.model import Project
+from ...cvat.server import CvatServer
 from ...settings.cvat import UploadSettings
 
 

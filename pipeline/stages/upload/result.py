@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...base.errors import ExitCode, PrepError
-from ...cvat.server import Project
+from ...cvat.model import Project
 
 
 @dataclass(frozen=True)

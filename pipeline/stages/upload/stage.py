@@ -31,10 +31,11 @@ from ...base.errors import (
 from ...base.words import count
 from ...base.work import Batch, Link, Watch
 from ...cvat.journal import Journal, TaskEntry, Upload, new_mark
-from ...cvat.server import CvatServer, TaskState
+from ...cvat.model import TaskState
+from ...cvat.server import CvatServer
 from ...dataset.files import save_text
 from ...dataset.store import Dataset, open_dataset
-from ...engines.local import InProcess
+from ...engines.threads import InProcess
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
 from .plan import Part
@@ -62,7 +63,7 @@ def upload(
 
     Args:
         dataset: the folder that 'prep extract' wrote into.
-        server: where to; see `cvat.session.connect`.
+        server: where to; see `cvat.connect`.
         settings: project, tasks and jobs; the defaults if absent.
         breaks: what is a break, and which of them end a run; the defaults if absent.
         labels: those of the project, as CVAT's API takes them, if it has to be made.

@@ -25,13 +25,13 @@ from ...base.errors import (
 from ...base.work import Link, refuse_stopped
 from ...cvat.archive import Archive
 from ...cvat.journal import Journal, TaskEntry, Upload
+from ...cvat.model import TaskSpec, TaskState
 from ...cvat.proof import choose_verified, compare_frames, compare_jobs
-from ...cvat.server import CvatServer, TaskSpec, TaskState
+from ...cvat.server import CvatServer
 from ...settings.cvat import UploadSettings
 from .plan import Part
 
 _ATTEMPTS = 3
-_PAUSE_SECONDS = 2.0
 _ARCHIVE_NAME = "images.zip"
 _MEBIBYTE = 2**20
 
@@ -74,7 +74,7 @@ class TaskMaker:
             except CvatUncertainError:
                 if attempt == _ATTEMPTS:
                     raise
-                if self.stop.wait(_PAUSE_SECONDS * attempt):
+                if self.stop.wait(self.server.waits.task_seconds * attempt):
                     raise InterruptedRunError("interrupted") from None
         raise AssertionError
 

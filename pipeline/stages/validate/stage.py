@@ -28,9 +28,10 @@ from ...dataset.frame_table import Fate, FrameTable
 from ...dataset.records import VideoRecord
 from ...dataset.store import VALIDATE_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
-from ...engines.choice import VALIDATES, engine_for
+from ...engines.choice import engine_for
 from ...pictures.judge import Judgement
 from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
+from . import UNITS
 from .video import Chunk, Finding, VideoCheck, judge_chunk
 
 _READ_ONLY = (
@@ -167,7 +168,7 @@ def validate(
     store = open_dataset(dataset)
     results_to = None if output is None else results_folder(output)
     is_writing = store.writing(_READ_ONLY) if results_to is None else nullcontext()
-    with engine_for(engine, run, VALIDATES) as engine, is_writing:
+    with engine_for(engine, run, UNITS) as engine, is_writing:
         batch = _Batch(
             store,
             settings or ValidateSettings(),

@@ -2,7 +2,7 @@
 
 import pytest
 from video_prep.cvat.annotations import CvatAnnotations
-from video_prep.cvat.session import connect
+from video_prep.cvat.connect import connect
 from video_prep.settings.cvat import CvatSettings
 
 

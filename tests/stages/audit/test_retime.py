@@ -26,7 +26,15 @@ from helpers.cvat_stand_in import Fault, Kind, annotations
 from helpers.handmade import film, video
 from helpers.tracks import clock
 from hypothesis import given, settings, strategies as st
-from video_prep.base.errors import CvatError, DatasetError, UnprovenError, UsageError
+from video_prep.base.errors import (
+    CvatError,
+    CvatRefusedError,
+    CvatUncertainError,
+    DatasetError,
+    InterruptedRunError,
+    UnprovenError,
+    UsageError,
+)
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
 from video_prep.stages.audit.mend import retime_task, undo
@@ -562,7 +570,7 @@ def test_keyframes_of_the_server_at_borders_are_moved_those_of_people_not(
 def test_overlapping_jobs_show_one_track_that_follows(tmp_path_factory, steps, more, jobs, gone):
     from helpers.cvat_stand_in import StandIn
     from video_prep.cvat.annotations import CvatAnnotations
-    from video_prep.cvat.session import connect
+    from video_prep.cvat.connect import connect
     from video_prep.settings.cvat import CvatSettings
 
     ds = tmp_path_factory.mktemp("overlap") / "ds"
@@ -649,6 +657,27 @@ def test_a_lost_answer_is_told_with_the_way_back(stand_in, server, uneven, kind)
     (file,) = ds.glob("cvat-undo-*.json")
     assert undo(server, file).tracks == 1
     assert stored(stand_in, task) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (InterruptedRunError("interrupted"), "interrupted. "),
+        (CvatUncertainError("CVAT failed (500)", "Try again."), "CVAT failed (500). Try again. "),
+        (CvatRefusedError("CVAT refused: no."), "CVAT refused: no. "),
+    ],
+)
+def test_what_went_wrong_is_told_with_the_way_back(server, uneven, monkeypatch, error, told):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(server, "update_tracks", fail)
+    with pytest.raises(type(error)) as raised:
+        retime(server, uneven[0])
+    (file,) = uneven[0].glob("cvat-undo-*.json")
+    assert str(raised.value) == (
+        f"{told}Some tracks may be changed already; --undo {file} puts all of them back."
+    )
 
 
 def test_two_retimes_in_one_second_keep_both_ways_back(stand_in, server, uneven):

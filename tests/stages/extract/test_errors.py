@@ -1,6 +1,7 @@
 """What goes wrong: a clear message that names file, cause and way out, and a fixed exit code."""
 
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -469,6 +470,21 @@ def test_exit_codes_are_those_of_the_tree():
     named = [cls for cls in tree if cls is not errors.DecoderKilledError]
     assert len({cls.kind for cls in named}) == len(named)
     assert len(set(errors.ExitCode)) == 7
+
+
+def test_an_error_says_what_happened_and_then_the_way_out():
+    error = errors.CvatRefusedError("CVAT refused it", "Ask for less.")
+    assert (error.what, error.way_out) == ("CVAT refused it", "Ask for less.")
+    assert str(error) == "CVAT refused it. Ask for less."
+    more = error.with_more("Or wait.")
+    assert (type(more), str(more)) == (type(error), "CVAT refused it. Ask for less. Or wait.")
+    assert str(error) == "CVAT refused it. Ask for less."
+    assert str(pickle.loads(pickle.dumps(more))) == str(more)
+    for what in ("a.mp4: gone", "a.mp4: gone."):
+        assert str(errors.VideoError(what)) == what
+        assert str(errors.VideoError(what).with_more("Look.")) == "a.mp4: gone. Look."
+    unproven = errors.UnprovenError(7, ["one", "two"]).with_more("Look.")
+    assert (unproven.task_id, str(unproven)) == (7, "one; two. Look.")
 
 
 def test_interrupt_ends_within_two_seconds_and_goes_on_later(long_video, prep, tmp_path):

@@ -561,8 +561,7 @@ def test_pieces_shrink_until_a_proxy_lets_them_through(tmp_path):
         assert stand_in.state.tasks == {}
 
 
-def test_a_piece_that_breaks_is_sent_again_and_no_other(tmp_path, stand_in, monkeypatch):
-    monkeypatch.setattr("video_prep.cvat.transfer._RETRY_SECONDS", 0.01)
+def test_a_piece_that_breaks_is_sent_again_and_no_other(tmp_path, stand_in):
     write_video(tmp_path / "ds", "v", 4, content=noise(1_500_000))
     second = lambda r: r.step == "Upload-Offset" and len(pieces()) == 2  # noqa: E731
     pieces = lambda: [r for r in stand_in.requests if r.step == "Upload-Offset"]  # noqa: E731

@@ -34,15 +34,6 @@ from video_prep.dataset.frame_table import Fate, Reason
 SMALL = {"a": names("a", range(4)), "b": names("b", range(3))}
 
 
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch):
-    """Wait for nothing longer than a test can."""
-    monkeypatch.setattr("video_prep.cvat.session._PAUSES_SECONDS", (0.01, 0.02, 0.05))
-    monkeypatch.setattr("video_prep.stages.upload.task._PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("video_prep.cvat.transfer._RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("video_prep.cvat.server._FIRST_POLL_SECONDS", 0.005)
-
-
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """Two videos of 4 and 3 frames."""

@@ -18,7 +18,7 @@ from video_prep.base.work import Watch
 from video_prep.dataset.frame_file import read_frames
 from video_prep.dataset.frame_table import COLUMNS, MISSING_PTS, FrameTable
 from video_prep.dataset.store import Dataset
-from video_prep.engines.local import InProcess
+from video_prep.engines.threads import InProcess
 from video_prep.pictures.judge import Reason, judge, measure
 from video_prep.stages.validate.stage import ValidateSettings, quality_marks
 

@@ -1,0 +1,103 @@
+"""An engine of one machine: threads of this process."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from ..base.work import Link
+from .base import SILENCE_SECONDS, Event, EventKind
+from .local import LocalEngine, Metronome
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_GRACE_SECONDS = 10.0
+"""How long units may take to give up. Threads cannot be killed: those that go on are left behind,
+and end with the process."""
+
+
+class InProcess(LocalEngine):
+    """Threads of this process: at once at work, but what kills one unit kills all.
+
+    A thread cannot be ended by force: one that hangs is left behind, and ends with the process.
+
+    Args:
+        workers: how many units are at work at once; one a core if absent.
+        silence_seconds: how long a unit may give no sign of life.
+        stop: set when units are told to give up, for what does not ask its link.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
+        stop: threading.Event | None = None,
+    ) -> None:
+        super().__init__(workers, silence_seconds)
+        self._stop_all = stop
+        self._told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._units: dict[int, tuple[threading.Thread, _ThreadLink]] = {}
+
+    def _start(
+        self, key: int, function: Callable[[T, Link], R], item: T, memory_bytes: int
+    ) -> None:
+        link = _ThreadLink(key, self._told)
+        thread = threading.Thread(
+            target=self._carry_out, args=(key, function, item, link), daemon=True, name="prep-unit"
+        )
+        self._units[key] = thread, link
+        thread.start()
+
+    def _carry_out(
+        self, key: int, function: Callable[[T, Link], R], item: T, link: "_ThreadLink"
+    ) -> None:
+        try:
+            event = Event(key, EventKind.RESULT, function(item, link))
+        except BaseException as error:  # raised again by the driver
+            event = Event(key, EventKind.RAISED, error)
+        self._told.put(event)
+
+    def _events(self, timeout_seconds: float) -> Iterator[Event]:
+        with contextlib.suppress(queue.Empty):
+            event = self._told.get(timeout=timeout_seconds)
+            while True:
+                if event.ends_unit:
+                    self._units.pop(event.key, None)
+                yield event
+                event = self._told.get_nowait()
+
+    def _kill(self, key: int, why: str) -> None:
+        _, link = self._units.pop(key)
+        link.stopped.set()  # should it ever come back
+        self._told.put(Event(key, EventKind.DIED, why))
+
+    def _stop(self) -> None:
+        if self._stop_all is not None and self._units:
+            self._stop_all.set()
+        for _, link in self._units.values():
+            link.stopped.set()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for thread, _ in self._units.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._units.clear()
+
+    def close(self) -> None:
+        """Do nothing: threads end with their units."""
+
+
+class _ThreadLink(Link):
+    def __init__(self, key: int, told: "queue.SimpleQueue[Event]") -> None:
+        self._key, self._told = key, told
+        self.stopped = threading.Event()
+        self._sign = Metronome()
+
+    def tell(self, message: Any) -> None:
+        self._told.put(Event(self._key, EventKind.MESSAGE, message))
+
+    def is_stopped(self) -> bool:
+        if self._sign.is_due():
+            self._told.put(Event(self._key, EventKind.SIGN_OF_LIFE))
+        return self.stopped.is_set()
