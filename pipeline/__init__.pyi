@@ -35,7 +35,6 @@ from .cvat.connect import connect as connect
 from .cvat.labels import load_labels as load_labels
 from .cvat.server import CvatServer as CvatServer
 from .dataset.accounts import StatusResult as StatusResult, status as status
-from .dataset.records import ExtractResult as ExtractResult
 from .settings.cvat import (
     AuditSettings as AuditSettings,
     CvatSettings as CvatSettings,
@@ -55,6 +54,7 @@ from .stages.audit.stage import (
     audit_export as audit_export,
 )
 from .stages.dedupe.stage import DedupeResult as DedupeResult, dedupe as dedupe
+from .stages.extract.result import ExtractResult as ExtractResult
 from .stages.extract.stage import extract as extract
 from .stages.remove import RemoveResult as RemoveResult, remove as remove
 from .stages.report.stage import ReportResult as ReportResult, report as report

@@ -11,7 +11,6 @@ from .base.errors import CvatError, ExitCode, UsageError
 from .base.work import Watch
 from .cvat.server import CvatServer
 from .dataset.accounts import StatusResult, status
-from .dataset.records import ExtractResult
 from .dataset.store import Dataset
 from .engines.base import Engine
 from .engines.choice import engine_for
@@ -26,6 +25,7 @@ from .settings.stages import (
 )
 from .stages.dedupe.stage import DedupeResult, dedupe
 from .stages.extract import UNITS as EXTRACT_UNITS
+from .stages.extract.result import ExtractResult
 from .stages.extract.stage import extract
 from .stages.report import UNITS as REPORT_UNITS
 from .stages.report.stage import ReportResult, report

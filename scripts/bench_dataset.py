@@ -16,17 +16,8 @@ import numpy as np
 from PIL import Image
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.breaks import find_breaks
-from video_prep.dataset.image_folder import image_names
-from video_prep.dataset.records import (
-    Counts,
-    Fate,
-    FrameTable,
-    Reason,
-    SourceIdentity,
-    StreamInfo,
-    VideoInfo,
-    VideoRecord,
-)
+from video_prep.dataset.frame_table import Fate, FrameTable, Reason
+from video_prep.dataset.records import Counts, SourceIdentity, StreamInfo, VideoInfo, VideoRecord
 from video_prep.dataset.store import Dataset
 from video_prep.settings.stages import BreakSettings, ExtractSettings
 
@@ -118,7 +109,7 @@ def make_dataset(folder: Path, frames: int = 1_000_000, videos: int = 500) -> No
             video_id = f"video_{number:04d}"
             table = make_table(kept, zlib.crc32(image))
             record = make_record(video_id, table)
-            names = image_names(record, np.flatnonzero(table.fate == Fate.KEPT))
+            names = record.images.names(np.flatnonzero(table.fate == Fate.KEPT))
             with store.work_folder(video_id) as work:
                 link_images(work, names, image)
                 store.commit(work, record, table)

@@ -9,11 +9,11 @@ import click
 
 from ..base.errors import printable
 from ..base.words import count, listing, plural
-from ..dataset.records import ExtractResult, VideoOutcome
 from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ..stages.extract import UNITS
+from ..stages.extract.result import ExtractResult, VideoOutcome
 from .console import Answer, Console, verb
 from .layout import align
 from .options import (

@@ -19,9 +19,10 @@ import numpy.typing as npt
 
 from ..base.errors import DatasetError, ExitCode, printable, unreadable
 from ..base.words import count, listing
-from .image_folder import image_names, image_pattern
-from .records import AbsentSource, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
-from .store import FRAMES_NAME, RECORD_NAME, Dataset, is_record, open_dataset
+from .frame_table import Fate, FrameTable, Reason
+from .records import AbsentSource, Counts, Notice, VideoRecord
+from .store import Dataset, open_dataset
+from .video_folder import FRAMES_NAME, RECORD_NAME, is_record
 
 _FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")
 _EXPLANATIONS = frozenset(("damage", "packets-differ", "header-differs"))
@@ -150,14 +151,14 @@ def take_inventory(folder: Path, record: VideoRecord) -> Inventory:
     Raises:
         DatasetError: it cannot be read.
     """
-    pattern = image_pattern(record.id, record.settings["digits"], record.settings["format"])
+    images = record.images
     numbers, foreign = [], []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                match = pattern.fullmatch(entry.name)
-                if match and entry.is_file():
-                    numbers.append(int(match[1]))
+                number = images.number_of(entry.name)
+                if number is not None and entry.is_file():
+                    numbers.append(number)
                 elif not is_record(entry.name) and not entry.name.startswith("."):
                     foreign.append(entry.name)
     except OSError as error:
@@ -244,7 +245,7 @@ def _added(
             f"{_images(added)} on the disk, but left out by the records: copied there by hand, or "
             "under a wrong number; move away what is not meant.",
             frames=tuple(added.tolist()),
-            files=image_names(record, added),
+            files=record.images.names(added),
         )
 
 

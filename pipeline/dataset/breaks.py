@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..settings.stages import BreakSettings
+from ..settings.stages import BREAK_KINDS, BreakSettings
 from .clock import usual_step
-from .records import BREAK_KINDS, MISSING_PTS, Break, Fate, FrameTable, Notice, Reason
+from .frame_table import MISSING_PTS, Fate, FrameTable, Reason
+from .records import Break, Notice
 
 Flags = npt.NDArray[np.bool_]
 

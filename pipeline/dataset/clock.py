@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from .records import FrameTable
+from .frame_table import FrameTable
 
 
 def usual_step(times: npt.NDArray[np.int64] | npt.NDArray[np.float64]) -> float | None:

@@ -1,9 +1,11 @@
-"""The folders that a person names, and files that are written into them whole or not at all."""
+"""The folders that a person names; files written into them whole or not at all, and durably."""
 
 import contextlib
+import ctypes
 import errno
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
@@ -110,3 +112,30 @@ def replace_file(path: Path, part: Path, write: Callable[[IO[bytes]], object]) -
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+def flush_file_system(folder: Path) -> None:
+    """Make all files of the file system that a folder is on durable.
+
+    One call for the whole file system takes a tenth of the time of an fsync for each image.
+    """
+    if sys.platform == "linux":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            # Where writing was put off, as over a network, a full disk shows only now.
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number), os.fspath(folder))
+        finally:
+            os.close(descriptor)
+    else:
+        os.sync()
+
+
+def flush(path: Path) -> None:
+    """Make a file durable, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import DatasetError, printable, unreadable
-from .records import MEASURES, MISSING_PTS, Fate, FrameTable, Reason
+from .frame_table import COLUMNS, MEASURES, MISSING_PTS, Fate, FrameTable, Reason
 
 _FATE_NAMES = [fate.name.lower() for fate in Fate]
 _REASON_NAMES = ["", *(reason.name.lower() for reason in Reason if reason)]
+_TYPES = {**COLUMNS, **dict.fromkeys(("fate", "reason", "duplicate_video"), "string")}
 
 
 def write_frames(path: Path, frames: FrameTable) -> None:
@@ -57,18 +58,20 @@ def read_frames(path: Path) -> FrameTable:
             # In this thread alone: one of pyarrow's own that still holds the file when Python ends
             # brings the process down.
             table = pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
+        # Another program may have written it anew, in types of its own.
+        column = {n: table[n].cast(pa.type_for_alias(alias)) for n, alias in _TYPES.items()}
         return FrameTable(
-            pts=table["pts"].fill_null(MISSING_PTS).to_numpy(),
-            fate=_codes(table["fate"], _FATE_NAMES),
-            reason=_codes(table["reason"].fill_null(""), _REASON_NAMES),
-            duplicate_of=table["duplicate_of"].fill_null(-1).to_numpy(),
-            duplicate_video=_shared_texts(table["duplicate_video"].fill_null("")),
-            crc32=table["crc32"].fill_null(-1).to_numpy(),
-            **{name: table[name].to_numpy() for name in ("time_seconds", "scene_score", *MEASURES)},
+            pts=column["pts"].fill_null(MISSING_PTS).to_numpy(),
+            fate=_codes(column["fate"], _FATE_NAMES),
+            reason=_codes(column["reason"].fill_null(""), _REASON_NAMES),
+            duplicate_of=column["duplicate_of"].fill_null(-1).to_numpy(),
+            duplicate_video=_shared_texts(column["duplicate_video"].fill_null("")),
+            crc32=column["crc32"].fill_null(-1).to_numpy(),
+            **{n: column[n].to_numpy() for n in ("time_seconds", "scene_score", *MEASURES)},
         )
     except PermissionError as error:
         raise unreadable(path, error) from error
-    except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise DatasetError(
             f"{printable(path)}: cannot be read ({printable(error)}). Extract the video again "
             "with 'prep extract --overwrite'."

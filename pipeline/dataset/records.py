@@ -6,62 +6,20 @@ Claims and measurements never share a name: ``frames_in_header`` is what a file 
 
 import dataclasses
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import ExitCode
+from .image_folder import ImageNames
 
 if TYPE_CHECKING:  # the command line needs these records, but no arrays
     import numpy as np
     import numpy.typing as npt
-
-MISSING_PTS = -(2**63)
-"""Stands in an int64 array for a frame that has no timestamp (FFmpeg's AV_NOPTS_VALUE)."""
 
 FINDING_KINDS = frozenset(
     {"copy", "damage", "files-missing", "nothing-selected", "unreadable-folder"}
 )
 """Kinds of notice that a person must look at; the others explain and need nothing."""
 
-
 _NEEDED = {"digits": int, "format": str}
-
-
-class Fate(IntEnum):
-    """What became of a decoded frame. On disk the lower-case name stands."""
-
-    KEPT = 0
-    DUPLICATE = 1
-    SAMPLED_OUT = 2
-    REJECTED = 3
-
-
-class Reason(IntEnum):
-    """Why a frame has its fate. On disk the lower-case name stands, nothing for NONE.
-
-    STILL and SIMILAR are duplicates; all that follow are images that `stages.validate` rejected.
-    """
-
-    NONE = 0
-    STILL = 1
-    SIMILAR = 2
-    MISSING = 3
-    EMPTY = 4
-    NOT_AN_IMAGE = 5
-    WRONG_FORMAT = 6
-    TRUNCATED = 7
-    CORRUPT = 8
-    TRAILING_DATA = 9
-    WRONG_SIZE = 10
-    WRONG_CONTENT = 11
-    UNREADABLE = 12
-
-
-MEASURES = ("sharpness", "brightness", "contrast")
-"""The columns of a frame table that `stages.validate` measures."""
-
-BREAK_KINDS = ("still", "missing", "timeline", "cut", "damage", "size")
-"""Why the step between two neighbouring kept frames is not the usual one."""
 
 
 @dataclass(frozen=True)
@@ -188,40 +146,6 @@ class Complaint:
     pts: int | None
 
 
-@dataclass(frozen=True, eq=False)
-class FrameTable:
-    """One row a decoded frame, in display order; the row number is the frame index.
-
-    All arrays have shape (frames_decoded,): ``pts`` int64 in time-base units (``MISSING_PTS``
-    where the frame has none), ``time_seconds`` float64 (NaN where it has none), ``fate`` int8
-    (`Fate`), ``reason`` int8 (`Reason`), ``duplicate_of`` int32 (a frame index, -1 for none),
-    ``duplicate_video`` object (the id of the video that frame is in, as str, empty for this one),
-    ``scene_score`` float32 (0 to 100, FFmpeg's scdet), ``crc32`` int64 (of the image file as it
-    was written, -1 where there was none). The others are measured by `stages.validate`, float32,
-    NaN until then: ``sharpness`` (variance of the Laplacian), ``brightness`` (mean grey level, 0
-    to 255), ``contrast`` (standard deviation of the grey levels).
-    """
-
-    pts: "npt.NDArray[np.int64]"
-    time_seconds: "npt.NDArray[np.float64]"
-    fate: "npt.NDArray[np.int8]"
-    reason: "npt.NDArray[np.int8]"
-    duplicate_of: "npt.NDArray[np.int32]"
-    duplicate_video: "npt.NDArray[np.object_]"
-    scene_score: "npt.NDArray[np.float32]"
-    crc32: "npt.NDArray[np.int64]"
-    sharpness: "npt.NDArray[np.float32]"
-    brightness: "npt.NDArray[np.float32]"
-    contrast: "npt.NDArray[np.float32]"
-
-    def __len__(self) -> int:
-        return len(self.pts)
-
-    def count(self, fate: Fate) -> int:
-        """Return the number of frames with this fate."""
-        return int((self.fate == fate).sum())
-
-
 @dataclass(frozen=True)
 class Counts:
     """The accounts of one video; every number is counted in its own way.
@@ -266,6 +190,11 @@ class VideoRecord:
     segments: tuple[int, ...] = (0,)
     duration_seconds: float | None = None
 
+    @property
+    def images(self) -> ImageNames:
+        """The names of its images, and the numbers in them."""
+        return ImageNames(self.id, self.settings["digits"], self.settings["format"])
+
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready data."""
         return dataclasses.asdict(self)
@@ -299,24 +228,6 @@ class VideoRecord:
 
 
 @dataclass(frozen=True)
-class VideoOutcome:
-    """What a run did with one source: a bad video is a value, not an exception.
-
-    ``status`` is ``extracted``, ``unchanged``, ``copy`` or ``failed``. A copy has the content of
-    another source, is left out, and has the ``id`` of that one. Failed ones have ``error`` and
-    ``error_kind``, the first two ``record``. ``notices`` are the record's, and those of this run.
-    """
-
-    source: str
-    id: str | None
-    status: str
-    record: VideoRecord | None = None
-    notices: tuple[Notice, ...] = ()
-    error: str | None = None
-    error_kind: str | None = None
-
-
-@dataclass(frozen=True)
 class AbsentSource:
     """The source of a video of the dataset that is not at hand.
 
@@ -326,32 +237,3 @@ class AbsentSource:
     id: str
     path: str
     is_gone: bool
-
-
-@dataclass(frozen=True)
-class ExtractResult:
-    """The outcome of a whole run.
-
-    ``skipped`` maps a reason to the paths left out for it, ``notices`` are those of no video.
-    ``without_input`` are the videos of the dataset that none of the inputs stands behind.
-    """
-
-    dataset: str
-    videos: tuple[VideoOutcome, ...]
-    skipped: dict[str, tuple[str, ...]]
-    notices: tuple[Notice, ...] = ()
-    without_input: tuple[AbsentSource, ...] = ()
-
-    def count(self, status: str) -> int:
-        """Return the number of videos with this status."""
-        return sum(video.status == status for video in self.videos)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code that this outcome deserves."""
-        if self.count("failed"):
-            return ExitCode.SOME_FAILED
-        of_videos = (notice for video in self.videos for notice in video.notices)
-        if any(notice.is_finding for notice in (*self.notices, *of_videos)):
-            return ExitCode.FINDINGS
-        return ExitCode.OK

@@ -13,15 +13,10 @@
 """
 
 import contextlib
-import ctypes
 import errno
 import importlib
-import json
 import os
-import re
 import shutil
-import stat
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -37,13 +32,11 @@ from ..base.errors import (
     printable,
     unreadable,
 )
-from .files import NAME_DATASET, find_folder, save_text
-from .frame_file import read_frames, write_frames
-from .records import FrameTable, VideoRecord
+from .files import NAME_DATASET, find_folder, flush, flush_file_system
+from .frame_table import FrameTable
+from .records import VideoRecord
+from .video_folder import VideoFolder
 
-RECORD_NAME = "video.json"
-FRAMES_NAME = "frames.parquet"
-MANIFEST_NAME = "manifest.jsonl"
 AUDIT_NAME = "audit.json"
 VALIDATE_NAME = "validate.json"
 RESERVED_NAMES = (
@@ -51,10 +44,8 @@ RESERVED_NAMES = (
 )  # fmt: skip
 """Files that other stages put beside the videos' folders."""
 
-_MANIFEST = re.compile(r"([0-9]+\.)?" + re.escape(MANIFEST_NAME))
 _PRIVATE = ".prep"
 _NEW, _OLD = "new", "old"
-_NEXT, _PART = ".next", ".part"
 _PATIENCE_SECONDS = 1.0
 
 
@@ -76,7 +67,7 @@ class Dataset:
         Raises:
             DatasetError: the dataset cannot be read.
         """
-        return [f.name for f in self._folders() if _may_have_record(f)]
+        return [f.name for f in self._folders() if VideoFolder(f).may_have_record]
 
     def foreign_folders(self) -> list[str]:
         """Return the names of the folders that are no videos of this dataset, sorted."""
@@ -108,27 +99,7 @@ class Dataset:
         Raises:
             DatasetError: the record cannot be read.
         """
-        folder = self.folder(video_id)
-        file = folder / RECORD_NAME
-        try:
-            try:
-                text = (folder / (RECORD_NAME + _NEXT)).read_text(encoding="utf-8")
-            except FileNotFoundError:
-                text = file.read_text(encoding="utf-8")
-            record = VideoRecord.from_json(json.loads(text))
-        except OSError as error:
-            raise unreadable(file, error) from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DatasetError(
-                f"{printable(file)}: this record cannot be read ({type(error).__name__}). Move "
-                "the folder away and run 'prep extract' with its video again."
-            ) from error
-        if record.id != folder.name:
-            raise DatasetError(
-                f"{printable(folder)}: this folder was renamed; its images are named after "
-                f"'{printable(record.id)}'. Give it that name again."
-            )
-        return record
+        return VideoFolder(self.folder(video_id)).read_record()
 
     def read_frames(self, video_id: str) -> FrameTable:
         """Return the frame table of a committed video, a promised one as well.
@@ -136,16 +107,7 @@ class Dataset:
         Raises:
             DatasetError: it cannot be read.
         """
-        folder = self.folder(video_id)
-        file = folder / (FRAMES_NAME + _NEXT)
-        if not (folder / (RECORD_NAME + _NEXT)).exists() or not file.exists():
-            return read_frames(folder / FRAMES_NAME)
-        try:
-            return read_frames(file)
-        except DatasetError:
-            if file.exists():
-                raise
-            return read_frames(folder / FRAMES_NAME)  # it was put into place meanwhile
+        return VideoFolder(self.folder(video_id)).read_frames()
 
     def read_video(self, video_id: str) -> tuple[VideoRecord, FrameTable]:
         """Return the record and the frame table of a committed video, which belong together.
@@ -232,18 +194,17 @@ class Dataset:
             if not (shelf / _NEW / shelf.name).is_dir():  # its images were committed
                 shutil.rmtree(shelf, ignore_errors=True)
         for folder in self.path.iterdir():
-            parts = (folder / (name + _NEXT) for name in (RECORD_NAME, FRAMES_NAME))
-            if any(map(os.path.exists, parts)):
-                _finish_update(folder)
+            if (video := VideoFolder(folder)).is_half_updated:
+                video.finish_update()
 
     def commit(self, folder: Path, record: VideoRecord, frames: FrameTable) -> None:
         """Write the record beside the images and move the folder into place, as the last step.
 
         A folder that is there already is replaced.
         """
-        write_frames(folder / FRAMES_NAME, frames)
-        (folder / RECORD_NAME).write_text(_record_text(record), encoding="utf-8")
-        _flush_file_system(folder)
+        VideoFolder(folder).write(record, frames)
+        # Before the rename makes the images visible, they are durable.
+        flush_file_system(folder)
         target = self.folder(record.id)
         if target.exists():
             old = folder.parents[1] / _OLD
@@ -251,7 +212,7 @@ class Dataset:
             old.mkdir()
             target.rename(old / target.name)
         folder.rename(target)
-        _flush(self.path)
+        flush(self.path)
 
     def add_images(self, video_id: str, folder: Path) -> None:
         """Move the images of a work folder into a committed video; each is there whole or not."""
@@ -263,7 +224,7 @@ class Dataset:
         Raises:
             DatasetError: it cannot be written; the old one stays.
         """
-        save_text(self.folder(record.id) / RECORD_NAME, [_record_text(record)])
+        VideoFolder(self.folder(record.id)).replace_record(record)
 
     def remove(self, video_id: str) -> None:
         """Take a video out of the dataset, whole or not at all.
@@ -281,31 +242,20 @@ class Dataset:
                 f"{printable(self.folder(video_id))}: cannot be removed: {cause_of(error)}. Set "
                 "the rights of the folder, then run the same command again."
             ) from error
-        _flush(self.path)
+        flush(self.path)
         shutil.rmtree(scratch, ignore_errors=True)
 
     def update(self, record: VideoRecord, frames: FrameTable) -> None:
-        """Replace record and frame table of a committed video, both or none.
-
-        The new record beside the old one is the promise that the change is carried out, by this
-        run or, if it is killed, by the next one that writes.
-        """
-        folder = self.folder(record.id)
-        write_frames(folder / (FRAMES_NAME + _NEXT), frames)
-        _flush(folder / (FRAMES_NAME + _NEXT))
-        promise = folder / (RECORD_NAME + _NEXT)
-        promise.with_suffix(_PART).write_text(_record_text(record), encoding="utf-8")
-        _flush(promise.with_suffix(_PART))
-        promise.with_suffix(_PART).rename(promise)
-        _finish_update(folder)
+        """Replace record and frame table of a committed video, both or none."""
+        VideoFolder(self.folder(record.id)).update(record, frames)
 
 
 def move_images(folder: Path, target: Path) -> None:
     """Move all images of a work folder into another; each is there whole or not at all."""
-    _flush_file_system(folder)
+    flush_file_system(folder)
     for image in list(folder.iterdir()):
         image.rename(target / image.name)
-    _flush(target)
+    flush(target)
 
 
 def open_dataset(path: str | os.PathLike[str], way_out: str = NAME_DATASET) -> Dataset:
@@ -327,32 +277,6 @@ def open_dataset(path: str | os.PathLike[str], way_out: str = NAME_DATASET) -> D
     return store
 
 
-def _may_have_record(folder: Path) -> bool:
-    try:
-        return stat.S_ISREG((folder / RECORD_NAME).stat().st_mode)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-
-
-def _record_text(record: VideoRecord) -> str:
-    return json.dumps(record.to_json(), indent=2, ensure_ascii=True) + "\n"
-
-
-def _finish_update(folder: Path) -> None:
-    """Carry out an update that was promised, and forget one that was not."""
-    record, frames = folder / (RECORD_NAME + _NEXT), folder / (FRAMES_NAME + _NEXT)
-    if not record.exists():
-        frames.unlink(missing_ok=True)
-        record.with_suffix(_PART).unlink(missing_ok=True)
-        return
-    if frames.exists():
-        frames.rename(folder / FRAMES_NAME)
-    record.rename(folder / RECORD_NAME)
-    _flush(folder)
-
-
 def load_libraries() -> None:
     """Load what writing frames and reading image sizes needs.
 
@@ -360,36 +284,3 @@ def load_libraries() -> None:
     """
     for name in ("numpy.ma", "pyarrow.parquet", "PIL.JpegImagePlugin", "PIL.PngImagePlugin"):
         importlib.import_module(name)
-
-
-def is_record(name: str) -> bool:
-    """Whether a file in a video's folder is one of prep's that is no image."""
-    return name.removesuffix(_NEXT) in {RECORD_NAME, FRAMES_NAME} or (
-        name == f"{RECORD_NAME}{_PART}" or _MANIFEST.fullmatch(name) is not None
-    )
-
-
-def _flush_file_system(folder: Path) -> None:
-    """Make the images durable before the rename makes them visible.
-
-    One call for the whole file system takes a tenth of the time of an fsync for each image.
-    """
-    if sys.platform == "linux":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            # Where writing was put off, as over a network, a full disk shows only now.
-            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number), os.fspath(folder))
-        finally:
-            os.close(descriptor)
-    else:
-        os.sync()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,7 +22,7 @@ from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
 from .check import INSTALL_AGAIN, Look, NotTriedError, WrongResultError, expect
 
 if TYPE_CHECKING:
-    from ..dataset.records import ExtractResult
+    from ..stages.extract.result import ExtractResult
 
 _OPENCV = "opencv-python-headless"
 _EXTRACTING = ("av", "faiss-cpu", "filelock", "numpy", _OPENCV, "pillow")
@@ -113,7 +113,7 @@ class Trial:
 
     def _extract(self) -> str:
         self._made_by("probe")
-        from ..dataset.records import Fate
+        from ..dataset.frame_table import Fate
         from ..dataset.store import Dataset
         from .clip import FRAMES, MOVING, SAME_AS
 

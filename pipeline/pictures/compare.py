@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import InterruptedRunError
-from ..dataset.records import Reason
+from ..dataset.frame_table import Reason
 from ..settings.stages import DedupeSettings
 from .likeness import Picture, is_still, read_picture
 from .similarity import HashIndex, gap_too_long, thin

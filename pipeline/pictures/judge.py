@@ -17,7 +17,7 @@ import numpy.typing as npt
 import simplejpeg
 
 from ..base.errors import cause_of
-from ..dataset.records import Reason
+from ..dataset.frame_table import Reason
 
 Picture = npt.NDArray[np.uint8]
 

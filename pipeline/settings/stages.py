@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import UsageError, printable
-from ..dataset.records import BREAK_KINDS
 from .positions import parse_position, parse_rate
 
 
@@ -156,6 +155,10 @@ class DedupeSettings:
         minimum=1,
         maximum=10**6,
     )
+
+
+BREAK_KINDS = ("still", "missing", "timeline", "cut", "damage", "size")
+"""Why the step between two neighbouring kept frames is not the usual one."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ import numpy as np
 from ..base.errors import DatasetError, ExitCode, UsageError, printable
 from ..cvat.journal import Journal
 from ..dataset.accounts import take_inventory
-from ..dataset.records import Fate, VideoRecord
-from ..dataset.store import MANIFEST_NAME, Dataset, open_dataset
+from ..dataset.frame_table import Fate
+from ..dataset.records import VideoRecord
+from ..dataset.store import Dataset, open_dataset
+from ..dataset.video_folder import MANIFEST_NAME
 from .extract.identity import is_same_file
 from .extract.shelf import Shelf
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..dataset.records import Break, Fate, FrameTable, Reason
+from ..dataset.frame_table import Fate, FrameTable, Reason
+from ..dataset.records import Break
 from ..settings.stages import BreakSettings
 
 Ints = npt.NDArray[np.int64]

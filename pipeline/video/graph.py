@@ -9,6 +9,7 @@ from typing import Any
 
 import ffmpeg as ffmpeg_python
 
+from ..dataset.image_folder import ImageNames
 from ..dataset.records import VideoInfo
 from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
 from .binary import Ffmpeg
@@ -241,5 +242,5 @@ def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str
     codec = (
         {"c:v": "mjpeg", "q:v": settings.quality} if settings.format == "jpg" else {"c:v": "png"}
     )
-    pattern = f"./{stem.replace('%', '%%')}-frame_%0{settings.digits}d.{settings.format}"
-    return stream.output(pattern, format="image2", frame_pts=1, **codec, **options)
+    names = ImageNames(stem, settings.digits, settings.format)
+    return stream.output(f"./{names.template}", format="image2", frame_pts=1, **codec, **options)

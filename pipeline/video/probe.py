@@ -18,7 +18,8 @@ from av.stream import Disposition
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
 from ..base.errors import InterruptedRunError, NotAVideoError, NoVideoStreamError, printable
-from ..dataset.records import MISSING_PTS, PacketIndex, StreamInfo, VideoInfo
+from ..dataset.frame_table import MISSING_PTS
+from ..dataset.records import PacketIndex, StreamInfo, VideoInfo
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,gif,"

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ..dataset.records import MISSING_PTS
+from ..dataset.frame_table import MISSING_PTS
 from ..settings.positions import parse_position
 from ..settings.stages import ExtractSettings
 from .graph import EVERYTHING

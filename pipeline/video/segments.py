@@ -14,7 +14,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ..dataset.records import MISSING_PTS, Complaint, PacketIndex, VideoInfo
+from ..dataset.frame_table import MISSING_PTS
+from ..dataset.records import Complaint, PacketIndex, VideoInfo
 
 BORDER_FRAMES = 16
 """How many frames two neighbours both decode; more than a decoder reads ahead."""

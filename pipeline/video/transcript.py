@@ -9,7 +9,8 @@ from array import array
 from dataclasses import dataclass
 
 from ..base.errors import printable
-from ..dataset.records import MISSING_PTS, Complaint, VideoInfo
+from ..dataset.frame_table import MISSING_PTS
+from ..dataset.records import Complaint, VideoInfo
 from .graph import MARK
 
 _COMPLAINTS_KEPT = 200

@@ -1,6 +1,5 @@
 """Committed videos that no ffmpeg has made, and tables of frames."""
 
-import dataclasses
 import functools
 import io
 import json
@@ -11,18 +10,10 @@ from PIL import Image
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.breaks import find_breaks
 from video_prep.dataset.frame_file import write_frames
-from video_prep.dataset.image_folder import image_name
-from video_prep.dataset.records import (
-    Counts,
-    Fate,
-    FrameTable,
-    Reason,
-    SourceIdentity,
-    StreamInfo,
-    VideoInfo,
-    VideoRecord,
-)
-from video_prep.dataset.store import FRAMES_NAME, RECORD_NAME, Dataset
+from video_prep.dataset.frame_table import Fate, FrameTable, Reason
+from video_prep.dataset.records import Counts, SourceIdentity, StreamInfo, VideoInfo, VideoRecord
+from video_prep.dataset.store import Dataset
+from video_prep.dataset.video_folder import FRAMES_NAME, RECORD_NAME
 from video_prep.settings.stages import BreakSettings
 
 from .datasets import names
@@ -122,13 +113,13 @@ def write_video(dataset, video, frames=12, *, cut=(), similar=(), still=(), reje
         (still, Fate.DUPLICATE, Reason.STILL),
         (rejected, Fate.REJECTED, Reason.TRUNCATED),
     ):
-        table.fate[list(places)], table.reason[list(places)] = fate, reason
+        table = table.with_rows(list(places), fate=fate, reason=reason)
     for index, name in enumerate(names(video, range(frames))):
         if table.fate[index] == Fate.DUPLICATE:
-            table.duplicate_of[index] = 0
+            table = table.with_rows([index], duplicate_of=0)
         if index not in still:
             image = content.get("content", functools.partial(picture, video))(index)
-            table.crc32[index] = zlib.crc32(image)
+            table = table.with_rows([index], crc32=zlib.crc32(image))
             (folder / name).write_bytes(image[: len(image) // 2] if index in rejected else image)
     store_video(dataset, video, table)
     return folder
@@ -156,8 +147,7 @@ def store_video(dataset, video, table):
 
 def change_fates(dataset, video, places, fate, reason=Reason.NONE):
     table = Dataset(dataset).read_frames(video)
-    table = dataclasses.replace(table, fate=table.fate.copy(), reason=table.reason.copy())
-    table.fate[list(places)], table.reason[list(places)] = fate, reason
+    table = table.with_rows(list(places), fate=fate, reason=reason)
     store_video(dataset, video, table)
 
 
@@ -198,14 +188,13 @@ def film(dataset, video, steps=STEADY, *, gone=None, scores=None):
         **measured,
     )
     for index, score in (scores or {}).items():
-        table.scene_score[index] = score
+        table = table.with_rows([index], scene_score=score)
     for index, (fate, reason) in (gone or {}).items():
-        table.fate[index], table.reason[index] = fate, reason
-        if fate == Fate.DUPLICATE:
-            table.duplicate_of[index] = 0
+        like = 0 if fate == Fate.DUPLICATE else -1
+        table = table.with_rows([index], fate=fate, reason=reason, duplicate_of=like)
     for index, name in enumerate(names(video, range(count))):
         if table.fate[index] == Fate.KEPT:
-            table.crc32[index] = zlib.crc32(picture(video, index))
+            table = table.with_rows([index], crc32=zlib.crc32(picture(video, index)))
             (folder / name).write_bytes(picture(video, index))
     store_video(dataset, video, table)
     return table
@@ -261,6 +250,6 @@ def make_video(dataset, video_id, fates, *, reasons=None, source=None, notices=(
     write_frames(folder / "frames.parquet", frames)
     (folder / "video.json").write_text(json.dumps(record.to_json()))
     for index in kept:
-        path = folder / image_name(video_id, int(index), 6, "jpg")
+        path = folder / record.images.name(int(index))
         draw(path, int(index)) if draw else path.touch()
     return frames

@@ -5,7 +5,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from video_prep.dataset.breaks import find_breaks
-from video_prep.dataset.records import Fate, Reason
+from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
 from video_prep.settings.stages import BreakSettings
 from video_prep.stages.audit.rules import audit_tracks

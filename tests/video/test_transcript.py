@@ -1,7 +1,8 @@
 """Small parts that no footage reaches with certainty."""
 
 import pytest
-from video_prep.dataset.records import MISSING_PTS, StreamInfo, VideoInfo
+from video_prep.dataset.frame_table import MISSING_PTS
+from video_prep.dataset.records import StreamInfo, VideoInfo
 from video_prep.video.transcript import Complaint, SizeChange, Transcript
 
 

@@ -12,8 +12,8 @@ from ...base.errors import DatasetError, printable
 from ...base.words import count, plural
 from ...cvat.annotations import TaskFrames
 from ...dataset.breaks import find_breaks
-from ...dataset.image_folder import image_names
-from ...dataset.records import Fate, VideoRecord
+from ...dataset.frame_table import Fate
+from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
 from ...settings.stages import BreakSettings
 from ...tracks.clock import TaskClock, clock_of
@@ -81,7 +81,7 @@ class Matcher:
         kept = np.flatnonzero(self._store.read_frames(video).fate == Fate.KEPT)
         if last is not None:
             kept = kept[(kept >= first) & (kept <= last)]
-        return image_names(self.records[video], kept)
+        return self.records[video].images.names(kept)
 
     def _of_images(self, task: TaskFrames) -> tuple[str | None, npt.NDArray[np.int64], str | None]:
         """Go by the names of the images: those that prep gives them tell video and frame."""

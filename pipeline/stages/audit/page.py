@@ -17,10 +17,10 @@ from ... import __version__, pages
 from ...base.errors import DatasetError, printable
 from ...base.words import count
 from ...dataset.files import WRITE_ELSEWHERE, save_text
-from ...dataset.image_folder import image_name
-from ...dataset.records import BREAK_KINDS, VideoRecord
+from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
 from ...pictures.thumbnails import thumbnail
+from ...settings.stages import BREAK_KINDS
 from ...tracks.pieces import TaskView
 from ...tracks.statistics import TrackCounts
 from .drawings import Panel, panels_of
@@ -239,8 +239,7 @@ class _Source:
         nothing = {"image": "", "area": panel.window}
         if self._record is None or size is None or index < 0:
             return nothing
-        settings = self._record.settings
-        name = image_name(self._record.id, index, settings["digits"], settings["format"])
+        name = self._record.images.name(index)
         x, y = max(left, 0), max(top, 0)
         right, bottom = min(left + width, size[0]), min(top + height, size[1])
         if right <= x or bottom <= y:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.words import count
-from ...dataset.records import BREAK_KINDS
 from ...settings.cvat import AuditSettings
+from ...settings.stages import BREAK_KINDS
 from ...tracks.clock import TaskClock
 from ...tracks.model import Track, is_held, movements
 from ...tracks.pieces import Reading, TaskView, find_links, read_track, set_by_server

@@ -24,8 +24,9 @@ import numpy.typing as npt
 from ...base.errors import DatasetError, UsageError, printable, unreadable
 from ...base.words import count, listing
 from ...dataset.files import replace_text
-from ...dataset.records import Notice, Reason
-from ...dataset.store import RECORD_NAME
+from ...dataset.frame_table import Reason
+from ...dataset.records import Notice
+from ...dataset.video_folder import RECORD_NAME
 from ...pictures.compare import Images, Marks, nothing_marked
 from ..extract.video import VideoExtractor
 

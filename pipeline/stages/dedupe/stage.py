@@ -30,7 +30,8 @@ from ...base.machine import count_cores
 from ...base.words import count, listing
 from ...base.work import Batch, Link, Watch
 from ...dataset.files import find_folder
-from ...dataset.records import Notice, Reason
+from ...dataset.frame_table import Reason
+from ...dataset.records import Notice
 from ...dataset.store import Dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for

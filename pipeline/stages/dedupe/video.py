@@ -12,8 +12,8 @@ from ...base.errors import HwaccelError, VideoError, printable
 from ...base.words import count, listing
 from ...dataset.accounts import recount
 from ...dataset.breaks import find_breaks
-from ...dataset.image_folder import checksum_images, image_name, list_image_indices
-from ...dataset.records import Fate, FrameTable, Notice, Reason, VideoRecord
+from ...dataset.frame_table import Fate, FrameTable, Reason
+from ...dataset.records import Notice, VideoRecord
 from ...dataset.store import Dataset
 from ...pictures.compare import Images, Marks
 from ...settings.file import build_settings
@@ -40,9 +40,7 @@ class VideoImages:
 
     def path_of(self, index: int) -> Path:
         """Return the file of a frame's image."""
-        settings = self.record.settings
-        name = image_name(self.id, index, settings["digits"], settings["format"])
-        return self.store.folder(self.id) / name
+        return self.store.folder(self.id) / self.record.images.name(index)
 
     def images(self) -> Images:
         """Return the images to compare: those that are kept or marked, and there.
@@ -77,16 +75,18 @@ class VideoImages:
             sequences: what ``marks.sequence`` counts.
         """
         before = self.store.read_frames(self.id)
-        frames = self._released(before, self._present())
-        marked = numbers[marks.reason != Reason.NONE]
         like = marks.reason != Reason.NONE
+        marked = numbers[like]
         ids = np.array([*(other.id for other in sequences), ""], dtype=object)
-        frames.fate[marked] = Fate.DUPLICATE
-        frames.reason[marked] = marks.reason[like]
-        frames.duplicate_of[marked] = marks.number[like]
-        frames.duplicate_video[marked] = ids[marks.sequence[like]]
-        self._follow(frames, np.setdiff1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), marked))
-        return self._commit(before, frames)
+        frames = self._released(before, self._present()).with_rows(
+            marked,
+            fate=Fate.DUPLICATE,
+            reason=marks.reason[like],
+            duplicate_of=marks.number[like],
+            duplicate_video=ids[marks.sequence[like]],
+        )
+        lost = np.setdiff1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), marked)
+        return self._commit(before, self._followed(frames, lost))
 
     def marked(self) -> list[Reason]:
         """Return why each of the images is marked that are marked and there."""
@@ -137,9 +137,7 @@ class VideoImages:
         if len(lost):
             checksums, version = self._extract_again(lost, extractor, on_frames, is_stopped)
             notices = self._differences(before.crc32[lost], checksums, version)
-            crc32 = before.crc32.copy()
-            crc32[lost] = checksums
-            frames = dataclasses.replace(before, crc32=crc32)
+            frames = before.with_rows(lost, crc32=checksums)
         self._commit(before, self._released(frames, self._present()))
         return len(duplicates), notices
 
@@ -186,23 +184,21 @@ class VideoImages:
         return (Notice("other-bytes", text),)
 
     def _present(self) -> npt.NDArray[np.int64]:
-        settings = self.record.settings
-        return list_image_indices(
-            self.store.folder(self.id), self.id, settings["digits"], settings["format"]
-        )
+        return self.record.images.numbers_in(self.store.folder(self.id))
 
     def _released(self, frames: FrameTable, present: npt.NDArray[np.int64]) -> FrameTable:
-        """Return a copy in which the marked images that are there are kept."""
+        """Return the table in which the marked images that are there are kept."""
         marked = np.intersect1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), present)
-        names = ("fate", "reason", "duplicate_of", "duplicate_video", "crc32")
-        copies = {name: getattr(frames, name).copy() for name in names}
-        frames = dataclasses.replace(frames, **copies)
-        frames.fate[marked], frames.reason[marked] = Fate.KEPT, Reason.NONE
-        frames.duplicate_of[marked], frames.duplicate_video[marked] = -1, ""
-        return frames
+        return frames.with_rows(
+            marked, fate=Fate.KEPT, reason=Reason.NONE, duplicate_of=-1, duplicate_video=""
+        )
 
-    def _follow(self, frames: FrameTable, lost: npt.NDArray[np.int64]) -> None:
-        """Let duplicates without a file point to what is kept, where theirs was marked now."""
+    def _followed(self, frames: FrameTable, lost: npt.NDArray[np.int64]) -> FrameTable:
+        """Return the table in which duplicates without a file point to what is kept.
+
+        Theirs may have been marked now.
+        """
+        numbers, videos = frames.duplicate_of.copy(), frames.duplicate_video.copy()
         for video in set(frames.duplicate_video[lost]):
             rows = lost[frames.duplicate_video[lost] == video]
             if video and not self.store.folder(video).is_dir():
@@ -214,8 +210,9 @@ class VideoImages:
             rows, targets = rows[moved], targets[moved]
             further = other.duplicate_video[targets]
             further = np.where(further == "", video, further)
-            frames.duplicate_of[rows] = other.duplicate_of[targets]
-            frames.duplicate_video[rows] = np.where(further == self.id, "", further)
+            numbers[rows] = other.duplicate_of[targets]
+            videos[rows] = np.where(further == self.id, "", further)
+        return dataclasses.replace(frames, duplicate_of=numbers, duplicate_video=videos)
 
     def _commit(self, before: FrameTable, frames: FrameTable) -> bool:
         """Write a changed table with its counts and breaks; return whether it was changed."""
@@ -223,15 +220,9 @@ class VideoImages:
         kept = np.flatnonzero(frames.fate == Fate.KEPT)
         # A restore that was killed leaves images that were never checked in.
         unknown = np.intersect1d(kept[frames.crc32[kept] < 0], present)
-        settings = self.record.settings
-        frames.crc32[unknown] = checksum_images(
-            self.store.folder(self.id),
-            self.id,
-            unknown,
-            settings["digits"],
-            settings["format"],
-            lambda: False,
-        )
+        folder = self.store.folder(self.id)
+        checksums = self.record.images.checksums_in(folder, unknown, lambda: False)
+        frames = frames.with_rows(unknown, crc32=checksums)
         columns = ("fate", "reason", "duplicate_of", "duplicate_video", "crc32")
         if all(np.array_equal(getattr(before, name), getattr(frames, name)) for name in columns):
             return False

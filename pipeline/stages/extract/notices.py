@@ -3,7 +3,8 @@
 import numpy as np
 
 from ...base.words import count, listing, plural
-from ...dataset.records import MISSING_PTS, Complaint, FrameTable, Notice, PacketIndex, VideoInfo
+from ...dataset.frame_table import MISSING_PTS, FrameTable
+from ...dataset.records import Complaint, Notice, PacketIndex, VideoInfo
 from ...video.decoder import Decoded
 
 

@@ -22,12 +22,12 @@ import numpy as np
 from ...base.errors import SourceChangedError, UsageError, printable
 from ...base.words import count, listing
 from ...dataset.accounts import balance
-from ...dataset.image_folder import list_image_indices
-from ...dataset.records import AbsentSource, Notice, SourceIdentity, VideoOutcome, VideoRecord
+from ...dataset.records import AbsentSource, Notice, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.file import settings_digest
 from ...video.sources import Source
 from .identity import digest_ends, is_same_file, stat_identity
+from .result import VideoOutcome
 
 Identities = Mapping[Path, SourceIdentity]
 
@@ -179,8 +179,7 @@ def check_unchanged(
             f"{printable(source.path)}: the file has changed since '{record.id}' was extracted "
             "from it. Use --overwrite to replace the images, or another --output to keep both."
         )
-    digits, image_format = record.settings["digits"], record.settings["format"]
-    present = list_image_indices(store.folder(record.id), record.id, digits, image_format)
+    present = record.images.numbers_in(store.folder(record.id))
     if np.array_equal(present, np.arange(record.counts.frames_decoded)):
         return record.warnings  # each frame has its image, so nothing else needs to be read
     account = balance(store, record, store.read_frames(record.id))

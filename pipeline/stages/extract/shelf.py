@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...dataset.files import replace_file
-from ...dataset.image_folder import image_sizes
+from ...dataset.image_folder import ImageNames
 from ...dataset.records import PacketIndex
 from ...dataset.store import Dataset, move_images
 from ...video.segments import Segment
@@ -120,7 +120,9 @@ class Shelf:
         with _told_as_damage():
             return SegmentFrames(**_load(self._file(segment)))
 
-    def check_images(self, kept: npt.NDArray[np.int32], size_bytes: npt.NDArray[np.int64]) -> None:
+    def check_images(
+        self, names: ImageNames, kept: npt.NDArray[np.int32], size_bytes: npt.NDArray[np.int64]
+    ) -> None:
         """Hold names and sizes of all images against those that were laid here.
 
         Their content is not read again, which would take as long as to write it; that is left to
@@ -130,7 +132,7 @@ class Shelf:
             ShelfDamagedError: something else is there.
         """
         with _told_as_damage():
-            found = image_sizes(self.images)
+            found = names.sizes_in(self.images)
             if found != dict(zip(kept.tolist(), size_bytes.tolist(), strict=True)):
                 raise ShelfDamagedError(f"{self.images}: other images than were written there")
 

@@ -9,13 +9,7 @@ from pathlib import Path
 
 from ...base.errors import InputError, UsageError, WorkerDiedError, printable
 from ...base.work import Batch, Watch
-from ...dataset.records import (
-    ExtractResult,
-    Notice,
-    SourceIdentity,
-    VideoOutcome,
-    VideoRecord,
-)
+from ...dataset.records import Notice, SourceIdentity, VideoRecord
 from ...dataset.store import RESERVED_NAMES, Dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for
@@ -26,6 +20,7 @@ from ...video.sources import Source, assign_ids, find_sources
 from . import UNITS
 from .identity import try_to_identify
 from .opened import Opened
+from .result import ExtractResult, VideoOutcome
 from .resume import (
     Recognised,
     find_absent,

@@ -6,7 +6,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from ...dataset.records import MISSING_PTS, Counts, Fate, FrameTable, PacketIndex, Reason, VideoInfo
+from ...dataset.frame_table import MISSING_PTS, Fate, FrameTable, Reason
+from ...dataset.records import Counts, PacketIndex, VideoInfo
 from ...video.decoder import Decoded
 from ...video.passes import Chosen
 from ...video.segments import Segment

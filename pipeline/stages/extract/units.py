@@ -25,11 +25,12 @@ from ...base.errors import (
     printable,
 )
 from ...base.work import Link
-from ...dataset.records import SourceIdentity, VideoOutcome, VideoRecord
+from ...dataset.records import SourceIdentity, VideoRecord
 from ...dataset.store import load_libraries
 from ...video.segments import Segment, UnprovenSegmentError
 from ...video.sources import Source
 from .opened import Opened
+from .result import VideoOutcome
 from .resume import check_unchanged
 from .shelf import ShelfDamagedError
 from .video import VideoExtractor

@@ -22,7 +22,7 @@ from ...base.errors import (
 )
 from ...dataset.breaks import find_breaks
 from ...dataset.clock import duration_seconds
-from ...dataset.image_folder import image_sizes
+from ...dataset.image_folder import ImageNames
 from ...dataset.records import Notice, PacketIndex, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.file import effective_settings, settings_digest
@@ -137,7 +137,7 @@ class VideoExtractor:
             decoder = self._decoder(is_stopped)
             chosen = decoder.choose(source, info, packets, folder, on_frames)
             checksums = checksum_written(
-                source, folder, chosen.decoded.kept, self.settings, is_stopped
+                source, folder, chosen.decoded.kept, self._images(opened.video_id), is_stopped
             )
             record = self._commit(opened, packets, folder, chosen, checksums)
         shelf.remove()
@@ -188,8 +188,9 @@ class VideoExtractor:
                 raise UnprovenSegmentError(UNPROVEN) from None
             kept = chosen.kept + np.int32(first)
             pictures = chosen.decoded.transcript.pictures
-            crc32 = checksum_written(opened.source, folder, kept, self.settings, is_stopped)
-            sizes = image_sizes(folder)
+            images = self._images(opened.video_id)
+            crc32 = checksum_written(opened.source, folder, kept, images, is_stopped)
+            sizes = images.sizes_in(folder)
             frames = SegmentFrames(
                 pts=chosen.decoded.pts[: segment.frames],
                 scene_score=chosen.decoded.scene_score,
@@ -221,7 +222,8 @@ class VideoExtractor:
         for segment, part, following in zip(opened.segments, parts, parts[1:], strict=False):
             refuse_unlike(segment, tuple(part.ends), tuple(following.begins))
         chosen, checksums = join_segments(opened.info, opened.segments, parts)
-        shelf.check_images(chosen.kept, np.concatenate([part.size_bytes for part in parts]))
+        size_bytes = np.concatenate([part.size_bytes for part in parts])
+        shelf.check_images(self._images(opened.video_id), chosen.kept, size_bytes)
         record = self._commit(opened, shelf.read_packets(), shelf.images, chosen, checksums)
         shelf.remove()
         return record
@@ -245,7 +247,7 @@ class VideoExtractor:
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance)
         self.refuse_damage(opened.source, warnings)
-        width, height = image_size(folder, chosen.kept, self.settings)
+        width, height = image_size(folder, chosen.kept, self._images(opened.video_id))
         settings = effective_settings(self.settings, self.dedupe, self.run)
         record = VideoRecord(
             id=opened.video_id,
@@ -313,7 +315,7 @@ class VideoExtractor:
                 "certain and nothing was restored. Use the ffmpeg of that time, version "
                 f"{printable(record.ffmpeg_version)}."
             )
-        return checksum_written(source, folder, decoded.kept, self.settings, is_stopped)
+        return checksum_written(source, folder, decoded.kept, record.images, is_stopped)
 
     def refuse_damage(self, source: Source, warnings: Iterable[Notice]) -> None:
         """Hold a damaged video against the settings.
@@ -327,6 +329,9 @@ class VideoExtractor:
                 f"{printable(source.path)}: damaged: {damage[0].message} "
                 "Set on_damage to keep, and what decodes is kept."
             )
+
+    def _images(self, video_id: str) -> ImageNames:
+        return ImageNames(video_id, self.settings.digits, self.settings.format)
 
     def _decoder(self, is_stopped: IsStopped, *, is_segment: bool = False) -> VideoDecoder:
         threads = self.cores_each if is_segment or self.are_many else None

@@ -23,13 +23,12 @@ from ...base.words import count
 from ...base.work import Batch, Link, Watch, refuse_stopped
 from ...cvat.journal import Journal, Upload
 from ...dataset.files import WRITE_ELSEWHERE, results_folder, save_text
-from ...dataset.image_folder import image_name
-from ...dataset.records import BREAK_KINDS, VideoRecord
+from ...dataset.records import VideoRecord
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for
 from ...pictures.thumbnails import thumbnail
-from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
+from ...settings.stages import BREAK_KINDS, BreakSettings, RunSettings, ValidateSettings
 from . import UNITS
 from .summary import Distribution, Finding, Histogram, Threshold, Totals, find, thresholds_of, total
 from .video import Extent, VideoReport, read_video
@@ -196,9 +195,8 @@ def _pictures(
     They take at most ``limit_bytes``: where they are too many, every other one goes. ``images_at``
     is the path from the page to the dataset.
     """
-    settings = record.settings
     wanted = dict.fromkeys([*(i for p in video.pairs for i in (p.left, p.right)), *video.sheet])
-    names = {i: image_name(record.id, i, settings["digits"], settings["format"]) for i in wanted}
+    names = {i: record.images.name(i) for i in wanted}
     side = _LARGE if limit_bytes >= _LARGE_FROM_BYTES else _SMALL
     drawn = {i: thumbnail(store.folder(record.id) / name, side) for i, name in names.items()}
     while sum(map(len, drawn.values())) > limit_bytes:

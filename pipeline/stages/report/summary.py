@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.words import count
-from ...dataset.records import Fate, FrameTable, Reason
+from ...dataset.frame_table import Fate, FrameTable, Reason
 from ...settings.stages import BreakSettings, ValidateSettings
 from .video import VideoReport
 

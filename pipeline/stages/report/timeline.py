@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...dataset.records import Break, Fate, FrameTable
+from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.records import Break
 
 
 @dataclass(frozen=True)

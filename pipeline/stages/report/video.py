@@ -18,7 +18,8 @@ from ...cvat.journal import Upload
 from ...dataset.accounts import balance_with, take_inventory
 from ...dataset.breaks import find_breaks, find_runs
 from ...dataset.clock import duration_seconds
-from ...dataset.records import Break, Counts, Fate, FrameTable, Notice, Reason, VideoRecord
+from ...dataset.frame_table import Fate, FrameTable, Reason
+from ...dataset.records import Break, Counts, Notice, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.stages import BreakSettings
 from .timeline import Timeline, draw_timeline

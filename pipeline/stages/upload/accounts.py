@@ -20,8 +20,8 @@ from ...cvat.model import ServerFrame
 from ...cvat.proof import compare_frames, compare_jobs
 from ...cvat.server import CvatServer
 from ...dataset.accounts import Mismatch
-from ...dataset.image_folder import image_names
-from ...dataset.records import Fate, VideoRecord
+from ...dataset.frame_table import Fate
+from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
 from .videos import images_digest
 
@@ -182,7 +182,7 @@ def _expected(kept: _Kept, entry: TaskEntry) -> tuple[list[str], tuple[int, int]
     record, size = kept.record, None
     if record.image_width is not None and record.image_height is not None:
         size = (record.image_width, record.image_height)
-    return [*image_names(record, indices)], size, kept.digest == entry.video_digest
+    return [*record.images.names(indices)], size, kept.digest == entry.video_digest
 
 
 def _ask(

@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...dataset.breaks import find_breaks, find_runs
-from ...dataset.image_folder import image_name
-from ...dataset.records import Break, Fate, FrameTable, VideoRecord
-from ...dataset.store import MANIFEST_NAME
+from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.image_folder import ImageNames
+from ...dataset.records import Break, VideoRecord
+from ...dataset.video_folder import MANIFEST_NAME
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
 
@@ -29,21 +30,20 @@ Borders = tuple[tuple[int, int], ...]
 """First and last frame number in CVAT of each job of a task."""
 
 
-class ImageNames(Sequence[str]):
-    """The file names of frames of a video, each made when it is asked for.
+class LazyNames(Sequence[str]):
+    """The names of the images of some frames, each made when it is asked for.
 
     The plans of a whole dataset are held at once, and names take ten times the room of numbers.
     """
 
-    def __init__(self, record: VideoRecord, frames: npt.NDArray[np.int64]) -> None:
-        self._video_id, self._frames = record.id, frames
-        self._digits, self._format = record.settings["digits"], record.settings["format"]
+    def __init__(self, images: ImageNames, frames: npt.NDArray[np.int64]) -> None:
+        self._images, self._frames = images, frames
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def __iter__(self) -> Iterator[str]:
-        return (self._name(index) for index in self._frames.tolist())
+        return map(self._images.name, self._frames.tolist())
 
     @overload
     def __getitem__(self, place: int) -> str: ...
@@ -51,11 +51,8 @@ class ImageNames(Sequence[str]):
     def __getitem__(self, place: slice) -> list[str]: ...
     def __getitem__(self, place: int | slice) -> str | list[str]:
         if isinstance(place, slice):
-            return [self._name(index) for index in self._frames[place].tolist()]
-        return self._name(int(self._frames[place]))
-
-    def _name(self, index: int) -> str:
-        return image_name(self._video_id, index, self._digits, self._format)
+            return [*self._images.names(self._frames[place])]
+        return self._images.name(int(self._frames[place]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +171,7 @@ def plan_upload(
             count=len(tasks),
             frames=indices,
             crc32=frames.crc32[indices],
-            names=ImageNames(record, indices),
+            names=LazyNames(record.images, indices),
             folder=folder,
             manifest_folder=folder if settings.cloud_storage is None else "",
             image_size=(record.image_width, record.image_height) if is_sized else None,  # type: ignore[arg-type]

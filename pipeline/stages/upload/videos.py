@@ -10,7 +10,7 @@ import numpy as np
 from ...base.errors import InputError, PrepError, UnbalancedVideoError, printable
 from ...dataset.accounts import balance
 from ...dataset.files import save_text
-from ...dataset.records import Fate, FrameTable
+from ...dataset.frame_table import Fate, FrameTable
 from ...dataset.store import Dataset
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings

@@ -24,8 +24,8 @@ from ...base.errors import (
 )
 from ...base.work import Batch, Watch
 from ...dataset.files import results_folder, save_text
-from ...dataset.image_folder import image_names
-from ...dataset.records import Fate, FrameTable, VideoRecord
+from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.records import VideoRecord
 from ...dataset.store import VALIDATE_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for
@@ -81,7 +81,7 @@ class ValidatedVideo:
         if self.record is None:
             return
         for mark, (frames, values) in self.marked.items():
-            names = image_names(self.record, frames)
+            names = self.record.images.names(frames)
             for frame, name, value in zip(frames.tolist(), names, values.tolist(), strict=True):
                 yield {
                     "mark": mark,

@@ -1,6 +1,7 @@
 """One video while its images are validated: from its records to what became of them."""
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from ...base.errors import DatasetError, InterruptedRunError, PrepError, describ
 from ...base.work import Link
 from ...dataset.accounts import may_have_image, recount
 from ...dataset.breaks import find_breaks
-from ...dataset.image_folder import image_name, image_pattern
-from ...dataset.records import MEASURES, Fate, FrameTable, Reason, VideoRecord
-from ...dataset.store import FRAMES_NAME, RECORD_NAME, is_record
+from ...dataset.frame_table import MEASURES, Fate, FrameTable, Reason
+from ...dataset.records import VideoRecord
+from ...dataset.video_folder import FRAMES_NAME, RECORD_NAME, is_record
 from ...pictures.judge import Judgement, checksum, judge
 from ...settings.stages import BreakSettings
 
@@ -111,13 +112,11 @@ class VideoCheck:
                 "'prep extract --overwrite'."
             )
         self.record, self.frames, self.folder = record, frames, folder
-        columns = {name: getattr(frames, name).copy() for name in _CHANGING_COLUMNS}
-        self.now = dataclasses.replace(frames, **columns)
+        self._found = {name: getattr(frames, name).copy() for name in _CHANGING_COLUMNS}
         self.indices = np.flatnonzero(np.isin(frames.fate, (Fate.KEPT, Fate.REJECTED)))
         self.waiting = len(self.indices)
         self._faults: dict[int, Judgement] = {}
-        self._digits, self._format = record.settings["digits"], record.settings["format"]
-        self._pattern = image_pattern(record.id, self._digits, self._format)
+        self._images = record.images
 
     def chunks(self, length: int) -> Iterator[Chunk]:
         """Yield all images that are to be judged, so many at a time."""
@@ -127,23 +126,28 @@ class VideoCheck:
             yield Chunk(
                 self.record.id,
                 self.folder,
-                self._format,
+                self._images.format,
                 size,
                 indices,
-                tuple(map(self._name, indices.tolist())),
+                self._images.names(indices),
                 self.frames.crc32[indices],
             )
 
     def take(self, index: int, judgement: Judgement) -> None:
         """Note what was found out about the image of a frame."""
-        self.now.reason[index] = judgement.reason
-        self.now.fate[index] = Fate.REJECTED if judgement.reason else Fate.KEPT
+        self._found["reason"][index] = judgement.reason
+        self._found["fate"][index] = Fate.REJECTED if judgement.reason else Fate.KEPT
+        measures = judgement.measures
         for name in MEASURES:
-            measures = judgement.measures
-            getattr(self.now, name)[index] = getattr(measures, name) if measures else np.nan
+            self._found[name][index] = getattr(measures, name) if measures else np.nan
         if judgement.reason:
             self._faults[index] = judgement
         self.waiting -= 1
+
+    @functools.cached_property
+    def now(self) -> FrameTable:
+        """The frames as they were found, once nothing is waiting."""
+        return dataclasses.replace(self.frames, **self._found)
 
     @property
     def is_changed(self) -> bool:
@@ -182,43 +186,36 @@ class VideoCheck:
                     else "is whole, but not as it was extracted: edited, encoded anew or damaged"
                 )
             kind = Reason(fault.reason).name.lower()
-            yield Finding(kind, self.record.id, self._name(index), index, detail)
+            yield Finding(kind, self.record.id, self._images.name(index), index, detail)
         for name in sorted(self._strays()):
             held = [int(index) for index in frames_with(_checksum(self.folder / name))]
             lost = next((index for index in held if index in self._faults), None)
             if lost is not None:
-                yield Finding("misnamed", self.record.id, name, lost, self._name(lost))
+                yield Finding("misnamed", self.record.id, name, lost, self._images.name(lost))
             else:
                 frame = held[0] if held else None
                 detail = self._strangeness(name, frame)
                 yield Finding("foreign", self.record.id, name, frame, detail)
-
-    def _name(self, index: int) -> str:
-        return image_name(self.record.id, index, self._digits, self._format)
 
     def _strays(self) -> Iterator[str]:
         """Yield the names of the files that are no frame's; hidden ones are passed over."""
         has_image = may_have_image(self.now)
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                index = self._index(entry.name)
+                index = self._images.number_of(entry.name)
                 is_image = index is not None and index < len(has_image) and has_image[index]
                 is_ours = is_image or is_record(entry.name)
                 if not is_ours and not entry.name.startswith("."):
                     yield entry.name
-
-    def _index(self, name: str) -> int | None:
-        match = self._pattern.fullmatch(name)
-        return int(match[1]) if match else None
 
     def _strangeness(self, name: str, held: int | None) -> str:
         if os.path.isdir(self.folder / name):
             return "is a folder, but the images of a video stand beside each other"
         if held is not None:
             return f"is a copy of the image of frame {held}"
-        index = self._index(name)
+        index = self._images.number_of(name)
         if index is None:
-            return f"belongs to no frame: images here have names like {self._name(0)}"
+            return f"belongs to no frame: images here have names like {self._images.name(0)}"
         if index >= len(self.frames):
             return f"belongs to no frame: the video has {len(self.frames):,}"
         return f"stands where no image should be: frame {index} was left out"

@@ -24,7 +24,7 @@ from helpers.datasets import names
 from helpers.handmade import STEADY, film, picture
 from helpers.tracks import naive_errors
 from video_prep.base.errors import CvatError, CvatUncertainError, ExitCode, InputError, UsageError
-from video_prep.dataset.records import Fate, Reason
+from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.stages.audit.post import post_task
 from video_prep.stages.audit.stage import audit, audit_export
 

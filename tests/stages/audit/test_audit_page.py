@@ -11,7 +11,7 @@ from helpers.handmade import make_video
 from PIL import Image, ImageDraw
 from video_prep.base.errors import DatasetError
 from video_prep.dataset.breaks import find_breaks
-from video_prep.dataset.records import Fate
+from video_prep.dataset.frame_table import Fate
 from video_prep.pictures.thumbnails import thumbnail
 from video_prep.settings.cvat import AuditSettings
 from video_prep.settings.stages import BreakSettings

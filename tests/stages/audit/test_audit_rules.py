@@ -24,7 +24,8 @@ from helpers.tracks import (
     steady,
 )
 from hypothesis import given, settings, strategies as st
-from video_prep.dataset.records import Break, Fate, Notice, Reason
+from video_prep.dataset.frame_table import Fate, Reason
+from video_prep.dataset.records import Break, Notice
 from video_prep.settings.cvat import AuditSettings
 from video_prep.settings.stages import BreakSettings
 from video_prep.stages.audit.rules import audit_tracks

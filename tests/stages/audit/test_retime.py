@@ -35,7 +35,7 @@ from video_prep.base.errors import (
     UnprovenError,
     UsageError,
 )
-from video_prep.dataset.records import Fate, Reason
+from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
 from video_prep.stages.audit.mend import retime_task, undo
 from video_prep.stages.audit.retime import Guide, can_follow, fewest_keyframes, retimed

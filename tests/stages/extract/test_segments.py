@@ -20,7 +20,8 @@ from helpers.media import FFMPEGS
 from helpers.prep import command, environment, in_threads
 from video_prep.base import errors
 from video_prep.base.work import Batch, Watch
-from video_prep.dataset.records import MISSING_PTS, Complaint, PacketIndex, VideoInfo
+from video_prep.dataset.frame_table import MISSING_PTS
+from video_prep.dataset.records import Complaint, PacketIndex, VideoInfo
 from video_prep.engines.threads import InProcess
 from video_prep.settings.stages import DedupeSettings, ExtractSettings, RunSettings
 from video_prep.video.segments import (

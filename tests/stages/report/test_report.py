@@ -13,11 +13,8 @@ from helpers.prep import in_threads, on_terminal
 from PIL import Image
 from video_prep.base.errors import InputError
 from video_prep.cvat.journal import Journal, TaskEntry
-from video_prep.dataset.records import (
-    Fate,
-    Notice,
-    Reason,
-)
+from video_prep.dataset.frame_table import Fate, Reason
+from video_prep.dataset.records import Notice
 from video_prep.dataset.store import Dataset
 from video_prep.settings.stages import ValidateSettings
 

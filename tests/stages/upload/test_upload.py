@@ -31,11 +31,9 @@ from helpers.handmade import change_fates, noise, write_video
 from helpers.prep import command, environment, on_terminal
 from video_prep.base.errors import CvatRefusedError, UsageError
 from video_prep.dataset.accounts import recount
-from video_prep.dataset.records import (
-    Fate,
-    Reason,
-)
-from video_prep.dataset.store import FRAMES_NAME, RECORD_NAME, Dataset
+from video_prep.dataset.frame_table import Fate, Reason
+from video_prep.dataset.store import Dataset
+from video_prep.dataset.video_folder import FRAMES_NAME, RECORD_NAME
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from helpers.handmade import change_fates, noise, picture, write_video
 from helpers.prep import command, environment
 from video_prep.base.errors import DatasetError, PrepError
 from video_prep.dataset import files as files_module
-from video_prep.dataset.records import Fate, Reason
+from video_prep.dataset.frame_table import Fate, Reason
 
 SMALL = {"a": names("a", range(4)), "b": names("b", range(3))}
 

@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 from video_prep.cvat.annotations import TaskFrames
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.breaks import find_breaks
-from video_prep.dataset.image_folder import image_names
-from video_prep.dataset.records import Counts, Fate, SourceIdentity, VideoRecord
+from video_prep.dataset.frame_table import Fate
+from video_prep.dataset.records import Counts, SourceIdentity, VideoRecord
 from video_prep.dataset.store import Dataset
 from video_prep.settings.cvat import UploadSettings
 from video_prep.settings.stages import BreakSettings
@@ -83,7 +83,7 @@ def test_names_are_those_of_the_frames():
     frames = table([Fate.KEPT, Fate.DUPLICATE] * 10)
     record = record_of(frames)
     (part,) = plan_upload(record, frames, UploadSettings(), BREAKS)
-    names = image_names(record, part.frames)
+    names = record.images.names(part.frames)
     assert (tuple(part.names), len(part.names)) == (names, 10)
     assert (part.names[3], part.names[-1], part.names[2:5]) == (names[3], names[-1], [*names[2:5]])
     assert names[4] in part.names

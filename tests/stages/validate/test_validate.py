@@ -16,7 +16,7 @@ from helpers.prep import command, environment, in_threads, on_terminal
 from video_prep.base.errors import DiskFullError
 from video_prep.base.work import Watch
 from video_prep.dataset.frame_file import read_frames
-from video_prep.dataset.records import MISSING_PTS, FrameTable
+from video_prep.dataset.frame_table import COLUMNS, MISSING_PTS, FrameTable
 from video_prep.dataset.store import Dataset
 from video_prep.engines.threads import InProcess
 from video_prep.pictures.judge import Reason, judge, measure
@@ -462,7 +462,7 @@ def test_measures_of_known_pictures():
 
 def table(**measures):
     count = len(next(iter(measures.values())))
-    columns = {field.name: np.zeros(count) for field in dataclasses.fields(FrameTable)}
+    columns = {name: np.zeros(count, dtype) for name, dtype in COLUMNS.items()}
     neutral = {"sharpness": 100, "brightness": 100, "contrast": 100}
     columns |= {name: np.full(count, value, np.float32) for name, value in neutral.items()}
     columns |= {"pts": np.full(count, MISSING_PTS)}
