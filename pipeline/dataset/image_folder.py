@@ -4,12 +4,11 @@ import functools
 import os
 import re
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base.errors import InterruptedRunError
+from ..base.work import UNWATCHED, Link, refuse_stopped
 
 if TYPE_CHECKING:  # the command line needs records, which have such names, but no arrays
     import numpy as np
@@ -76,7 +75,7 @@ class ImageNames:
         return sizes
 
     def checksums_in(
-        self, folder: Path, indices: "npt.NDArray[np.integer]", stop: Callable[[], bool]
+        self, folder: Path, indices: "npt.NDArray[np.integer]", link: Link = UNWATCHED
     ) -> "npt.NDArray[np.int64]":
         """Return the CRC-32 of the image file of each of these frames: int64, their shape.
 
@@ -84,7 +83,7 @@ class ImageNames:
         when a disk is full, but a file that was cut off shows it.
 
         Raises:
-            InterruptedRunError: ``stop`` said so.
+            InterruptedRunError: the link is stopped.
             OSError: a file cannot be read.
         """
         import numpy as np
@@ -92,8 +91,7 @@ class ImageNames:
         ending = b"\xff\xd9" if self.format == "jpg" else b"IEND\xaeB`\x82"
         checksums = np.empty(len(indices), dtype=np.int64)
         for place, name in enumerate(self.names(indices)):
-            if stop():
-                raise InterruptedRunError("interrupted")
+            refuse_stopped(link)
             data = (folder / name).read_bytes()
             checksums[place] = zlib.crc32(data) if data.endswith(ending) else -1
         return checksums

@@ -9,7 +9,7 @@
         video.json
         manifest.jsonl      where images are not sent to CVAT, but lie where it finds them
       .prep/                lock, the work folders of a run that is going on, and the segments of
-                            long videos that are not complete (`stages.extract.shelf`)
+                            long videos that are not complete (`video.shelf`)
 """
 
 import contextlib

@@ -16,8 +16,8 @@ from ..dataset.frame_table import Fate
 from ..dataset.records import VideoRecord
 from ..dataset.store import Dataset, open_dataset
 from ..dataset.video_folder import MANIFEST_NAME
-from .extract.identity import is_same_file
-from .extract.shelf import Shelf
+from ..video.identity import is_same_file
+from ..video.shelf import Shelf
 
 _NAME_DATASET = "Name the folder that 'prep extract' wrote into with --dataset."
 

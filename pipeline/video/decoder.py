@@ -9,7 +9,6 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +22,13 @@ from ..base.errors import (
     DiskFullError,
     FfmpegUnusableError,
     HwaccelError,
-    InterruptedRunError,
     TooManyFramesError,
     cause_of,
     printable,
 )
 from ..base.machine import die_with_parent
 from ..base.words import count
+from ..base.work import Link, refuse_stopped
 from ..dataset.records import VideoInfo
 from .binary import clean_environment
 from .transcript import Transcript
@@ -61,23 +60,29 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What to look for while ffmpeg runs.
+class Limits:
+    """Where ffmpeg is stopped.
 
     ``max_frames``: how many the file names can number. ``stall_seconds``: how long no frame may
-    come. ``on_frames``: told how many more came. ``stop``: asked often whether to give up.
+    come.
     """
 
     max_frames: int
     stall_seconds: float
-    on_frames: Callable[[int], None]
-    stop: Callable[[], bool]
 
 
 def decode(
-    command: list[str], folder: Path, source: Path, info: VideoInfo, watch: Watch
+    command: list[str], folder: Path, source: Path, info: VideoInfo, limits: Limits, link: Link
 ) -> Decoded:
     """Run a command of `video.graph.extraction_command` in ``folder``.
+
+    Args:
+        command: the command line.
+        folder: where ffmpeg runs.
+        source: the video, for messages.
+        info: its header.
+        limits: where ffmpeg is stopped.
+        link: told how many more frames came.
 
     Raises:
         DecoderHungError, DecoderDiedError, DiskFullError, TooManyFramesError,
@@ -105,7 +110,7 @@ def decode(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with process:
         try:
-            _follow(process, transcript, source, watch)
+            _follow(process, transcript, source, limits, link)
         finally:
             _kill_group(process)
     _check_end(process.returncode, transcript, source)
@@ -120,7 +125,11 @@ def decode(
 
 
 def _follow(
-    process: subprocess.Popen[bytes], transcript: Transcript, source: Path, watch: Watch
+    process: subprocess.Popen[bytes],
+    transcript: Transcript,
+    source: Path,
+    limits: Limits,
+    link: Link,
 ) -> None:
     """Read what ffmpeg says until it ends; end it on a stall, a stop or too many frames."""
     assert process.stderr is not None  # noqa: S101
@@ -143,39 +152,39 @@ def _follow(
                 time.sleep(min(_REST_SECONDS, _REST_SHARE * (time.monotonic() - begun)))
             frames = len(transcript.pts)
             if frames > reported:
-                watch.on_frames(frames - reported)
+                link.tell(frames - reported)
                 reported, last_progress = frames, time.monotonic()
-            _check_progress(transcript, source, watch, time.monotonic() - last_progress)
+            refuse_stopped(link)
+            _check_progress(transcript, source, limits, time.monotonic() - last_progress)
     while True:
         try:
             process.wait(timeout=_POLL_SECONDS)
         except subprocess.TimeoutExpired:
-            _check_progress(transcript, source, watch, time.monotonic() - last_progress)
+            refuse_stopped(link)
+            _check_progress(transcript, source, limits, time.monotonic() - last_progress)
         else:
             return
 
 
 def _check_progress(
-    transcript: Transcript, source: Path, watch: Watch, silent_seconds: float
+    transcript: Transcript, source: Path, limits: Limits, silent_seconds: float
 ) -> None:
     frames = len(transcript.pts)
-    if watch.stop():
-        raise InterruptedRunError("interrupted")
     if transcript.disk_full:
         raise DiskFullError
-    if frames > watch.max_frames:
+    if frames > limits.max_frames:
         raise TooManyFramesError(
-            f"{printable(source)}: more than {count(watch.max_frames, 'frame')}, which the "
+            f"{printable(source)}: more than {count(limits.max_frames, 'frame')}, which the "
             "file names have no digits for. Nothing was kept of it; set digits higher and run "
             "again."
         )
-    if silent_seconds > watch.stall_seconds:
-        raise _hung(source, frames, watch)
+    if silent_seconds > limits.stall_seconds:
+        raise _hung(source, frames, limits)
 
 
-def _hung(source: Path, frames: int, watch: Watch) -> DecoderHungError:
+def _hung(source: Path, frames: int, limits: Limits) -> DecoderHungError:
     return DecoderHungError(
-        f"{printable(source)}: ffmpeg hung: no frame for {watch.stall_seconds:g} s after "
+        f"{printable(source)}: ffmpeg hung: no frame for {limits.stall_seconds:g} s after "
         f"{count(frames, 'frame')}, so it was stopped. If the storage is that slow, raise "
         "stall_seconds in the settings; else convert the file first."
     )

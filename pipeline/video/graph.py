@@ -1,8 +1,27 @@
 """Build the command of ffmpeg for one video. The only owner of ffmpeg-python.
 
-`video.decoder` runs the command.
+`video.decoder` runs the command. Its filter graph, and why it is so:
+
+- ``scale`` first, without arguments, passes frames on untouched, until the stream changes its size
+  or pixel format: then it keeps what follows at the first size. Without it ffmpeg 9 and 5 crash on
+  a stream that shrinks.
+- ``settb``: all timestamps in the time base of the probe, which ffmpeg does not always share.
+- The colour matrix, where it is given, is written into all frames first: the scaler would convert
+  the colours of a stream that changes it, and ffmpeg's own command line does not.
+- One branch scores and prints every frame, with its true timestamp, into the log. The other selects
+  and numbers: its timestamps *become* the frame index, which image2 puts into the file name.
+  ``1e12`` carries the choice over the change of time base.
+- Of a segment, the frames before it are let go, and ``trim`` ends the reading behind its border.
+  Checksums of the frames that neighbours share go into the log.
+- ``mpdecimate`` compares each frame with the last one that it let through, in blocks. It takes no
+  notice of the columns on the left, so a strip of these is compared beside it (to frame the whole
+  picture would cost half as much as the comparison). And it would pass frames of unusual pixel
+  formats on in another one, so these get that of the images before it.
+- ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames with close
+  timestamps collide, and ffmpeg then gives up, now and then.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -30,6 +49,9 @@ _FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
 THUMBNAIL_SIDE = 32
 EVERYTHING = "1"
 """The condition that selects every frame."""
+
+GRAPH_FILE, THUMBNAILS_FILE = "../../graph.txt", "../../thumbnails.gray"
+"""What ffmpeg reads and writes besides, as seen from the folder of the images, where it runs."""
 
 MARK = "prep"
 """The metadata key under which ffmpeg prints the frames that are ``selected``, ``kept``, or changed
@@ -68,98 +90,105 @@ class Pass:
         return self.is_steady and info.pixel_format in _COMPARED_FORMATS
 
 
-def extraction_command(
-    ffmpeg: Ffmpeg,
-    settings: ExtractSettings,
-    dedupe: DedupeSettings,
-    run: RunSettings,
-    work: Pass,
-    *,
-    source: str,
-    graph_file: str,
-    thumbnails_file: str,
-    stem: str,
-    info: VideoInfo,
-    threads: int | None,
-) -> tuple[list[str], str]:
-    """Return the command line, and the filter graph that it reads from ``graph_file``.
+@dataclass(frozen=True)
+class Recipe:
+    """What all passes of a run have in common.
 
-    The graph, and why it is so:
-
-    - ``scale`` first, without arguments, passes frames on untouched, until the stream changes
-      its size or pixel format: then it keeps what follows at the first size. Without it ffmpeg
-      9 and 5 crash on a stream that shrinks.
-    - ``settb``: all timestamps in the time base of the probe, which ffmpeg does not always share.
-    - The colour matrix, where it is given, is written into all frames first: the scaler would
-      convert the colours of a stream that changes it, and ffmpeg's own command line does not.
-    - One branch scores and prints every frame, with its true timestamp, into the log. The
-      other selects and numbers: its timestamps *become* the frame index, which image2 puts into
-      the file name. ``1e12`` carries the choice over the change of time base.
-    - Of a segment, the frames before it are let go, and ``trim`` ends the reading behind its
-      border. Checksums of the frames that neighbours share go into the log.
-    - ``mpdecimate`` compares each frame with the last one that it let through, in blocks. It
-      takes no notice of the columns on the left, so a strip of these is compared beside it (to
-      frame the whole picture would cost half as much as the comparison). And it would pass frames
-      of unusual pixel formats on in another one, so these get that of the images before it.
-    - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames
-      with close timestamps collide, and ffmpeg then gives up, now and then.
+    ``threads``: for decoder and encoder each; as many as ffmpeg likes if absent, which is best for
+    one video. But many at once are done sooner, in less memory, with few threads each.
     """
-    source_options: dict[str, Any] = {
+
+    settings: ExtractSettings
+    dedupe: DedupeSettings
+    run: RunSettings
+    ffmpeg: Ffmpeg
+    threads: int | None
+
+    @property
+    def thread_options(self) -> dict[str, Any]:
+        """The options that say so to ffmpeg."""
+        return {} if self.threads is None else {"threads": self.threads}
+
+
+def extraction_command(
+    recipe: Recipe, work: Pass, info: VideoInfo, source: str, stem: str
+) -> tuple[list[str], str]:
+    """Return the command line of a pass over a video, and the graph for `GRAPH_FILE`.
+
+    Args:
+        recipe: settings and ffmpeg.
+        work: the pass.
+        info: the header of the video.
+        source: its path, without characters that would disturb the log.
+        stem: what the names of its images begin with.
+    """
+    timing = {**recipe.ffmpeg.passthrough, "enc_time_base": "1/1000"}
+    stream, border = _read(recipe, work, info, source)
+    branches = stream.filter_multi_output("split")
+    scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
+    told = [_number(scored, "N")]
+    if border is not None:
+        told.append(_number(border, "N"))
+    chosen = _choose(branches[1], recipe.settings, work)
+    if work.drops_still:
+        chosen, edge = _drop_still(chosen, recipe.settings, recipe.dedupe, work, info)
+        told.append(_mark(edge, "edge"))
+    chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
+    if work.segment is not None:
+        chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
+    if work.writes_images:
+        if work.converts_late(info) and recipe.settings.max_size is None:
+            # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
+            chosen = chosen.filter("scale")
+        written = _images(chosen, recipe.settings, stem, {**timing, **recipe.thread_options})
+    else:
+        side = THUMBNAIL_SIDE
+        chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
+        written = chosen.output(THUMBNAILS_FILE, format="rawvideo", **timing)
+    outputs = [stream.output("-", format="null", **timing) for stream in told]
+    return _compile(recipe.ffmpeg, written, outputs)
+
+
+def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any, Any]:
+    """Return the frames of a video, or of a segment of it; and those at its border, if any."""
+    options: dict[str, Any] = {
         "protocol_whitelist": "file",
         "format_whitelist": DEMUXERS,
         "reinit_filter": 0,
         "copyts": None,
     }
-    if run.hwaccel:
-        source_options["hwaccel"] = run.hwaccel
-    # As many threads as ffmpeg likes for one video; but many videos at once are done sooner, in
-    # less memory, with few threads each.
-    limit = {} if threads is None else {"threads": threads}
-    source_options |= limit
+    if recipe.run.hwaccel:
+        options["hwaccel"] = recipe.run.hwaccel
+    options |= recipe.thread_options
     if work.segment is not None and work.segment.seek_seconds is not None:
-        source_options |= _seek(work.segment.seek_seconds)
-    stream = ffmpeg_python.input(f"file:{source}", **source_options)["V:0"]
+        options |= _seek(work.segment.seek_seconds)
+    stream = ffmpeg_python.input(f"file:{source}", **options)["V:0"]
     if work.matrix is not None:
         stream = stream.filter("setparams", colorspace=work.matrix)
     stream = stream.filter("scale").filter("settb", info.time_base)
-    border = None
-    if work.segment is not None:
-        stream, border = _cut_out(stream, work.segment)
-    branches = stream.filter_multi_output("split")
-    scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
+    return (stream, None) if work.segment is None else _cut_out(stream, work.segment)
+
+
+def _choose(stream: Any, settings: ExtractSettings, work: Pass) -> Any:
+    """Return the frames that are selected, each with its index for a timestamp."""
     condition = f"({work.condition})"
     if work.segment is not None:
         condition += f"*lt(N,{work.segment.frames})"
-    chosen = branches[1].filter("setpts", f"1e12*{condition}")
+    stream = stream.filter("setpts", f"1e12*{condition}")
     key = "*key" if settings.keyframes else ""
-    chosen = (
-        _number(chosen, "if(gt(PTS,0),N,-1)")
+    stream = (
+        _number(stream, "if(gt(PTS,0),N,-1)")
         .filter("select", f"gte(pts,0){key}")
         .filter("metadata", mode="add", key=MARK, value="selected")
     )
-    if not work.selects_all(settings):
-        chosen = chosen.filter("metadata", mode="print", key=MARK)
-    timing = {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
-    outputs = [_number(scored, "N").output("-", format="null", **timing)]
-    if border is not None:
-        outputs.append(_number(border, "N").output("-", format="null", **timing))
-    if work.drops_still:
-        chosen, edge = _drop_still(chosen, settings, dedupe, work, info)
-        outputs.append(_mark(edge, "edge").output("-", format="null", **timing))
-    chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
-    if work.segment is not None:
-        chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
-    if work.writes_images:
-        if work.converts_late(info) and settings.max_size is None:
-            # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
-            chosen = chosen.filter("scale")
-        images = _images(chosen, settings, stem, {**timing, **limit})
-    else:
-        side = THUMBNAIL_SIDE
-        chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
-        images = chosen.output(thumbnails_file, format="rawvideo", **timing)
+    if work.selects_all(settings):
+        return stream
+    return stream.filter("metadata", mode="print", key=MARK)
+
+
+def _compile(ffmpeg: Ffmpeg, written: Any, outputs: Sequence[Any]) -> tuple[list[str], str]:
     command = (
-        ffmpeg_python.merge_outputs(images, *outputs)
+        ffmpeg_python.merge_outputs(written, *outputs)
         .global_args("-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info")
         .global_args("-max_error_rate", "1")
         .compile(cmd=ffmpeg.path)
@@ -167,7 +196,7 @@ def extraction_command(
     place = command.index("-filter_complex")
     graph = command[place + 1]
     # The graph of a long sampled video is larger than a command line may be.
-    command[place : place + 2] = [ffmpeg.graph_from_file, graph_file]
+    command[place : place + 2] = [ffmpeg.graph_from_file, GRAPH_FILE]
     return command, graph
 
 

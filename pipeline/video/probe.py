@@ -6,7 +6,6 @@ The only owner of the demuxer library (PyAV).
 import contextlib
 import os
 from array import array
-from collections.abc import Callable
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
-from ..base.errors import InterruptedRunError, NotAVideoError, NoVideoStreamError, printable
+from ..base.errors import NotAVideoError, NoVideoStreamError, printable
+from ..base.work import UNWATCHED, Link, refuse_stopped
 from ..dataset.frame_table import MISSING_PTS
 from ..dataset.records import PacketIndex, StreamInfo, VideoInfo
 
@@ -39,17 +39,17 @@ _ANY_TITLE: dict[str, Any] = (
 """Old phones write titles that are not UTF-8. Up to PyAV 18 such a file opens only by request."""
 
 
-def probe(path: Path, stop: Callable[[], bool] = lambda: False) -> tuple[VideoInfo, PacketIndex]:
+def probe(path: Path, link: Link = UNWATCHED) -> tuple[VideoInfo, PacketIndex]:
     """Return what the headers say of the video stream that ffmpeg calls ``0:V:0``, and its packets.
 
     Raises:
         NotAVideoError: nothing in the file can be read as a video.
         NoVideoStreamError: it holds no video stream, or only cover art.
-        InterruptedRunError: ``stop`` said so.
+        InterruptedRunError: the link is stopped.
     """
     with _open(path) as container:
         stream = _moving_pictures(container, path)
-        return _describe(container, stream), _list_packets(container, stream, stop)
+        return _describe(container, stream), _list_packets(container, stream, link)
 
 
 def _describe(container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
@@ -95,7 +95,7 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream) ->
 
 
 def _list_packets(
-    container: av.container.InputContainer, stream: av.VideoStream, stop: Callable[[], bool]
+    container: av.container.InputContainer, stream: av.VideoStream, link: Link
 ) -> PacketIndex:
     """Return the packets of the video stream, in file order; memory is 10 bytes a packet.
 
@@ -114,8 +114,7 @@ def _list_packets(
             pts.append(MISSING_PTS if timestamp is None else timestamp)
             discarded.append(packet.is_discard)
             keys.append(packet.is_keyframe)
-            if stop():
-                raise InterruptedRunError("interrupted")
+            refuse_stopped(link)
     except (av.FFmpegError, IndexError):
         # IndexError: PyAV does not know streams that appear in the middle of a damaged file.
         complete = False

@@ -7,6 +7,7 @@ on the timestamps of the packets, and checked against those of the decoded frame
 """
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..dataset.frame_table import MISSING_PTS
 from ..settings.positions import parse_position
 from ..settings.stages import ExtractSettings
 from .graph import EVERYTHING
+from .segments import Cutting, SegmentPlan
 
 
 def plan_condition(
@@ -57,6 +59,25 @@ def list_frames(
     if settings.fps is not None:
         return choose_frames(settings, time_base, pts)
     return np.flatnonzero(_in_range(settings, time_base, pts))[:: settings.every or 1]
+
+
+def plan_segments(
+    settings: ExtractSettings, time_base: Fraction, cutting: Cutting
+) -> Iterator[SegmentPlan]:
+    """Yield what each segment of a video has to deliver.
+
+    Args:
+        settings: range and sampling.
+        time_base: seconds a timestamp unit.
+        cutting: the segments.
+    """
+    wanted = None
+    if settings.selects_by_position:
+        wanted = list_frames(settings, time_base, cutting.pts)
+    for segment in cutting.segments:
+        first, end = segment.first, segment.first + segment.frames
+        its = None if wanted is None else wanted[slice(*wanted.searchsorted((first, end)))] - first
+        yield SegmentPlan(cutting.pts[first : end + segment.border], its)
 
 
 def choose_frames(

@@ -52,6 +52,18 @@ class Segment:
     seek_seconds: Fraction | None
 
 
+@dataclass(frozen=True, eq=False)
+class SegmentPlan:
+    """What a segment has to deliver.
+
+    ``pts``: int64, the timestamps of its frames and of those of its border. ``wanted``: int64, the
+    frames that are asked for, ascending and counted from its first one; all of them if absent.
+    """
+
+    pts: npt.NDArray[np.int64]
+    wanted: npt.NDArray[np.int64] | None
+
+
 class UnprovenSegmentError(Exception):
     """A segment does not hold what it should; the message says what is wrong with it."""
 

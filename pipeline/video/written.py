@@ -4,7 +4,6 @@ ffmpeg is silent about some full disks.
 """
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from ..base.errors import DecoderDiedError, DiskFullError, PrepError, printable
 from ..base.words import count
+from ..base.work import Link
 from ..dataset.image_folder import ImageNames
 from .sources import Source
 
@@ -19,11 +19,7 @@ Indices = npt.NDArray[np.int32]
 
 
 def checksum_written(
-    source: Source,
-    folder: Path,
-    kept: Indices,
-    images: ImageNames,
-    is_stopped: Callable[[], bool],
+    source: Source, folder: Path, kept: Indices, images: ImageNames, link: Link
 ) -> npt.NDArray[np.int64]:
     """Return the CRC-32 of each image file: int64, the shape of ``kept``.
 
@@ -32,17 +28,17 @@ def checksum_written(
         folder: where its images are, and no others.
         kept: the frames that ffmpeg reported as written, ascending.
         images: their names.
-        is_stopped: asked often.
+        link: asked often whether to give up.
 
     Raises:
         DecoderDiedError: others are there, or one is cut off.
         DiskFullError: the same, and there is no room left.
-        InterruptedRunError: ``is_stopped`` said so.
+        InterruptedRunError: the link is stopped.
     """
     on_disk = images.numbers_in(folder)
     if not np.array_equal(on_disk, kept):
         raise _lost(source, folder, len(kept), f"{len(on_disk)} are on disk")
-    checksums = images.checksums_in(folder, kept, is_stopped)
+    checksums = images.checksums_in(folder, kept, link)
     if (checksums < 0).any():
         name = images.name(int(kept[np.argmin(checksums)]))
         raise _lost(source, folder, len(kept), f"{name} is cut off")

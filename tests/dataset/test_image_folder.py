@@ -44,7 +44,7 @@ def test_a_folder_of_images_is_listed_by_their_numbers(tmp_path):
     assert IMAGES.sizes_in(tmp_path) == {12: 9, 3: 7, "notes.txt": 5}
     numbers = IMAGES.numbers_in(tmp_path)
     assert (numbers.dtype, numbers.tolist()) == (np.int64, [3, 12])
-    checksums = IMAGES.checksums_in(tmp_path, numbers, lambda: False)
+    checksums = IMAGES.checksums_in(tmp_path, numbers)
     assert (checksums.dtype, checksums.tolist()) == (np.int64, [-1, zlib.crc32(b"a" + ending)])
     os.symlink(tmp_path / "notes.txt", tmp_path / IMAGES.name(5))
     assert IMAGES.sizes_in(tmp_path)[IMAGES.name(5)] == 5

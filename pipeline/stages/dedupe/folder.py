@@ -13,7 +13,7 @@ same folder.
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,13 @@ import numpy.typing as npt
 
 from ...base.errors import DatasetError, UsageError, printable, unreadable
 from ...base.words import count, listing
+from ...base.work import Link
 from ...dataset.files import replace_text
 from ...dataset.frame_table import Reason
 from ...dataset.records import Notice
 from ...dataset.video_folder import RECORD_NAME
 from ...pictures.compare import Images, Marks, nothing_marked
-from ..extract.video import VideoExtractor
+from ...settings.stages import RunSettings
 
 MARKS_NAME = "dedupe.json"
 _SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
@@ -123,12 +124,7 @@ class FolderImages:
                 deleted += 1
         return deleted, size_bytes
 
-    def restore(
-        self,
-        extractor: Callable[[str | None], VideoExtractor],
-        on_frames: Callable[[int], None],
-        is_stopped: Callable[[], bool],
-    ) -> tuple[int, tuple[Notice, ...]]:
+    def restore(self, run: RunSettings, link: Link) -> tuple[int, tuple[Notice, ...]]:
         """Forget the marks; images that were deleted stay gone, for nothing can make them again.
 
         Returns:

@@ -1,10 +1,9 @@
 """Dedupe: mark which of the images that are there show the same as one before them.
 
 The stage for images that exist, of a dataset or of another tool. While extracting, the same choice
-is made by `stages.extract.video`, before an image is written.
+is made by `video.passes`, before an image is written.
 """
 
-import dataclasses
 import errno
 import functools
 import os
@@ -38,9 +37,7 @@ from ...engines.choice import engine_for
 from ...engines.threads import InProcess
 from ...pictures.compare import Comparer, Seen, look
 from ...settings.file import effective_dedupe
-from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
-from ...video.binary import find_ffmpeg
-from ..extract.video import VideoExtractor
+from ...settings.stages import BreakSettings, DedupeSettings, RunSettings
 from . import UNITS
 from .folder import FolderImages, find_folders
 from .video import VideoImages
@@ -178,7 +175,7 @@ class _Run:
         if deletes_marked and any(_is_marked(sequence) for sequence in sequences):
             job: Job = _delete_marked
         elif self._restore:
-            job = functools.partial(_bring_back, self._store, self._run)
+            job = functools.partial(_bring_back, self._run)
             if isinstance(sequences[0], FolderImages):  # whose marks point to each other
                 engine = InProcess(1)
         else:
@@ -290,32 +287,15 @@ def _delete_marked(sequence: VideoImages | FolderImages, link: Link) -> DedupeOu
 
 
 def _bring_back(
-    store: Dataset, run: RunSettings, sequence: VideoImages | FolderImages, link: Link
+    run: RunSettings, sequence: VideoImages | FolderImages, link: Link
 ) -> DedupeOutcome:
-    extractor = functools.partial(_extractor, store, run)
-    restored, notices = sequence.restore(extractor, link.tell, link.is_stopped)
+    restored, notices = sequence.restore(run, link)
     return DedupeOutcome(
         sequence.id,
         "restored" if restored else "unchanged",
         images=len(sequence.images().numbers),
         restored=restored,
         notices=(*notices, *sequence.find_missing()),
-    )
-
-
-def _extractor(store: Dataset, run: RunSettings, hwaccel: str | None) -> VideoExtractor:
-    """Return what extracts images again; ffmpeg is looked for when it is needed."""
-    run = dataclasses.replace(run, hwaccel=hwaccel)
-    ffmpeg = find_ffmpeg(run)
-    return VideoExtractor(
-        store,
-        ExtractSettings(),
-        _OFF,
-        BreakSettings(),
-        run,
-        ffmpeg,
-        cores_each=count_cores(),
-        are_many=False,
     )
 
 

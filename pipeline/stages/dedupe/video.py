@@ -1,24 +1,23 @@
 """Dedupe one video of a dataset: its marks are the fates in its frame table."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ...base.errors import HwaccelError, VideoError, printable
 from ...base.words import count, listing
+from ...base.work import Link
 from ...dataset.accounts import recount
 from ...dataset.breaks import find_breaks
 from ...dataset.frame_table import Fate, FrameTable, Reason
 from ...dataset.records import Notice, VideoRecord
 from ...dataset.store import Dataset
 from ...pictures.compare import Images, Marks
-from ...settings.file import build_settings
-from ...settings.stages import BreakSettings, ExtractSettings
-from ..extract.video import VideoExtractor
+from ...settings.stages import BreakSettings, RunSettings
+from ...video.restore import extract_again
 
 
 @dataclass(frozen=True)
@@ -105,22 +104,15 @@ class VideoImages:
             path.unlink()
         return len(marked), size_bytes
 
-    def restore(
-        self,
-        extractor: Callable[[str | None], VideoExtractor],
-        on_frames: Callable[[int], None],
-        is_stopped: Callable[[], bool],
-    ) -> tuple[int, tuple[Notice, ...]]:
+    def restore(self, run: RunSettings, link: Link) -> tuple[int, tuple[Notice, ...]]:
         """Keep all duplicates again; those without a file are extracted from the source.
 
         Images are moved in first, then the table is replaced: a run that was killed in between is
         simply repeated.
 
         Args:
-            extractor: gives what extracts them, with the hardware acceleration of then; asked only
-                if there is need.
-            on_frames: told how many more frames are decoded.
-            is_stopped: asked often.
+            run: how they are extracted.
+            link: told how many more frames are decoded.
 
         Returns:
             How many images were restored, and what a person should look at.
@@ -135,39 +127,13 @@ class VideoImages:
         frames = before
         notices: tuple[Notice, ...] = ()
         if len(lost):
-            checksums, version = self._extract_again(lost, extractor, on_frames, is_stopped)
+            with self.store.work_folder(self.id) as folder:
+                checksums, version = extract_again(self.record, lost, folder, run, link)
+                self.store.add_images(self.id, folder)
             notices = self._differences(before.crc32[lost], checksums, version)
             frames = before.with_rows(lost, crc32=checksums)
         self._commit(before, self._released(frames, self._present()))
         return len(duplicates), notices
-
-    def _extract_again(
-        self,
-        lost: npt.NDArray[np.int64],
-        extractor: Callable[[str | None], VideoExtractor],
-        on_frames: Callable[[int], None],
-        is_stopped: Callable[[], bool],
-    ) -> tuple[npt.NDArray[np.int64], str]:
-        """Bring images back as they were made; return their checksums, and the ffmpeg's version."""
-        then = self.record.settings
-        names = (field.name for field in dataclasses.fields(ExtractSettings))
-        settings = build_settings(
-            ExtractSettings, {name: then[name] for name in names if name in then}, "extract"
-        )
-        hwaccel = then.get("hwaccel")
-        try:
-            again = dataclasses.replace(extractor(hwaccel), settings=settings)
-            with self.store.work_folder(self.id) as folder:
-                checksums = again.extract_again(self.record, lost, folder, on_frames, is_stopped)
-                self.store.add_images(self.id, folder)
-        except HwaccelError as error:
-            raise VideoError(
-                f"{printable(self.id)}: its images were made with hwaccel '{printable(hwaccel)}', "
-                "which does not work on this machine, and might be other bytes without it, so "
-                "nothing was restored. Run this where it works, or extract the video anew with "
-                "'prep extract --overwrite --dedupe off'."
-            ) from error
-        return checksums, again.ffmpeg.version
 
     def _differences(
         self, known: npt.NDArray[np.int64], now: npt.NDArray[np.int64], version: str
@@ -221,7 +187,7 @@ class VideoImages:
         # A restore that was killed leaves images that were never checked in.
         unknown = np.intersect1d(kept[frames.crc32[kept] < 0], present)
         folder = self.store.folder(self.id)
-        checksums = self.record.images.checksums_in(folder, unknown, lambda: False)
+        checksums = self.record.images.checksums_in(folder, unknown)
         frames = frames.with_rows(unknown, crc32=checksums)
         columns = ("fate", "reason", "duplicate_of", "duplicate_video", "crc32")
         if all(np.array_equal(getattr(before, name), getattr(frames, name)) for name in columns):

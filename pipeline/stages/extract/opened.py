@@ -6,9 +6,9 @@ from ...base.errors import SourceChangedError, TooManyFramesError, printable
 from ...base.machine import count_cores
 from ...base.words import count
 from ...dataset.records import PacketIndex, SourceIdentity, VideoInfo
+from ...video.identity import stat_identity
 from ...video.segments import Segment
 from ...video.sources import Source
-from .identity import stat_identity
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,12 +21,13 @@ import numpy as np
 
 from ...base.errors import SourceChangedError, UsageError, printable
 from ...base.words import count, listing
+from ...base.work import Link
 from ...dataset.accounts import balance
 from ...dataset.records import AbsentSource, Notice, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.file import settings_digest
+from ...video.identity import digest_ends, is_same_file, stat_identity
 from ...video.sources import Source
-from .identity import digest_ends, is_same_file, stat_identity
 from .result import VideoOutcome
 
 Identities = Mapping[Path, SourceIdentity]
@@ -166,15 +167,15 @@ def _shown(value: Any) -> str:
 
 
 def check_unchanged(
-    source: Source, record: VideoRecord, store: Dataset, is_stopped: Callable[[], bool]
+    source: Source, record: VideoRecord, store: Dataset, link: Link
 ) -> tuple[Notice, ...]:
     """Return the notices of a video that is in the dataset already, missing images among them.
 
     Raises:
-        InterruptedRunError: ``is_stopped`` said so.
+        InterruptedRunError: the link is stopped.
         SourceChangedError: the file is another one now.
     """
-    if not is_same_file(source.path, record.source, is_stopped):
+    if not is_same_file(source.path, record.source, link):
         raise SourceChangedError(
             f"{printable(source.path)}: the file has changed since '{record.id}' was extracted "
             "from it. Use --overwrite to replace the images, or another --output to keep both."

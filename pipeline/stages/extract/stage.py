@@ -16,9 +16,9 @@ from ...engines.choice import engine_for
 from ...settings.file import effective_settings
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
+from ...video.identity import try_to_identify
 from ...video.sources import Source, assign_ids, find_sources
 from . import UNITS
-from .identity import try_to_identify
 from .opened import Opened
 from .result import ExtractResult, VideoOutcome
 from .resume import (

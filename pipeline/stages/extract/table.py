@@ -10,9 +10,40 @@ from ...dataset.frame_table import MISSING_PTS, Fate, FrameTable, Reason
 from ...dataset.records import Counts, PacketIndex, VideoInfo
 from ...video.decoder import Decoded
 from ...video.passes import Chosen
-from ...video.segments import Segment
+from ...video.segments import BORDER_FRAMES, Segment
+from ...video.shelf import SegmentFrames
 from ...video.transcript import Transcript
-from .shelf import SegmentFrames
+
+
+def segment_frames(
+    segment: Segment,
+    chosen: Chosen,
+    crc32: npt.NDArray[np.int64],
+    size_bytes: npt.NDArray[np.int64],
+) -> SegmentFrames:
+    """Return what a segment gave, as it is laid on the shelf.
+
+    Args:
+        segment: which one.
+        chosen: what was decoded and chosen.
+        crc32: int64, the checksum of the image of each kept frame.
+        size_bytes: int64, the size of each.
+    """
+    decoded = chosen.decoded
+    pictures = decoded.transcript.pictures
+    return SegmentFrames(
+        pts=decoded.pts[: segment.frames],
+        scene_score=decoded.scene_score,
+        selected=chosen.selected,
+        kept=chosen.kept,
+        alike=chosen.alike,
+        alike_to=chosen.alike_to,
+        crc32=crc32,
+        size_bytes=size_bytes,
+        begins=np.array(pictures[:BORDER_FRAMES], dtype=np.str_),
+        ends=np.array(pictures[len(pictures) - segment.border :], dtype=np.str_),
+        rotation_degrees=np.array(decoded.transcript.rotation_degrees, dtype=np.float64),
+    )
 
 
 def join_segments(

@@ -8,9 +8,9 @@ import errno
 import functools
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...base.errors import (
     DatasetError,
@@ -24,15 +24,15 @@ from ...base.errors import (
     describe_bug,
     printable,
 )
-from ...base.work import Link
+from ...base.work import Link, refuse_stopped
 from ...dataset.records import SourceIdentity, VideoRecord
 from ...dataset.store import load_libraries
 from ...video.segments import Segment, UnprovenSegmentError
+from ...video.shelf import ShelfDamagedError
 from ...video.sources import Source
 from .opened import Opened
 from .result import VideoOutcome
 from .resume import check_unchanged
-from .shelf import ShelfDamagedError
 from .video import VideoExtractor
 
 
@@ -104,21 +104,14 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     """
     source, video_id = source_of(unit), video_of(unit)
     path = os.fspath(source.path)
-    frames_told = 0
-
-    def tell(frames: int) -> None:
-        nonlocal frames_told
-        frames_told += frames
-        link.tell(frames)
-
+    counting = _Counting(link)
     try:
-        if link.is_stopped():
-            raise InterruptedRunError("interrupted")
+        refuse_stopped(link)
         try:
-            return _do(extractor, unit, tell, link.is_stopped)
+            return _do(extractor, unit, counting)
         except DecoderKilledError:  # as with a worker that is killed: once more
-            tell(-frames_told)
-            return _do(extractor, unit, tell, link.is_stopped)
+            link.tell(-counting.frames_told)
+            return _do(extractor, unit, link)
     except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
         raise  # the other videos would fare no better
     except PrepError as error:
@@ -133,6 +126,22 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     except Exception as error:  # one video that finds a bug must not cost the others
         text = f"{printable(path)}: {describe_bug(error)}"
         return VideoOutcome(path, video_id, "failed", error=text, error_kind=PrepError.kind)
+
+
+class _Counting(Link):
+    """Passes everything on, and counts the frames that were told."""
+
+    def __init__(self, link: Link) -> None:
+        self._link, self.frames_told = link, 0
+
+    def tell(self, message: Any) -> None:
+        """Tell of so many more frames."""
+        self.frames_told += message
+        self._link.tell(message)
+
+    def is_stopped(self) -> bool:
+        """Return what the other link says."""
+        return self._link.is_stopped()
 
 
 @functools.cache
@@ -167,19 +176,14 @@ def size_bytes(path: Path) -> int:
         return 0
 
 
-def _do(
-    extractor: VideoExtractor,
-    unit: Unit,
-    on_frames: Callable[[int], None],
-    is_stopped: Callable[[], bool],
-) -> Result:
+def _do(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     if isinstance(unit, OpenVideo):
         source, known = unit.source, unit.record
         if known is None:
             return extractor.open(
-                source, unit.video_id, is_stopped, identity=unit.identity, is_anew=unit.is_anew
+                source, unit.video_id, link, identity=unit.identity, is_anew=unit.is_anew
             )
-        notices = check_unchanged(source, known, extractor.store, is_stopped)
+        notices = check_unchanged(source, known, extractor.store, link)
         extractor.refuse_damage(source, notices)
         return VideoOutcome(os.fspath(source.path), known.id, "unchanged", known, notices)
     opened = unit.opened
@@ -187,11 +191,11 @@ def _do(
     try:
         match unit:
             case ExtractWhole():
-                record = extractor.extract_whole(opened, on_frames, is_stopped)
+                record = extractor.extract_whole(opened, link)
             case JoinSegments():
                 record = extractor.join(opened)
             case ExtractSegment(segment=segment):
-                extractor.extract_segment(opened, segment, on_frames, is_stopped)
+                extractor.extract_segment(opened, segment, link)
                 return SegmentDone()
     except UnprovenSegmentError:
         return InOnePiece(extractor.give_up_segments(opened))

@@ -3,10 +3,11 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,9 @@ from ...base.errors import (
     DecoderKilledError,
     InterruptedRunError,
     NotAVideoError,
-    SourceChangedError,
     printable,
 )
+from ...base.work import Link, refuse_stopped
 from ...dataset.breaks import find_breaks
 from ...dataset.clock import duration_seconds
 from ...dataset.image_folder import ImageNames
@@ -28,33 +29,46 @@ from ...dataset.store import Dataset
 from ...settings.file import effective_settings, settings_digest
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import Ffmpeg, same_ffmpeg
+from ...video.graph import Recipe
+from ...video.identity import identify
 from ...video.passes import Chosen, VideoDecoder
 from ...video.probe import probe
-from ...video.sampling import list_frames
+from ...video.sampling import plan_segments
 from ...video.segments import (
-    BORDER_FRAMES,
     UNPROVEN,
     Segment,
     UnprovenSegmentError,
     cut,
     refuse_unlike,
 )
+from ...video.shelf import Shelf
 from ...video.sources import Source
 from ...video.written import checksum_written, image_size
-from .identity import identify, is_same_file
 from .notices import describe
 from .opened import Opened, refuse_too_many
-from .shelf import SegmentFrames, Shelf
-from .table import build_frame_table, count_frames, join_segments
+from .table import build_frame_table, count_frames, join_segments, segment_frames
 
-_SHELF_FORMAT = 1
-"""To be raised when something else is laid on shelves."""
 
-OnFrames = Callable[[int], None]
-"""Told how many more frames are decoded."""
+class _SegmentLink(Link):
+    """The link of one segment.
 
-IsStopped = Callable[[], bool]
-"""Says whether to give up; asked often."""
+    It tells of no more frames than the segment has, for those of its border are told by the next
+    one. And all of them stop when the video is to be decoded in one piece.
+    """
+
+    def __init__(self, link: Link, segment: Segment, shelf: Shelf) -> None:
+        self._link, self._shelf = link, shelf
+        self._frames_left = segment.frames
+
+    def tell(self, message: Any) -> None:
+        """Tell of so many more frames, at most of those that are left."""
+        frames = min(message, self._frames_left)
+        self._frames_left -= frames
+        self._link.tell(frames)
+
+    def is_stopped(self) -> bool:
+        """Return whether the driver or another segment says so."""
+        return self._link.is_stopped() or self._shelf.is_given_up
 
 
 @dataclass(frozen=True)
@@ -72,13 +86,18 @@ class VideoExtractor:
     run: RunSettings
     ffmpeg: Ffmpeg
     cores_each: int
-    are_many: bool
+    are_many: bool = False
+
+    @property
+    def effective_settings(self) -> dict[str, Any]:
+        """The settings that decide on the bytes of the images, and which there are."""
+        return effective_settings(self.settings, self.dedupe, self.run)
 
     def open(
         self,
         source: Source,
         video_id: str,
-        is_stopped: IsStopped,
+        link: Link,
         *,
         identity: SourceIdentity | None = None,
         is_anew: bool = False,
@@ -88,7 +107,7 @@ class VideoExtractor:
         Args:
             source: the video.
             video_id: its folder in the dataset.
-            is_stopped: asked often.
+            link: asked often whether to give up.
             identity: which file it is, where that is known already.
             is_anew: do nothing with what an earlier run has left.
 
@@ -96,9 +115,9 @@ class VideoExtractor:
             VideoError: this video cannot be done.
             InterruptedRunError.
         """
-        info, packets = probe(source.path, is_stopped)
+        info, packets = probe(source.path, link)
         refuse_too_many(source, len(packets.pts), self.settings.digits)
-        identity = identity or identify(source, is_stopped)
+        identity = identity or identify(source, link)
         cutting = cut(packets, info, self.run.segment_frames)
         opened = Opened(
             source=source,
@@ -116,37 +135,36 @@ class VideoExtractor:
             shelf.remove()
         if not cutting.segments:
             return opened
-        shelf.open(self._key(identity, cutting.segments), packets)
+        plans = plan_segments(self.settings, Fraction(info.time_base), cutting)
+        shelf.open(self._key(identity, cutting.segments), packets, plans)
         if shelf.is_given_up:
             return dataclasses.replace(opened, hindrance=UNPROVEN)
         return dataclasses.replace(opened, packets=None, segments=cutting.segments)
 
-    def extract_whole(
-        self, opened: Opened, on_frames: OnFrames, is_stopped: IsStopped
-    ) -> VideoRecord:
+    def extract_whole(self, opened: Opened, link: Link) -> VideoRecord:
         """Extract a video in one piece and commit it to the dataset.
+
+        The link is told how many more frames are decoded.
 
         Raises:
             VideoError: this video cannot be done.
             DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can the others.
         """
-        source, info = opened.source, opened.info
-        shelf = Shelf(self.store, opened.video_id)
+        source, shelf = opened.source, Shelf(self.store, opened.video_id)
         packets = opened.packets or shelf.read_packets()
+        recipe = self._recipe(self.cores_each if self.are_many else None)
         with self.store.work_folder(opened.video_id) as folder:
-            decoder = self._decoder(is_stopped)
-            chosen = decoder.choose(source, info, packets, folder, on_frames)
-            checksums = checksum_written(
-                source, folder, chosen.decoded.kept, self._images(opened.video_id), is_stopped
-            )
+            chosen = VideoDecoder(recipe, source, opened.info, folder, link).choose(packets)
+            names = self._images(opened.video_id)
+            checksums = checksum_written(source, folder, chosen.decoded.kept, names, link)
             record = self._commit(opened, packets, folder, chosen, checksums)
         shelf.remove()
         return record
 
-    def extract_segment(
-        self, opened: Opened, segment: Segment, on_frames: OnFrames, is_stopped: IsStopped
-    ) -> None:
+    def extract_segment(self, opened: Opened, segment: Segment, link: Link) -> None:
         """Extract one segment of a video and lay it on the shelf; if it is there, that is it.
+
+        The link is told how many more frames are decoded.
 
         Raises:
             UnprovenSegmentError: it, or another one, decoded alone, is not what it is in the whole.
@@ -158,56 +176,29 @@ class VideoExtractor:
         if shelf.is_given_up:
             raise UnprovenSegmentError(UNPROVEN)
         if shelf.holds(segment):
-            on_frames(segment.frames)
+            link.tell(segment.frames)
             return
-        pts = np.sort(shelf.read_packets().shown_pts)
-        first, end = segment.first, segment.first + segment.frames
-        wanted = None
-        if self.settings.selects_by_position:
-            asked_for = list_frames(self.settings, Fraction(opened.info.time_base), pts)
-            wanted = asked_for[slice(*np.searchsorted(asked_for, (first, end)))] - first
+        plan = shelf.read_plan(segment)
+        recipe = self._recipe(self.cores_each)
+        names = self._images(opened.video_id)
         with self.store.work_folder(opened.video_id) as folder:
-            decoder = self._decoder(lambda: is_stopped() or shelf.is_given_up, is_segment=True)
+            of_segment = _SegmentLink(link, segment, shelf)
+            decoder = VideoDecoder(recipe, opened.source, opened.info, folder, of_segment)
             try:
-                chosen = decoder.choose_in_segment(
-                    opened.source,
-                    opened.info,
-                    segment,
-                    pts[first : end + segment.border],
-                    wanted,
-                    folder,
-                    _at_most(segment.frames, on_frames),
-                )
+                chosen = decoder.choose_in_segment(segment, plan)
             except DecoderKilledError:
                 raise  # which says nothing of the segment
             except (NotAVideoError, DecoderDiedError) as error:
                 raise UnprovenSegmentError(str(error)) from error
             except InterruptedRunError:
-                if is_stopped():
-                    raise
+                refuse_stopped(link)
                 raise UnprovenSegmentError(UNPROVEN) from None
-            kept = chosen.kept + np.int32(first)
-            pictures = chosen.decoded.transcript.pictures
-            images = self._images(opened.video_id)
-            crc32 = checksum_written(opened.source, folder, kept, images, is_stopped)
-            sizes = images.sizes_in(folder)
-            frames = SegmentFrames(
-                pts=chosen.decoded.pts[: segment.frames],
-                scene_score=chosen.decoded.scene_score,
-                selected=chosen.selected,
-                kept=chosen.kept,
-                alike=chosen.alike,
-                alike_to=chosen.alike_to,
-                crc32=crc32,
-                size_bytes=np.array([sizes[index] for index in kept.tolist()], dtype=np.int64),
-                begins=np.array(pictures[:BORDER_FRAMES], dtype=np.str_),
-                ends=np.array(pictures[len(pictures) - segment.border :], dtype=np.str_),
-                rotation_degrees=np.array(
-                    chosen.decoded.transcript.rotation_degrees, dtype=np.float64
-                ),
-            )
+            kept = chosen.kept + np.int32(segment.first)
+            crc32 = checksum_written(opened.source, folder, kept, names, link)
+            sizes = names.sizes_in(folder)
+            size_bytes = np.array([sizes[index] for index in kept.tolist()], dtype=np.int64)
             opened.refuse_changed()
-            shelf.put(segment, frames, folder)
+            shelf.put(segment, segment_frames(segment, chosen, crc32, size_bytes), folder)
 
     def join(self, opened: Opened) -> VideoRecord:
         """Make a video of its segments and commit it to the dataset.
@@ -248,7 +239,7 @@ class VideoExtractor:
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance)
         self.refuse_damage(opened.source, warnings)
         width, height = image_size(folder, chosen.kept, self._images(opened.video_id))
-        settings = effective_settings(self.settings, self.dedupe, self.run)
+        settings = self.effective_settings
         record = VideoRecord(
             id=opened.video_id,
             source=opened.identity,
@@ -268,55 +259,6 @@ class VideoExtractor:
         self.store.commit(folder, record, frames)
         return record
 
-    def extract_again(
-        self,
-        record: VideoRecord,
-        indices: npt.NDArray[np.int64],
-        folder: Path,
-        on_frames: OnFrames,
-        is_stopped: IsStopped,
-    ) -> npt.NDArray[np.int64]:
-        """Write the images of these frames of a committed video into a work folder.
-
-        Args:
-            record: the video; ``settings`` must be those of its images.
-            indices: ascending frame indices.
-            folder: named as the video.
-            on_frames: told how many more frames are decoded.
-            is_stopped: asked often.
-
-        Returns:
-            The CRC-32 of each image file: int64, the shape of ``indices``.
-
-        Raises:
-            SourceChangedError: the source is gone or another file now.
-            VideoError: this video cannot be done.
-            DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can others.
-        """
-        source = Source(Path(record.source.path), record.source.name)
-        if not source.path.is_file() or not is_same_file(source.path, record.source, is_stopped):
-            what = (
-                "has changed since" if source.path.is_file() else "is gone from where it was when"
-            )
-            raise SourceChangedError(
-                f"{printable(source.path)}: the file {what} '{printable(record.id)}' was extracted "
-                "from it, so its frames cannot be restored. Put it back there and run again; if "
-                "it was renamed or moved, run 'prep extract' on it where it is now, and its record "
-                "follows. Or extract it anew with 'prep extract --overwrite --dedupe off'."
-            )
-        decoder = self._decoder(is_stopped)
-        decoded = decoder.write(source, record.probe, indices, folder, on_frames)
-        if len(decoded.pts) != record.counts.frames_decoded or not np.array_equal(
-            decoded.kept, indices
-        ):
-            raise DecoderDiedError(
-                f"{printable(source.path)}: {len(decoded.pts)} frames were decoded, but "
-                f"{record.counts.frames_decoded} when it was extracted, so their numbers are not "
-                "certain and nothing was restored. Use the ffmpeg of that time, version "
-                f"{printable(record.ffmpeg_version)}."
-            )
-        return checksum_written(source, folder, decoded.kept, record.images, is_stopped)
-
     def refuse_damage(self, source: Source, warnings: Iterable[Notice]) -> None:
         """Hold a damaged video against the settings.
 
@@ -333,27 +275,12 @@ class VideoExtractor:
     def _images(self, video_id: str) -> ImageNames:
         return ImageNames(video_id, self.settings.digits, self.settings.format)
 
-    def _decoder(self, is_stopped: IsStopped, *, is_segment: bool = False) -> VideoDecoder:
-        threads = self.cores_each if is_segment or self.are_many else None
+    def _recipe(self, threads: int | None) -> Recipe:
         ffmpeg = same_ffmpeg(self.ffmpeg, self.run)
-        return VideoDecoder(self.settings, self.dedupe, self.run, ffmpeg, is_stopped, threads)
+        return Recipe(self.settings, self.dedupe, self.run, ffmpeg, threads)
 
     def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
         """Return what segments on a shelf must have in common."""
-        settings = effective_settings(self.settings, self.dedupe, self.run)
         firsts = [segment.first for segment in segments]
-        key = [_SHELF_FORMAT, identity.sha256, settings, self.ffmpeg.version, firsts]
+        key = [identity.sha256, self.effective_settings, self.ffmpeg.version, firsts]
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-
-
-def _at_most(limit: int, on_frames: OnFrames) -> OnFrames:
-    """Return what passes on no more frames: those of a border are not told."""
-    left = limit
-
-    def tell(frames: int) -> None:
-        nonlocal left
-        frames = min(frames, left)
-        left -= frames
-        on_frames(frames)
-
-    return tell

@@ -12,8 +12,9 @@ from helpers.prep import in_threads
 from video_prep.dataset.accounts import status
 from video_prep.settings.stages import DedupeSettings
 from video_prep.stages.dedupe import stage as dedupe_stage
-from video_prep.stages.extract import identity, stage as extract_stage
+from video_prep.stages.extract import stage as extract_stage
 from video_prep.stages.extract.resume import recognise
+from video_prep.video import identity
 from video_prep.video.sources import find_sources
 
 extract, dedupe = in_threads(extract_stage.extract), in_threads(dedupe_stage.dedupe)
@@ -141,7 +142,7 @@ def test_whole_files_are_read_only_where_they_may_be_equal(inputs, tmp_path, mon
     read = []
     sha256 = identity._sha256
     monkeypatch.setattr(
-        identity, "_sha256", lambda path, stop: read.append(path.name) or sha256(path, stop)
+        identity, "_sha256", lambda path, link: read.append(path.name) or sha256(path, link)
     )
     # Recorders write files of one size; that alone costs nothing.
     data = bytearray((inputs / "a.mp4").read_bytes())

@@ -19,7 +19,7 @@ from helpers.datasets import frames, images, indices, record, snapshot
 from helpers.media import FFMPEGS
 from helpers.prep import command, environment, in_threads
 from video_prep.base import errors
-from video_prep.base.work import Batch, Watch
+from video_prep.base.work import UNWATCHED, Batch, Unwatched, Watch
 from video_prep.dataset.frame_table import MISSING_PTS
 from video_prep.dataset.records import Complaint, PacketIndex, VideoInfo
 from video_prep.engines.threads import InProcess
@@ -28,6 +28,7 @@ from video_prep.video.segments import (
     BORDER_FRAMES,
     UNPROVEN,
     Segment,
+    SegmentPlan,
     UnprovenSegmentError,
     cut,
     refuse_unlike,
@@ -357,9 +358,9 @@ def test_segments_of_other_settings_or_footage_are_thrown_away(footage, tmp_path
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_neighbours_that_disagree_are_found(footage, tmp_path, monkeypatch):
     """The proof of last resort: the same frames look otherwise when decoded from there."""
-    from video_prep.stages.extract import video as extract_video
+    from video_prep.stages.extract import table
 
-    genuine = extract_video.SegmentFrames
+    genuine = table.SegmentFrames
 
     def forged(**columns):
         begins = columns["begins"].copy()
@@ -367,7 +368,7 @@ def test_neighbours_that_disagree_are_found(footage, tmp_path, monkeypatch):
             begins[3] = begins[2]
         return genuine(**{**columns, "begins": begins})
 
-    monkeypatch.setattr("video_prep.stages.extract.video.SegmentFrames", forged)
+    monkeypatch.setattr(table, "SegmentFrames", forged)
     result = extract_in_parts(footage, tmp_path / "ds")
     (video,) = result.videos
     assert (video.status, video.record.segments) == ("extracted", (0,))
@@ -405,10 +406,10 @@ def test_a_segment_that_fails_fails_its_video_and_keeps_the_others(footage, tmp_
 
     genuine = VideoExtractor.extract_segment
 
-    def failing(self, opened, segment, *callbacks):
+    def failing(self, opened, segment, link):
         if segment.number == 1:
             raise errors.DecoderDiedError("ffmpeg was killed")
-        genuine(self, opened, segment, *callbacks)
+        genuine(self, opened, segment, link)
 
     with monkeypatch.context() as patch:
         patch.setattr(VideoExtractor, "extract_segment", failing)
@@ -638,6 +639,25 @@ def lose_packets(shelf):
     (shelf / "packets.npz").unlink()
 
 
+def cut_plan(shelf):
+    plan = shelf / "plan.npz"
+    plan.write_bytes(plan.read_bytes()[:-100])
+    (shelf / "000001.npz").unlink()
+
+
+def corrupt_plan(shelf):
+    plan = shelf / "plan.npz"
+    data = bytearray(plan.read_bytes())
+    data[data.index(b"pts1.npy") + 200] ^= 1  # one bit of the timestamps of the second segment
+    plan.write_bytes(data)
+    (shelf / "000001.npz").unlink()
+
+
+def lose_plan(shelf):
+    (shelf / "plan.npz").unlink()
+    (shelf / "000001.npz").unlink()
+
+
 def key_is_no_text(shelf):
     (shelf / "key").write_bytes(b"\xff\xfe")
 
@@ -664,6 +684,9 @@ DAMAGES = [
     segment_as_folder,
     cut_packets,
     lose_packets,
+    cut_plan,
+    corrupt_plan,
+    lose_plan,
     key_is_no_text,
     key_as_folder,
     shelf_as_file,
@@ -688,14 +711,31 @@ def test_a_damaged_shelf_heals(footage, damage, tmp_path, monkeypatch):
             extract_in_parts(video, dataset)
     damage(shelf(dataset))
     (outcome,) = extract_in_parts(video, dataset).videos
-    assert (outcome.status, outcome.error) == ("extracted", None)
+    assert outcome.status == "extracted"
     assert snapshot(dataset) == snapshot(tmp_path / "expected")
     assert not shelf(dataset).exists()
 
 
+def test_a_shelf_of_an_older_prep_is_thrown_away(tmp_path, monkeypatch):
+    from video_prep.dataset.store import Dataset
+    from video_prep.video import shelf as shelves
+
+    def opened():
+        shelf = shelves.Shelf(Dataset(tmp_path), "v")
+        index = packets(range(10), [0])
+        shelf.open("key", index, [SegmentPlan(index.pts, None)])
+        return shelf
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shelves, "_FORMAT", 1)
+        (opened().images.parents[1] / f"{SECOND.number:06d}.npz").touch()
+        assert opened().holds(SECOND)
+    assert not opened().holds(SECOND)
+
+
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_a_shelf_that_is_damaged_again_is_a_failure_with_a_way_out(footage, tmp_path, monkeypatch):
-    from video_prep.stages.extract.shelf import Shelf
+    from video_prep.video.shelf import Shelf
 
     genuine = Shelf.put
 
@@ -711,7 +751,7 @@ def test_a_shelf_that_is_damaged_again_is_a_failure_with_a_way_out(footage, tmp_
 
 @pytest.mark.parametrize("footage", ["b_frames.mp4"], indirect=True)
 def test_a_kill_after_the_commit_leaves_nothing_that_matters(footage, prep, tmp_path, monkeypatch):
-    from video_prep.stages.extract.shelf import Shelf
+    from video_prep.video.shelf import Shelf
 
     with monkeypatch.context() as patch:
         patch.setattr(Shelf, "remove", lambda self: None)
@@ -736,10 +776,10 @@ def test_a_segment_that_ffmpeg_cannot_decode_alone_is_no_failure(
 
     genuine = VideoDecoder.choose_in_segment
 
-    def refusing(self, source, info, segment, *arguments):
+    def refusing(self, segment, plan):
         if segment.number == 1:
             raise error
-        return genuine(self, source, info, segment, *arguments)
+        return genuine(self, segment, plan)
 
     monkeypatch.setattr(VideoDecoder, "choose_in_segment", refusing)
     (outcome,) = extract_in_parts(footage, tmp_path / "ds").videos
@@ -756,11 +796,11 @@ def test_an_ffmpeg_that_is_killed_says_nothing_of_its_segment(
 
     genuine, begun = VideoDecoder.choose_in_segment, []
 
-    def killed(self, source, info, segment, *arguments):
+    def killed(self, segment, plan):
         begun.append(segment.number)
         if begun.count(1) <= kills and segment.number == 1:
             raise errors.DecoderKilledError("ffmpeg was killed (SIGKILL)")
-        return genuine(self, source, info, segment, *arguments)
+        return genuine(self, segment, plan)
 
     monkeypatch.setattr(VideoDecoder, "choose_in_segment", killed)
     (outcome,) = extract_in_parts(footage, tmp_path / "ds").videos
@@ -844,14 +884,19 @@ def test_bars_survive_more_frames_than_were_promised():
     bars.close()
 
 
+class Stopped(Unwatched):
+    def is_stopped(self):
+        return True
+
+
 def test_hashing_a_touched_file_can_be_interrupted(steady, tmp_path):
-    from video_prep.stages.extract.identity import identify, is_same_file
+    from video_prep.video.identity import identify, is_same_file
     from video_prep.video.sources import Source
 
     video = tmp_path / "v.mp4"
     shutil.copy(steady, video)
-    identity = identify(Source(video, "v.mp4"), lambda: False)
+    identity = identify(Source(video, "v.mp4"), UNWATCHED)
     os.utime(video)
     assert is_same_file(video, identity)
     with pytest.raises(errors.InterruptedRunError):
-        is_same_file(video, identity, lambda: True)
+        is_same_file(video, identity, Stopped())

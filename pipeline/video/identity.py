@@ -2,22 +2,20 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
-from ...base.errors import InterruptedRunError
-from ...base.work import Link
-from ...dataset.records import SourceIdentity
-from ...video.sources import Source
+from ..base.work import UNWATCHED, Link, refuse_stopped
+from ..dataset.records import SourceIdentity
+from .sources import Source
 
 _END_BYTES = 1 << 16
 
 
-def identify(source: Source, is_stopped: Callable[[], bool]) -> SourceIdentity:
+def identify(source: Source, link: Link) -> SourceIdentity:
     """Return the identity of a file; reads it whole.
 
     Raises:
-        InterruptedRunError: ``is_stopped`` said so.
+        InterruptedRunError: the link is stopped.
         OSError: it cannot be read.
     """
     size_bytes, mtime_ns = stat_identity(source.path)
@@ -26,31 +24,29 @@ def identify(source: Source, is_stopped: Callable[[], bool]) -> SourceIdentity:
         path=os.fspath(source.path),
         size_bytes=size_bytes,
         mtime_ns=mtime_ns,
-        sha256=_sha256(source.path, is_stopped),
+        sha256=_sha256(source.path, link),
     )
 
 
 def try_to_identify(source: Source, link: Link) -> SourceIdentity | None:
     """Return the identity of a file, ``None`` where it cannot be read: a unit of work."""
     try:
-        return identify(source, link.is_stopped)
+        return identify(source, link)
     except OSError:  # its own turn will say so
         return None
 
 
-def is_same_file(
-    path: Path, identity: SourceIdentity, is_stopped: Callable[[], bool] = lambda: False
-) -> bool:
+def is_same_file(path: Path, identity: SourceIdentity, link: Link = UNWATCHED) -> bool:
     """Whether a file is the one that was extracted: by size and mtime, else by content.
 
     Raises:
-        InterruptedRunError: ``is_stopped`` said so.
+        InterruptedRunError: the link is stopped.
         OSError: it cannot be read.
     """
     size_bytes, mtime_ns = stat_identity(path)
     if size_bytes != identity.size_bytes:
         return False
-    return mtime_ns == identity.mtime_ns or _sha256(path, is_stopped) == identity.sha256
+    return mtime_ns == identity.mtime_ns or _sha256(path, link) == identity.sha256
 
 
 def stat_identity(path: Path) -> tuple[int, int]:
@@ -78,11 +74,10 @@ def digest_ends(path: Path) -> bytes | None:
         return None
 
 
-def _sha256(path: Path, is_stopped: Callable[[], bool]) -> str:
+def _sha256(path: Path, link: Link) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-            if is_stopped():
-                raise InterruptedRunError("interrupted")
+            refuse_stopped(link)
     return digest.hexdigest()

@@ -5,6 +5,7 @@
     dataset/.prep/segments/<id>/
       key             what they are segments of; others are thrown away
       packets.npz     the packets of the video
+      plan.npz        what each segment has to deliver
       000003.npz      what one segment gave; it is there when its images are
       whole           the video must be decoded in one piece after all
       new/<id>/       the images, in their final folder
@@ -20,7 +21,7 @@ import errno
 import secrets
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...dataset.files import replace_file
-from ...dataset.image_folder import ImageNames
-from ...dataset.records import PacketIndex
-from ...dataset.store import Dataset, move_images
-from ...video.segments import Segment
+from ..dataset.files import replace_file
+from ..dataset.image_folder import ImageNames
+from ..dataset.records import PacketIndex
+from ..dataset.store import Dataset, move_images
+from .segments import Segment, SegmentPlan
 
-_KEY, _PACKETS, _WHOLE = "key", "packets.npz", "whole"
+_KEY, _PACKETS, _PLAN, _WHOLE = "key", "packets.npz", "plan.npz", "whole"
+_FORMAT = 2
+"""To be raised when something else is laid on shelves."""
+
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 
 
@@ -73,9 +77,15 @@ class Shelf:
         self._folder = store.shelf_folder(video_id)
         self.images = self._folder / "new" / video_id
 
-    def open(self, key: str, packets: PacketIndex) -> None:
-        """Make it ready for the segments of a video; those of another key are thrown away."""
-        file = self._folder / _KEY
+    def open(self, key: str, packets: PacketIndex, plans: Iterable[SegmentPlan]) -> None:
+        """Make it ready for the segments of a video; those of another key are thrown away.
+
+        Args:
+            key: what the segments of one video must have in common.
+            packets: those of the video.
+            plans: what each of its segments has to deliver.
+        """
+        file, key = self._folder / _KEY, f"{_FORMAT} {key}"
         with contextlib.suppress(*_UNREADABLE):
             if file.read_text(encoding="utf-8") == key and self.images.is_dir():
                 return
@@ -83,6 +93,13 @@ class Shelf:
         self.images.mkdir(parents=True)
         columns = {f.name: getattr(packets, f.name) for f in dataclasses.fields(PacketIndex)}
         _save(self._folder / _PACKETS, columns)
+        # One member each, so that who works on a segment reads its own alone.
+        members = {}
+        for number, plan in enumerate(plans):
+            members[f"pts{number}"] = plan.pts
+            if plan.wanted is not None:
+                members[f"wanted{number}"] = plan.wanted
+        _save(self._folder / _PLAN, members)
         replace_file(file, _part_of(file), lambda part: part.write(key.encode()))
 
     def read_packets(self) -> PacketIndex:
@@ -95,6 +112,16 @@ class Shelf:
             columns = _load(self._folder / _PACKETS)
             complete = bool(columns.pop("complete"))
             return PacketIndex(**columns, complete=complete)
+
+    def read_plan(self, segment: Segment) -> SegmentPlan:
+        """Return what a segment has to deliver.
+
+        Raises:
+            ShelfDamagedError: it cannot be read.
+        """
+        with _told_as_damage(), _opened(self._folder / _PLAN) as columns:
+            number = segment.number
+            return SegmentPlan(columns[f"pts{number}"], columns.get(f"wanted{number}"))
 
     def holds(self, segment: Segment) -> bool:
         """Whether a segment is done."""
@@ -178,5 +205,12 @@ def _save(path: Path, columns: dict[str, Any]) -> None:
 
 
 def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
+    with _opened(path) as columns:
         return dict(columns)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Mapping[str, npt.NDArray[Any]]]:
+    """Give the arrays in a file, each of which is read, and proven by its checksum, when asked."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as columns:
+        yield columns

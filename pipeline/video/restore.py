@@ -1,0 +1,98 @@
+"""Images of a committed video, made again from its source as they were made before."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..base.errors import (
+    DecoderDiedError,
+    HwaccelError,
+    SourceChangedError,
+    VideoError,
+    printable,
+)
+from ..base.work import Link
+from ..dataset.records import VideoRecord
+from ..settings.file import build_settings
+from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
+from .binary import find_ffmpeg
+from .graph import Recipe
+from .identity import is_same_file
+from .passes import VideoDecoder
+from .sources import Source
+from .written import checksum_written
+
+
+def extract_again(
+    record: VideoRecord,
+    indices: npt.NDArray[np.int64],
+    folder: Path,
+    run: RunSettings,
+    link: Link,
+) -> tuple[npt.NDArray[np.int64], str]:
+    """Write the images of these frames of a committed video into a work folder.
+
+    Args:
+        record: the video.
+        indices: ascending frame indices.
+        folder: named as the video.
+        run: how the work is done; but hardware decodes if it did when the video was extracted.
+        link: told how many more frames are decoded.
+
+    Returns:
+        The CRC-32 of each image file (int64, the shape of ``indices``), and the version of ffmpeg.
+
+    Raises:
+        SourceChangedError: the source is gone or another file now.
+        VideoError: this video cannot be done.
+        DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can others.
+    """
+    hwaccel = record.settings.get("hwaccel")
+    try:
+        recipe = _recipe_of(record, dataclasses.replace(run, hwaccel=hwaccel))
+        return _extract_again(record, indices, folder, recipe, link), recipe.ffmpeg.version
+    except HwaccelError as error:
+        raise VideoError(
+            f"{printable(record.id)}: its images were made with hwaccel '{printable(hwaccel)}', "
+            "which does not work on this machine, and might be other bytes without it, so "
+            "nothing was restored. Run this where it works, or extract the video anew with "
+            "'prep extract --overwrite --dedupe off'."
+        ) from error
+
+
+def _recipe_of(record: VideoRecord, run: RunSettings) -> Recipe:
+    """Return how the images of a video were made, with the ffmpeg that is there now."""
+    names = (field.name for field in dataclasses.fields(ExtractSettings))
+    then = {name: record.settings[name] for name in names if name in record.settings}
+    settings = build_settings(ExtractSettings, then, "extract")
+    return Recipe(settings, DedupeSettings("off"), run, find_ffmpeg(run), threads=None)
+
+
+def _extract_again(
+    record: VideoRecord,
+    indices: npt.NDArray[np.int64],
+    folder: Path,
+    recipe: Recipe,
+    link: Link,
+) -> npt.NDArray[np.int64]:
+    source = Source(Path(record.source.path), record.source.name)
+    if not source.path.is_file() or not is_same_file(source.path, record.source, link):
+        what = "has changed since" if source.path.is_file() else "is gone from where it was when"
+        raise SourceChangedError(
+            f"{printable(source.path)}: the file {what} '{printable(record.id)}' was extracted "
+            "from it, so its frames cannot be restored. Put it back there and run again; if "
+            "it was renamed or moved, run 'prep extract' on it where it is now, and its record "
+            "follows. Or extract it anew with 'prep extract --overwrite --dedupe off'."
+        )
+    decoded = VideoDecoder(recipe, source, record.probe, folder, link).write(indices)
+    is_as_then = len(decoded.pts) == record.counts.frames_decoded
+    if not is_as_then or not np.array_equal(decoded.kept, indices):
+        raise DecoderDiedError(
+            f"{printable(source.path)}: {len(decoded.pts)} frames were decoded, but "
+            f"{record.counts.frames_decoded} when it was extracted, so their numbers are not "
+            "certain and nothing was restored. Use the ffmpeg of that time, version "
+            f"{printable(record.ffmpeg_version)}."
+        )
+    return checksum_written(source, folder, decoded.kept, record.images, link)
