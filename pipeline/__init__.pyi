@@ -29,6 +29,7 @@ from .base.errors import (
     VideoError as VideoError,
     WorkerDiedError as WorkerDiedError,
 )
+from .base.guard import Failure as Failure
 from .base.work import Batch as Batch, Watch as Watch
 from .cvat.annotations import CvatAnnotations as CvatAnnotations
 from .cvat.connect import connect as connect

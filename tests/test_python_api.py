@@ -26,6 +26,7 @@ ERRORS = [
 ]
 OTHERS = """
     Config load_config connect CvatServer CvatAnnotations load_labels Destination Watch Batch
+    Failure
 """.split()  # noqa: SIM905
 
 

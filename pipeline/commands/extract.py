@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from ..base.errors import printable
+from ..base.guard import Failure
 from ..base.words import count, listing, plural
 from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ..stages.extract import UNITS
-from ..stages.extract.result import ExtractResult, VideoOutcome
+from ..stages.extract.result import Copy, ExtractResult, Outcome, VideoOutcome
 from .console import Answer, Console, verb
 from .layout import align
 from .options import (
@@ -80,7 +81,7 @@ def extract(
 
 
 def _extract_answer(result: ExtractResult, console: Console) -> Answer:
-    records = [video.record for video in result.videos if video.record is not None]
+    records = [video.record for video in result.videos if isinstance(video, VideoOutcome)]
     totals = {
         "videos": len(result.videos),
         "extracted": result.count("extracted"),
@@ -106,24 +107,28 @@ def _extract_answer(result: ExtractResult, console: Console) -> Answer:
             *without_input(result),
         ),
         errors=tuple(
-            {"kind": str(video.error_kind), "message": str(video.error)}
+            {"kind": video.error_kind, "message": video.error}
             for video in result.videos
-            if video.error is not None
+            if isinstance(video, Failure)
         ),
     )
 
 
-def _video_json(video: VideoOutcome) -> dict[str, Any]:
-    record = video.record
+def _video_json(video: Outcome) -> dict[str, Any]:
+    record = video.record if isinstance(video, VideoOutcome) else None
     return {
         "id": video.id,
-        "source": video.source,
+        "source": _source_of(video),
         "status": video.status,
         "duration_seconds": record.duration_seconds if record else None,
         "counts": dataclasses.asdict(record.counts) if record else None,
         "warnings": [dataclasses.asdict(notice) for notice in video.notices],
-        "error": video.error,
+        "error": video.error if isinstance(video, Failure) else None,
     }
+
+
+def _source_of(video: Outcome) -> str:
+    return video.where if isinstance(video, Failure) else video.source
 
 
 def _extract_lines(
@@ -132,7 +137,7 @@ def _extract_lines(
     lines = align([_row(video) for video in result.videos], console.width, names=1)
     for video, line in zip(result.videos, lines, strict=True):
         yield line
-        if video.error is not None:
+        if isinstance(video, Failure):
             yield f"  {video.error}"
         for notice in video.notices:
             style = {"fg": "yellow"} if notice.is_finding else {"dim": True}
@@ -177,13 +182,14 @@ def without_input(result: ExtractResult) -> Iterable[str]:
         yield f"their sources are gone: {listing(gone)}. {what_of_gone(gone[0], result.dataset)}"
 
 
-def _row(video: VideoOutcome) -> tuple[str, ...]:
-    name, record = printable(video.id or video.source), video.record
-    if video.status == "copy":
+def _row(video: Outcome) -> tuple[str, ...]:
+    name = printable(video.id or _source_of(video))
+    if isinstance(video, Copy):
         name = printable(Path(video.source).name)  # the id is that of another file
         return click.style("copy", fg="yellow"), name, "", "", "", ""
-    if record is None:
+    if isinstance(video, Failure):
         return click.style("failed", fg="red"), name, "", "", "", ""
+    record = video.record
     counts, seconds = record.counts, record.duration_seconds
     findings = any(notice.is_finding for notice in video.notices)
     return (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import ExitCode, printable
+from ..base.guard import Failure
 from ..base.words import count
 from ..engines.choice import open_engine
 from ..settings.cvat import CvatSettings, UploadSettings
@@ -139,8 +140,8 @@ Concern = tuple[str, str | None, str, str]
 
 def _failures(result: "RunResult") -> Iterable[Concern]:
     for video in result.extracted.videos:
-        if video.error is not None:
-            yield "extract", video.id, str(video.error_kind), video.error
+        if isinstance(video, Failure):
+            yield "extract", video.id, video.error_kind, video.error
     for stage, outcome in (("dedupe", result.deduped), ("validate", result.validated)):
         for each in outcome.videos if outcome is not None else ():
             if each.error is not None:

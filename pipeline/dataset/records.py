@@ -8,6 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..base.errors import ExitCode
 from .image_folder import ImageNames
 
 if TYPE_CHECKING:  # the command line needs these records, but no arrays
@@ -52,8 +53,13 @@ class Notice:
 
     @property
     def is_finding(self) -> bool:
-        """Whether a person must look at it (exit code 1)."""
+        """Whether a person must look at it."""
         return self.kind in FINDING_KINDS
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that it deserves."""
+        return ExitCode.FINDINGS if self.is_finding else ExitCode.OK
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..base.errors import DatasetError, WorkerDiedError, printable
+from ..base.guard import Failure
 from ..base.words import count
 from ..base.work import Link
 from ..engines.base import Engine, Lost
@@ -243,6 +244,7 @@ class Trial:
         self, name: str, settings: ExtractSettings, dedupe: str, run: RunSettings | None = None
     ) -> Path:
         """Extract the clip into a dataset of this name, hold the counts against it, return it."""
+        from ..stages.extract.result import VideoOutcome
         from ..stages.extract.stage import extract
         from .clip import FRAMES, check_pictures
 
@@ -256,8 +258,8 @@ class Trial:
             engine=self._engine,
         )
         (video,) = result.videos
-        if video.record is None:
-            raise WrongResultError(video.error or "nothing was extracted")
+        if not isinstance(video, VideoOutcome):
+            raise WrongResultError(video.error if isinstance(video, Failure) else video.status)
         expect("frames decoded", video.record.counts.frames_decoded, FRAMES)
         expect("notices", [notice.message for notice in video.notices], [])
         if run is not None:

@@ -262,12 +262,12 @@ def test_a_node_that_is_lost_midway_costs_the_units_it_was_at(long_inputs, prep,
 
 def test_ten_thousand_inputs_are_taken_up_as_there_is_room(tmp_path):
     """What waits is one path each, whatever the engine: units are made as they are needed."""
-    from video_prep.stages.extract.stage import _Batch
+    from video_prep.stages.extract.batch import VideoBatch
     from video_prep.stages.extract.units import memory_needed
     from video_prep.video.sources import Source
 
     sources = [Source(tmp_path / f"{n}.mp4", f"{n}.mp4") for n in range(10_000)]
-    batch = _Batch({}, {}, {s.path: s.path.stem for s in sources}, Watch())
+    batch = VideoBatch({}, {}, {s.path: s.path.stem for s in sources}, Watch())
     units = batch.units(iter(sources))
     first = next(units)
     assert (first.video_id, memory_needed(first)) == ("0", 50_000_000)

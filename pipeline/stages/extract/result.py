@@ -1,53 +1,82 @@
 """What became of each video of a run, and of the whole run."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...base.errors import ExitCode
+from ...base.guard import Failure, worst
 from ...dataset.records import AbsentSource, Notice, VideoRecord
 
 
 @dataclass(frozen=True)
 class VideoOutcome:
-    """What a run did with one source: a bad video is a value, not an exception.
+    """What a run did with the source of a video that is now in the dataset.
 
-    ``status`` is ``extracted``, ``unchanged``, ``copy`` or ``failed``. A copy has the content of
-    another source, is left out, and has the ``id`` of that one. Failed ones have ``error`` and
-    ``error_kind``, the first two ``record``. ``notices`` are the record's, and those of this run.
+    ``status`` is ``extracted`` or ``unchanged``. ``notices`` are the record's, and those of this
+    run.
     """
 
     source: str
-    id: str | None
+    id: str
     status: str
-    record: VideoRecord | None = None
+    record: VideoRecord
+    notices: tuple[Notice, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that this outcome deserves."""
+        return worst(self.notices)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A source that has the content of another one, and was left out; ``id`` is that of the other.
+
+    ``notices`` say so.
+    """
+
+    source: str
+    id: str
+    notices: tuple[Notice, ...]
+
+    status: ClassVar[str] = "copy"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that this outcome deserves."""
+        return worst(self.notices)
+
+
+@dataclass(frozen=True)
+class FailedVideo(Failure):
+    """A source of which nothing came; ``where`` is its path. ``notices`` are those of this run."""
+
     notices: tuple[Notice, ...] = ()
-    error: str | None = None
-    error_kind: str | None = None
+
+
+Outcome = VideoOutcome | Copy | FailedVideo
 
 
 @dataclass(frozen=True)
 class ExtractResult:
     """The outcome of a whole run.
 
-    ``skipped`` maps a reason to the paths left out for it, ``notices`` are those of no video.
-    ``without_input`` are the videos of the dataset that none of the inputs stands behind.
+    ``videos`` has one outcome a source: a bad video is a value, not an exception. ``skipped`` maps
+    a reason to the paths left out for it, ``notices`` are those of no video. ``without_input`` are
+    the videos of the dataset that none of the inputs stands behind.
     """
 
     dataset: str
-    videos: tuple[VideoOutcome, ...]
+    videos: tuple[Outcome, ...]
     skipped: dict[str, tuple[str, ...]]
     notices: tuple[Notice, ...] = ()
     without_input: tuple[AbsentSource, ...] = ()
 
     def count(self, status: str) -> int:
-        """Return the number of videos with this status."""
+        """Return the number of videos with this status: also ``copy`` or ``failed``."""
         return sum(video.status == status for video in self.videos)
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code that this outcome deserves."""
-        if self.count("failed"):
-            return ExitCode.SOME_FAILED
-        of_videos = (notice for video in self.videos for notice in video.notices)
-        if any(notice.is_finding for notice in (*self.notices, *of_videos)):
-            return ExitCode.FINDINGS
-        return ExitCode.OK
+        """The worst of those that the videos and the notices deserve."""
+        return worst((*self.videos, *self.notices))

@@ -28,7 +28,7 @@ from ...dataset.store import Dataset
 from ...settings.file import settings_digest
 from ...video.identity import digest_ends, is_same_file, stat_identity
 from ...video.sources import Source
-from .result import VideoOutcome
+from .result import Copy, Outcome
 
 Identities = Mapping[Path, SourceIdentity]
 
@@ -195,7 +195,7 @@ def check_unchanged(
 
 def tell_copies(
     copies: Mapping[Path, Path], ids: Mapping[Path, str], records: Mapping[str, VideoRecord]
-) -> dict[Path, VideoOutcome]:
+) -> dict[Path, Copy]:
     """Return the outcomes of files that have the content of another one.
 
     Args:
@@ -212,11 +212,11 @@ def tell_copies(
             "it out of the inputs."
         )
         notices = (Notice("copy", text),)
-        outcomes[path] = VideoOutcome(os.fspath(path), at[other], "copy", notices=notices)
+        outcomes[path] = Copy(os.fspath(path), at[other], notices)
     return outcomes
 
 
-def tell_moved(outcome: VideoOutcome, was: SourceIdentity, now: SourceIdentity) -> VideoOutcome:
+def tell_moved(outcome: Outcome, was: SourceIdentity, now: SourceIdentity) -> Outcome:
     """Return an outcome that also tells where its source was before, if elsewhere."""
     old, new = Path(was.path), Path(now.path)
     if old == new:
@@ -227,7 +227,7 @@ def tell_moved(outcome: VideoOutcome, was: SourceIdentity, now: SourceIdentity) 
 
 
 def find_absent(
-    outcomes: Mapping[Path, VideoOutcome], records: Mapping[str, VideoRecord]
+    outcomes: Mapping[Path, Outcome], records: Mapping[str, VideoRecord]
 ) -> tuple[AbsentSource, ...]:
     """Return the videos of the dataset that none of the sources of a run stands behind.
 

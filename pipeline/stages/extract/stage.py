@@ -1,26 +1,25 @@
 """Extract: every frame of every video under its own number, with a record of what each is."""
 
+import dataclasses
 import functools
 import os
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from ...base.errors import InputError, UsageError, WorkerDiedError, printable
+from ...base.errors import InputError, UsageError, printable
 from ...base.work import Batch, Watch
-from ...dataset.records import Notice, SourceIdentity, VideoRecord
+from ...dataset.records import Notice, SourceIdentity
 from ...dataset.store import RESERVED_NAMES, Dataset
-from ...engines.base import Engine, Lost
+from ...engines.base import Engine
 from ...engines.choice import engine_for
-from ...settings.file import effective_settings
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
 from ...video.identity import try_to_identify
-from ...video.sources import Source, assign_ids, find_sources
+from ...video.sources import FoundSources, Source, assign_ids, find_sources
 from . import UNITS
-from .opened import Opened
-from .result import ExtractResult, VideoOutcome
+from .batch import VideoBatch
+from .result import ExtractResult, FailedVideo, Outcome
 from .resume import (
     Recognised,
     find_absent,
@@ -29,21 +28,7 @@ from .resume import (
     tell_copies,
     tell_moved,
 )
-from .units import (
-    ExtractSegment,
-    ExtractWhole,
-    InOnePiece,
-    JoinSegments,
-    OpenVideo,
-    Result,
-    ShelfDamaged,
-    Unit,
-    carry_out,
-    memory_needed,
-    size_bytes,
-    source_of,
-    video_of,
-)
+from .units import carry_out, memory_needed, size_bytes, source_of
 from .video import VideoExtractor
 
 _MANY = 4
@@ -65,7 +50,8 @@ def extract(
     """Extract the frames of videos into a dataset; what is there already is left as it is.
 
     Each video appears in the dataset whole or not at all, so a run that was cut off is simply
-    repeated. A bad video is a failed outcome and never stops the others.
+    repeated. A bad video is a failed outcome and never stops the others. So many parameters, as all
+    but the inputs and the dataset may be left out.
 
     Args:
         inputs: files, folders (recursive) and glob patterns.
@@ -84,7 +70,7 @@ def extract(
         DiskFullError: no room left. The videos done so far are complete.
         InterruptedRunError, KeyboardInterrupt: stopped. The videos done so far are complete.
     """
-    settings, run, watch = settings or ExtractSettings(), run or RunSettings(), watch or Watch()
+    settings, run = settings or ExtractSettings(), run or RunSettings()
     dedupe, breaks = dedupe or DedupeSettings(), breaks or BreakSettings()
     ffmpeg = find_ffmpeg(run)
     inputs = list(inputs)
@@ -92,49 +78,65 @@ def extract(
     store = Dataset(Path(os.path.abspath(dataset)))
     _refuse_folder_of_videos(store, inputs)
     with engine_for(engine, run, UNITS) as engine, store.writing(_CHOOSE_ANOTHER):
-        records = store.read_records()
-        recognised = recognise(found.sources, records, functools.partial(_identify_all, engine))
-        if not overwrite:
-            refuse_other_settings(effective_settings(settings, dedupe, run), recognised.known)
-        for record in recognised.known.values():
-            if record.source != records[record.id].source:
-                store.replace_record(record)
-        sources = [source for source in found.sources if source.path not in recognised.copies]
-        ids = _ids(store, found.sources, recognised)
-        # With few videos a worker may be the last one at work, and should have all cores then.
-        is_many = engine.workers > 1 and len(sources) >= _MANY * engine.workers
-        extractor = VideoExtractor(
-            store, settings, dedupe, breaks, run, ffmpeg, engine.cores_each, is_many
-        )
-        batch = _Batch({} if overwrite else recognised.known, recognised.read, ids, watch)
-        watch.batch_started(Batch(len(sources), sum(size_bytes(s.path) for s in sources)))
-        outcomes = tell_copies(recognised.copies, ids, records)
-        with closing(
-            engine.run(
-                functools.partial(carry_out, extractor),
-                batch.units(sources),
-                follow=batch.follow,
-                memory_needed=memory_needed,
-                on_message=batch.take_message,
-                on_repeat=batch.begin_anew,
-            )
-        ) as results:
-            for unit, result in results:
-                outcome = batch.outcome(unit, result)
-                if outcome is not None:
-                    outcomes[source_of(unit).path] = outcome
-    for path, record in recognised.known.items():
+        extractor = VideoExtractor(store, settings, dedupe, breaks, run, ffmpeg, engine.cores_each)
+        return _extract_found(extractor, found, overwrite, engine, watch or Watch())
+
+
+def _extract_found(
+    extractor: VideoExtractor, found: FoundSources, overwrite: bool, engine: Engine, watch: Watch
+) -> ExtractResult:
+    """Find out which sources are in the dataset already, and extract the others."""
+    store = extractor.store
+    records = store.read_records()
+    recognised = recognise(found.sources, records, functools.partial(_identify_all, engine))
+    known, copies = recognised.known, recognised.copies
+    if not overwrite:
+        refuse_other_settings(extractor.effective_settings, known)
+    for record in known.values():
+        if record.source != records[record.id].source:
+            store.replace_record(record)
+    sources = [source for source in found.sources if source.path not in copies]
+    ids = _ids(store, found.sources, recognised)
+    batch = VideoBatch({} if overwrite else known, recognised.read, ids, watch)
+    watch.batch_started(Batch(len(sources), sum(size_bytes(source.path) for source in sources)))
+    outcomes: dict[Path, Outcome] = {**tell_copies(copies, ids, records)}
+    outcomes |= _carry_out_all(extractor, sources, batch, engine)
+    for path, record in known.items():
         outcomes[path] = tell_moved(outcomes[path], records[record.id].source, record.source)
+    unusable = (
+        FailedVideo(None, path, why, InputError.kind) for path, why in found.unusable.items()
+    )
     return ExtractResult(
         dataset=os.fspath(store.path),
-        videos=(
-            *(outcomes[source.path] for source in found.sources),
-            *(_unusable(path, why) for path, why in found.unusable.items()),
-        ),
+        videos=(*(outcomes[source.path] for source in found.sources), *unusable),
         skipped={reason: tuple(paths) for reason, paths in found.skipped.items()},
         notices=tuple(Notice("unreadable-folder", why) for why in found.unreadable.values()),
         without_input=find_absent(outcomes, records),
     )
+
+
+def _carry_out_all(
+    extractor: VideoExtractor, sources: Sequence[Source], batch: VideoBatch, engine: Engine
+) -> dict[Path, Outcome]:
+    """Carry out all units of work, and return what became of each source."""
+    # With few videos a worker may be the last one at work, and should have all cores then.
+    are_many = engine.workers > 1 and len(sources) >= _MANY * engine.workers
+    outcomes: dict[Path, Outcome] = {}
+    with closing(
+        engine.run(
+            functools.partial(carry_out, dataclasses.replace(extractor, are_many=are_many)),
+            batch.units(sources),
+            follow=batch.follow,
+            memory_needed=memory_needed,
+            on_message=batch.take_message,
+            on_repeat=batch.begin_anew,
+        )
+    ) as results:
+        for unit, result in results:
+            outcome = batch.outcome(unit, result)
+            if outcome is not None:
+                outcomes[source_of(unit).path] = outcome
+    return outcomes
 
 
 def _identify_all(engine: Engine, sources: Sequence[Source]) -> dict[Path, SourceIdentity]:
@@ -167,114 +169,3 @@ def _refuse_folder_of_videos(store: Dataset, inputs: Iterable[str | os.PathLike[
                 f"{printable(path)}: the videos are in this folder, so the dataset needs another "
                 "one. Name it with --output."
             )
-
-
-class _Batch:
-    """Says which unit of work comes of which, and what became of each video."""
-
-    def __init__(
-        self,
-        known: Mapping[Path, VideoRecord],
-        read: Mapping[Path, SourceIdentity],
-        ids: Mapping[Path, str],
-        watch: Watch,
-    ) -> None:
-        self._known, self._read, self._ids, self._watch = known, read, ids, watch
-        self._segments_left: dict[str, int] = {}
-        self._next: dict[str, Unit] = {}
-        self._frames_told: dict[str, Counter[int]] = defaultdict(Counter)
-        self._restarted: set[str] = set()
-        self._failed: dict[str, VideoOutcome] = {}
-
-    def units(self, sources: Iterable[Source]) -> Iterator[Unit]:
-        """Yield the first unit of each video."""
-        for source in sources:
-            path = source.path
-            yield OpenVideo(source, self._ids[path], self._known.get(path), self._read.get(path))
-
-    def take_message(self, unit: Unit, frames: int) -> None:
-        """Pass on how many more frames are decoded."""
-        self._frames_told[video_of(unit)][_place(unit)] += frames
-        self._watch.parts_done(video_of(unit), frames)
-
-    def begin_anew(self, unit: Unit) -> None:
-        """Take back what a unit has told that is carried out again."""
-        self._take_back(video_of(unit), self._frames_told[video_of(unit)].pop(_place(unit), 0))
-
-    def follow(self, unit: Unit, result: Result | Lost) -> Iterable[Unit]:
-        """Return what is to be done next for the same video."""
-        match result:
-            case Opened() as opened:
-                if opened.video_id not in self._restarted:
-                    size = size_bytes(opened.source.path)
-                    self._watch.item_started(opened.video_id, opened.frames_promised, size)
-                self._segments_left[opened.video_id] = len(opened.segments)
-                if opened.segments:
-                    return [ExtractSegment(opened, segment) for segment in opened.segments]
-                return [ExtractWhole(opened)]
-            case InOnePiece(opened):
-                self._next[opened.video_id] = ExtractWhole(opened)
-            case ShelfDamaged():
-                video_id = video_of(unit)
-                self._restarted.add(video_id)
-                self._next[video_id] = OpenVideo(source_of(unit), video_id, None, is_anew=True)
-        if isinstance(unit, ExtractSegment):
-            return self._after_segment(unit, result)
-        return self._turn(unit)
-
-    def outcome(self, unit: Unit, result: Result | Lost) -> VideoOutcome | None:
-        """Return what became of a video, with the last of its units."""
-        video_id = video_of(unit)
-        if isinstance(unit, ExtractSegment):
-            if self._segments_left[video_id] or video_id not in self._failed:
-                return None
-            outcome = self._failed[video_id]
-        elif isinstance(result, VideoOutcome | Lost):
-            outcome = _as_outcome(unit, result)
-        else:
-            return None
-        self._watch.item_done(video_id, size_bytes(source_of(unit).path))
-        return outcome
-
-    def _after_segment(self, unit: ExtractSegment, result: Result | Lost) -> Iterable[Unit]:
-        video_id = video_of(unit)
-        self._segments_left[video_id] -= 1
-        if isinstance(result, VideoOutcome | Lost):
-            self._failed.setdefault(video_id, _as_outcome(unit, result))
-        if self._segments_left[video_id] or video_id in self._failed:
-            return ()
-        return self._turn(unit) if video_id in self._next else [JoinSegments(unit.opened)]
-
-    def _turn(self, unit: Unit) -> Iterable[Unit]:
-        """Return what a video needs that cannot go on as planned, if that is so."""
-        following = self._next.pop(video_of(unit), None)
-        return () if following is None else self._from_the_start(following)
-
-    def _from_the_start(self, unit: Unit) -> Iterable[Unit]:
-        video_id = video_of(unit)
-        self._take_back(video_id, sum(self._frames_told.pop(video_id, Counter()).values()))
-        return [unit]
-
-    def _take_back(self, video_id: str, frames: int) -> None:
-        if frames:
-            self._watch.parts_done(video_id, -frames)
-
-
-def _place(unit: Unit) -> int:
-    """Return what tells a unit from the others of its video that tell of frames."""
-    return unit.segment.number if isinstance(unit, ExtractSegment) else -1
-
-
-def _as_outcome(unit: Unit, result: VideoOutcome | Lost) -> VideoOutcome:
-    if isinstance(result, VideoOutcome):
-        return result
-    path = os.fspath(source_of(unit).path)
-    text = (
-        f"{printable(path)}: {result.why}. If memory is short, lower --workers; else this file "
-        "brings down the libraries that read it: convert it first, or leave it out."
-    )
-    return VideoOutcome(path, video_of(unit), "failed", error=text, error_kind=WorkerDiedError.kind)
-
-
-def _unusable(path: str, why: str) -> VideoOutcome:
-    return VideoOutcome(path, None, "failed", error=why, error_kind=InputError.kind)

@@ -4,7 +4,6 @@ A video is opened first. It is then decoded in one piece, or in segments that ar
 What goes wrong with one video is a value; only what concerns all of them is raised.
 """
 
-import errno
 import functools
 import os
 import threading
@@ -12,18 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...base.errors import (
-    DatasetError,
-    DecoderKilledError,
-    DiskFullError,
-    FfmpegUnusableError,
-    InterruptedRunError,
-    PrepError,
-    VideoError,
-    cause_of,
-    describe_bug,
-    printable,
-)
+from ...base.errors import DatasetError, DecoderKilledError, printable
+from ...base.guard import Failure, guard
 from ...base.work import Link, refuse_stopped
 from ...dataset.records import SourceIdentity, VideoRecord
 from ...dataset.store import load_libraries
@@ -93,7 +82,7 @@ class ShelfDamaged:
     """What an earlier run has left of a video cannot be used: it has to be begun anew."""
 
 
-Result = Opened | SegmentDone | InOnePiece | ShelfDamaged | VideoOutcome
+Result = Opened | SegmentDone | InOnePiece | ShelfDamaged | VideoOutcome | Failure
 
 
 def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
@@ -102,30 +91,17 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     Raises:
         DiskFullError, FfmpegUnusableError, InterruptedRunError: no other unit can succeed.
     """
-    source, video_id = source_of(unit), video_of(unit)
-    path = os.fspath(source.path)
+    return guard(lambda: _attempt(extractor, unit, link), video_of(unit), source_of(unit).path)
+
+
+def _attempt(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
+    refuse_stopped(link)
     counting = _Counting(link)
     try:
-        refuse_stopped(link)
-        try:
-            return _do(extractor, unit, counting)
-        except DecoderKilledError:  # as with a worker that is killed: once more
-            link.tell(-counting.frames_told)
-            return _do(extractor, unit, link)
-    except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
-        raise  # the other videos would fare no better
-    except PrepError as error:
-        return VideoOutcome(path, video_id, "failed", error=str(error), error_kind=error.kind)
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError from error
-        reason = cause_of(error)
-        where = f" ({printable(error.filename)})" if error.filename else ""
-        text = f"{printable(path)}: {reason}{where}. Check the file and its rights."
-        return VideoOutcome(path, video_id, "failed", error=text, error_kind=VideoError.kind)
-    except Exception as error:  # one video that finds a bug must not cost the others
-        text = f"{printable(path)}: {describe_bug(error)}"
-        return VideoOutcome(path, video_id, "failed", error=text, error_kind=PrepError.kind)
+        return _do(extractor, unit, counting)
+    except DecoderKilledError:  # as with a worker that is killed: once more
+        link.tell(-counting.frames_told)
+        return _do(extractor, unit, link)
 
 
 class _Counting(Link):

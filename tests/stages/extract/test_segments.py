@@ -850,7 +850,7 @@ def test_a_seek_in_a_container_without_index_begins_earlier():
 
 
 def test_what_a_unit_told_before_it_died_is_taken_back():
-    from video_prep.stages.extract.stage import _Batch
+    from video_prep.stages.extract.batch import VideoBatch
     from video_prep.stages.extract.units import ExtractSegment
 
     class Told(Watch):
@@ -860,7 +860,7 @@ def test_what_a_unit_told_before_it_died_is_taken_back():
             self.frames += frames
 
     told = Told()
-    batch = _Batch({}, {}, {}, told)
+    batch = VideoBatch({}, {}, {}, told)
     opened = type("Opened", (), {"video_id": "v"})()
     one, two = (ExtractSegment(opened, dataclasses.replace(SECOND, number=n)) for n in (1, 2))
     batch.take_message(one, 5)
