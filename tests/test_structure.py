@@ -20,14 +20,7 @@ MODULES = sorted(
 )
 NOT_YET = {
     "stages.audit.page imports jinja2",
-    "stages.dedupe.folder imports stages.extract.video.VideoExtractor",
-    "stages.dedupe.stage imports stages.extract.video.VideoExtractor",
-    "stages.dedupe.video imports stages.extract.video.VideoExtractor",
-    "stages.remove imports stages.extract.identity.is_same_file",
-    "stages.remove imports stages.extract.shelf.Shelf",
     "stages.report.stage imports jinja2",
-    "video.written imports PIL.JpegImagePlugin",
-    "video.written imports PIL.PngImagePlugin",
 }
 
 

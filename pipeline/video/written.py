@@ -45,19 +45,6 @@ def checksum_written(
     return checksums
 
 
-def image_size(folder: Path, kept: Indices, images: ImageNames) -> tuple[int | None, int | None]:
-    """Return width and height in pixels of the first image, ``None`` where there is none."""
-    if len(kept) == 0:
-        return None, None
-    from PIL.JpegImagePlugin import JpegImageFile
-    from PIL.PngImagePlugin import PngImageFile
-
-    # Not Image.open, which takes very large pictures for an attack.
-    read = JpegImageFile if images.format == "jpg" else PngImageFile
-    with read(folder / images.name(int(kept[0]))) as image:
-        return image.size
-
-
 def _lost(source: Source, folder: Path, reported: int, what: str) -> PrepError:
     if shutil.disk_usage(folder).free < 16 * 2**20:
         return DiskFullError()

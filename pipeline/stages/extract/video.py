@@ -26,6 +26,7 @@ from ...dataset.clock import duration_seconds
 from ...dataset.image_folder import ImageNames
 from ...dataset.records import Notice, PacketIndex, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
+from ...pictures.size import image_size
 from ...settings.file import effective_settings, settings_digest
 from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
 from ...video.binary import Ffmpeg, same_ffmpeg
@@ -43,7 +44,7 @@ from ...video.segments import (
 )
 from ...video.shelf import Shelf
 from ...video.sources import Source
-from ...video.written import checksum_written, image_size
+from ...video.written import checksum_written
 from .notices import describe
 from .opened import Opened, refuse_too_many
 from .table import build_frame_table, count_frames, join_segments, segment_frames
@@ -238,7 +239,10 @@ class VideoExtractor:
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance)
         self.refuse_damage(opened.source, warnings)
-        width, height = image_size(folder, chosen.kept, self._images(opened.video_id))
+        width, height = None, None
+        if len(chosen.kept):
+            first = self._images(opened.video_id).name(int(chosen.kept[0]))
+            width, height = image_size(folder / first)
         settings = self.effective_settings
         record = VideoRecord(
             id=opened.video_id,
