@@ -54,13 +54,15 @@ from .stages.audit.stage import (
     audit as audit,
     audit_export as audit_export,
 )
-from .stages.dedupe.stage import DedupeResult as DedupeResult, dedupe as dedupe
+from .stages.dedupe.result import DedupeResult as DedupeResult
+from .stages.dedupe.stage import dedupe as dedupe
 from .stages.extract.result import ExtractResult as ExtractResult
 from .stages.extract.stage import extract as extract
 from .stages.remove import RemoveResult as RemoveResult, remove as remove
 from .stages.report.stage import ReportResult as ReportResult, report as report
 from .stages.upload.result import UploadResult as UploadResult
 from .stages.upload.stage import upload as upload
-from .stages.validate.stage import ValidateResult as ValidateResult, validate as validate
+from .stages.validate.result import ValidateResult as ValidateResult
+from .stages.validate.stage import validate as validate
 
 __version__: str

@@ -23,7 +23,8 @@ from .settings.stages import (
     RunSettings,
     ValidateSettings,
 )
-from .stages.dedupe.stage import DedupeResult, dedupe
+from .stages.dedupe.result import DedupeResult
+from .stages.dedupe.stage import dedupe
 from .stages.extract import UNITS as EXTRACT_UNITS
 from .stages.extract.result import ExtractResult
 from .stages.extract.stage import extract
@@ -32,7 +33,8 @@ from .stages.report.stage import ReportResult, report
 from .stages.upload.result import UploadResult
 from .stages.upload.stage import upload
 from .stages.validate import UNITS as VALIDATE_UNITS
-from .stages.validate.stage import ValidateResult, validate
+from .stages.validate.result import ValidateResult
+from .stages.validate.stage import validate
 
 
 @dataclass(frozen=True)

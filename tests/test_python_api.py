@@ -84,4 +84,4 @@ def test_processes_do_the_work_by_default(steady, dataset, monkeypatch):
     """What is patched in this process is not seen by others."""
     monkeypatch.setattr("video_prep.stages.validate.video.judge", None)
     (video,) = video_prep.validate(dataset, breaks=BreakSettings()).videos
-    assert (video.images, video.findings, video.error) == (50, (), None)
+    assert (video.images, video.findings, video.status) == (50, (), "validated")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import printable
+from ..base.guard import Failure
 from ..base.words import count
 from ..engines.choice import open_engine
 from ..settings.file import load_config
@@ -17,7 +18,9 @@ from .layout import align
 from .options import DEFAULT_DATASET, config_option, engine_options, settings_options
 
 if TYPE_CHECKING:  # it loads libraries that --help can do without
-    from ..stages.dedupe.stage import DedupeOutcome, DedupeResult
+    from ..stages.dedupe.result import DedupeOutcome, DedupeResult
+
+_COUNTS = ("images", "still", "similar", "elsewhere", "deleted", "deleted_bytes", "restored")
 
 
 @verb("dedupe", "videos")
@@ -72,11 +75,10 @@ def dedupe(
 
 
 def _answer(result: "DedupeResult", console: Console) -> Answer:
-    sums = ("images", "still", "similar", "elsewhere", "deleted", "deleted_bytes", "restored")
     totals = {
         "videos": len(result.videos),
-        "failed": result.count("failed"),
-        **{name: sum(getattr(video, name) for video in result.videos) for name in sums},
+        "failed": len(result.failures),
+        **{name: sum(getattr(video, name) for video in result.done) for name in _COUNTS},
     }
     return Answer(
         exit_code=result.exit_code,
@@ -84,27 +86,34 @@ def _answer(result: "DedupeResult", console: Console) -> Answer:
         results=tuple(_video_json(video) for video in result.videos),
         totals=totals,
         warnings=tuple(
-            f"{video.id}: {notice.message}" for video in result.videos for notice in video.notices
+            f"{video.id}: {notice.message}" for video in result.done for notice in video.notices
         ),
         errors=tuple(
-            {"kind": str(video.error_kind), "message": video.error}
-            for video in result.videos
-            if video.error is not None
+            {"kind": failure.error_kind, "message": failure.error} for failure in result.failures
         ),
     )
 
 
-def _video_json(video: "DedupeOutcome") -> dict[str, Any]:
-    data = dataclasses.asdict(video)
-    data["warnings"] = data.pop("notices")
-    del data["error_kind"]
-    return data
+def _video_json(video: "DedupeOutcome | Failure") -> dict[str, Any]:
+    if isinstance(video, Failure):
+        found: dict[str, Any] = {
+            **dict.fromkeys(_COUNTS, 0),
+            "error": video.error,
+            "warnings": [],
+        }
+    else:
+        found = {
+            **{name: getattr(video, name) for name in _COUNTS},
+            "error": None,
+            "warnings": [dataclasses.asdict(notice) for notice in video.notices],
+        }
+    return {"id": video.id, "status": video.status, **found}
 
 
 def _lines(result: "DedupeResult", totals: Mapping[str, int], console: Console) -> Iterable[str]:
     lines = align([_row(video) for video in result.videos], console.width, names=1)
     for video, line in zip(result.videos, lines, strict=True):
-        if video.error is not None:
+        if isinstance(video, Failure):
             yield line
             yield f"  {video.error}"
             continue
@@ -121,10 +130,11 @@ def _lines(result: "DedupeResult", totals: Mapping[str, int], console: Console) 
     )
 
 
-def _row(video: "DedupeOutcome") -> tuple[str, str, str]:
-    colour = "red" if video.error else "yellow" if video.notices else "green"
-    images = "" if video.error else count(video.images, "image")
-    return click.style(video.status, fg=colour), printable(video.id), images
+def _row(video: "DedupeOutcome | Failure") -> tuple[str, str, str]:
+    if isinstance(video, Failure):
+        return click.style(video.status, fg="red"), printable(video.id), ""
+    status = click.style(video.status, fg="yellow" if video.notices else "green")
+    return status, printable(video.id), count(video.images, "image")
 
 
 def _said(video: "DedupeOutcome") -> str:

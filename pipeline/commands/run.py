@@ -143,9 +143,8 @@ def _failures(result: "RunResult") -> Iterable[Concern]:
         if isinstance(video, Failure):
             yield "extract", video.id, video.error_kind, video.error
     for stage, outcome in (("dedupe", result.deduped), ("validate", result.validated)):
-        for each in outcome.videos if outcome is not None else ():
-            if each.error is not None:
-                yield stage, each.id, str(each.error_kind), each.error
+        for failure in outcome.failures if outcome is not None else ():
+            yield stage, failure.id, failure.error_kind, failure.error
     if result.upload_error is not None:
         yield "upload", None, result.upload_error.kind, str(result.upload_error)
     for task in result.uploaded.tasks if result.uploaded is not None else ():
@@ -163,11 +162,11 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
             # What is wrong with the images on disk, the later stages say better.
             if notice.is_finding and notice.kind != "files-missing":
                 yield "extract", video.id, notice.kind, notice.message
-    for deduped in result.deduped.videos if result.deduped is not None else ():
+    for deduped in result.deduped.done if result.deduped is not None else ():
         for notice in deduped.notices:
             yield "dedupe", deduped.id, notice.kind, notice.message
     if result.validated is not None:
-        for validated in result.validated.videos:
+        for validated in result.validated.done:
             for finding in validated.findings:
                 yield "validate", validated.id, finding.kind, finding.message
         for name in result.validated.foreign_folders:
@@ -229,15 +228,15 @@ def _stage_lines(result: "RunResult") -> Iterable[str]:
         f"{count(len(extracted.videos), 'video')}: {count_outcomes(extracted)}",
     )
     if result.deduped is not None:
-        videos = result.deduped.videos
+        videos = result.deduped.done
         marked = sum(video.still + video.similar for video in videos)
         looked_at = sum(video.images for video in videos)
         text = f"{marked:,} of {count(looked_at, 'image')} marked as duplicates"
         yield _stage("dedupe", result.deduped.exit_code, text)
     if result.validated is not None:
-        images = sum(video.images for video in result.validated.videos)
+        images = sum(video.images for video in result.validated.done)
         marks: dict[str, int] = {}
-        for video in result.validated.videos:
+        for video in result.validated.done:
             for mark, number in video.marks.items():
                 marks[mark] = marks.get(mark, 0) + number
         marked_as = ", ".join(f"{number:,} {mark}" for mark, number in marks.items() if number)

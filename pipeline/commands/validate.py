@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import printable
+from ..base.guard import Failure
 from ..base.words import count
 from ..engines.choice import open_engine
 from ..settings.file import load_config
@@ -23,7 +24,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:  # the stage loads OpenCV
-    from ..stages.validate.stage import ValidatedVideo, ValidateResult
+    from ..stages.validate.result import ValidatedVideo, ValidateResult
 
 _FINDINGS_SHOWN = 20
 
@@ -67,14 +68,13 @@ def validate(
 
 
 def _answer(result: "ValidateResult", console: Console) -> Answer:
-    videos = result.videos
-    records = [video.record for video in videos if video.record is not None]
+    videos = result.done
     totals = {
-        "videos": len(videos),
-        "failed": len(videos) - len(records),
+        "videos": len(result.videos),
+        "failed": len(result.failures),
         "images": sum(video.images for video in videos),
-        "kept": sum(record.counts.kept for record in records),
-        "rejected": sum(record.counts.rejected for record in records),
+        "kept": sum(video.record.counts.kept for video in videos),
+        "rejected": sum(video.record.counts.rejected for video in videos),
         "recovered": sum(video.recovered for video in videos),
         "findings": sum(len(video.findings) for video in videos),
         "foreign_folders": len(result.foreign_folders),
@@ -91,13 +91,11 @@ def _answer(result: "ValidateResult", console: Console) -> Answer:
     return Answer(
         exit_code=result.exit_code,
         lines=tuple(_lines(result, totals, foreign, console)),
-        results=tuple(video.to_json() for video in videos),
+        results=tuple(result.to_json()["videos"]),
         totals=totals,
         warnings=foreign,
         errors=tuple(
-            {"kind": str(video.error_kind), "message": video.error}
-            for video in videos
-            if video.error is not None
+            {"kind": failure.error_kind, "message": failure.error} for failure in result.failures
         ),
     )
 
@@ -112,9 +110,11 @@ def _lines(
     heading, *lines = align(rows, console.width)
     yield click.style(f"{heading}  marks", dim=True)
     for video, line in zip(result.videos, lines, strict=True):
-        yield f"{line}  {_marks(video)}".rstrip()
-        if video.error is not None:
+        if isinstance(video, Failure):
+            yield line.rstrip()
             yield f"  {video.error}"
+        else:
+            yield f"{line}  {_marks(video)}".rstrip()
     yield ""
     yield from _finding_lines(result, console)
     yield from _marked_lines(result, console)
@@ -127,9 +127,9 @@ def _lines(
     )
 
 
-def _row(video: "ValidatedVideo") -> tuple[str, str, str]:
-    if video.record is None:
-        return printable(video.id), click.style("failed", fg="red"), ""
+def _row(video: "ValidatedVideo | Failure") -> tuple[str, str, str]:
+    if isinstance(video, Failure):
+        return printable(video.id), click.style(video.status, fg="red"), ""
     number = video.record.counts.rejected
     rejected = click.style(f"{number:,}", fg="red" if number else None)
     return printable(video.id), f"{video.images:,}", rejected
@@ -142,7 +142,7 @@ def _marks(video: "ValidatedVideo") -> str:
 def _finding_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
     from ..stages.validate.video import FINDING_KINDS
 
-    findings = [finding for video in result.videos for finding in video.findings]
+    findings = [finding for video in result.done for finding in video.findings]
     findings.sort(key=lambda finding: FINDING_KINDS.index(finding.kind))
     shown = findings if console.verbose else findings[:_FINDINGS_SHOWN]
     for finding in shown:
@@ -156,12 +156,12 @@ def _finding_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
 
 def _marked_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
     """Yield the images that are marked for how they look, or how to see them."""
-    if not any(number for video in result.videos for number in video.marks.values()):
+    if not any(number for video in result.done for number in video.marks.values()):
         return
     if not console.verbose:
         yield "To see which images are marked, add -v."
         return
-    for video in result.videos:
+    for video in result.done:
         for image in video.marked_images():
             mark = click.style(f"{image['mark']}:", fg="cyan")
             where = printable(f"{video.id}/{image['file']}")

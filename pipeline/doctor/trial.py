@@ -158,7 +158,9 @@ class Trial:
         for folder in datasets:
             images = len(_images(folder))
             (video,) = validate(folder, run=self._software, engine=self._engine).videos
-            expect("images checked", (video.images, video.error), (images, None))
+            if isinstance(video, Failure):
+                raise WrongResultError(video.error)
+            expect("images checked", video.images, images)
             expect("findings", [finding.message for finding in video.findings], [])
             checked += video.images
             table = Dataset(folder).read_frames("clip")
@@ -181,7 +183,7 @@ class Trial:
 
         settings = DedupeSettings(dedupe="similar", distance=_DISTANCE_BITS)
         (outcome,) = dedupe(folder, settings, self._software, engine=self._engine).videos
-        if outcome.error is not None:
+        if isinstance(outcome, Failure):
             raise WrongResultError(outcome.error)
         expect("still and alike", (outcome.still, outcome.similar), (STILL, AGAIN))
         table = Dataset(folder).read_frames("clip")

@@ -70,20 +70,19 @@ class FolderImages:
         """Return nothing: what another tool made is not known."""
         return ()
 
-    def mark(
-        self, numbers: npt.NDArray[np.int64], marks: Marks, sequences: Sequence["FolderImages"]
-    ) -> bool:
+    def mark(self, numbers: npt.NDArray[np.int64], marks: Marks, ids: Sequence[str]) -> bool:
         """Replace the marks of an earlier run by these; return whether that changed anything.
 
         Args:
             numbers: int64, the images that were compared.
             marks: what came of it.
-            sequences: what ``marks.sequence`` counts.
+            ids: of what ``marks.sequence`` counts.
         """
         before = self.read_marks()
         names = self._names()
         names_of = {-1: names} | {
-            int(other): sequences[other]._names() for other in set(marks.sequence.tolist()) - {-1}
+            other: self._sibling(ids[other])._names()
+            for other in set(marks.sequence.tolist()) - {-1}
         }
         entries = {name: before[name] for name in self._deleted(before)}
         rows = zip(
@@ -100,7 +99,7 @@ class FolderImages:
                 else {
                     "fate": "duplicate",
                     "duplicate_of": names_of[other][like],
-                    "duplicate_folder": None if other < 0 else sequences[other].id,
+                    "duplicate_folder": None if other < 0 else ids[other],
                     "reason": Reason(reason).name.lower(),
                 }
             )
@@ -165,6 +164,9 @@ class FolderImages:
             ) from error
         return dict(marks)
 
+    def _sibling(self, name: str) -> "FolderImages":
+        return FolderImages(self.root, self.root / name, self.settings)
+
     def _deleted(self, marks: Mapping[str, Entry]) -> list[str]:
         present = set(_image_names(self.folder))
         return [
@@ -180,10 +182,7 @@ class FolderImages:
     def _follow(self, entries: dict[str, Entry], deleted: Sequence[str]) -> None:
         """Let deleted images point to what is kept, where theirs was marked now."""
         folders = {entries[name]["duplicate_folder"] for name in deleted} - {None}
-        others = {
-            folder: FolderImages(self.root, self.root / folder, self.settings).read_marks()
-            for folder in folders
-        }
+        others = {folder: self._sibling(folder).read_marks() for folder in folders}
         for name in deleted:
             folder = entries[name]["duplicate_folder"]
             marks = entries if folder is None else others[folder]

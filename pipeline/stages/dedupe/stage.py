@@ -4,30 +4,16 @@ The stage for images that exist, of a dataset or of another tool. While extracti
 is made by `video.passes`, before an image is written.
 """
 
-import errno
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TypeVar
 
-from ...base.errors import (
-    DiskFullError,
-    ExitCode,
-    FfmpegUnusableError,
-    InterruptedRunError,
-    PrepError,
-    UsageError,
-    VideoError,
-    WorkerDiedError,
-    cause_of,
-    describe_bug,
-    printable,
-)
+from ...base.errors import PrepError, UsageError, WorkerDiedError, printable
+from ...base.guard import Failure, guard
 from ...base.machine import count_cores
 from ...base.words import count, listing
-from ...base.work import Batch, Link, Watch
+from ...base.work import Batch, Watch
 from ...dataset.files import find_folder
 from ...dataset.frame_table import Reason
 from ...dataset.records import Notice
@@ -35,62 +21,14 @@ from ...dataset.store import Dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for
 from ...engines.threads import InProcess
-from ...pictures.compare import Comparer, Seen, look
+from ...pictures.compare import Comparer, Seen
 from ...settings.file import effective_dedupe
 from ...settings.stages import BreakSettings, DedupeSettings, RunSettings
 from . import UNITS
-from .folder import FolderImages, find_folders
+from .folder import find_folders
+from .result import DedupeOutcome, DedupeResult
+from .units import BEGUN, OFF, ImageSequence, Job, bring_back, carry_out, delete_marked, look_at
 from .video import VideoImages
-
-S = TypeVar("S", VideoImages, FolderImages)
-R = TypeVar("R")
-
-_OFF = DedupeSettings(dedupe="off")
-
-
-@dataclass(frozen=True)
-class DedupeOutcome:
-    """What became of the images of one video or folder; a bad one is a value, not an exception.
-
-    ``status`` is ``marked``, ``restored``, ``unchanged`` or ``failed``. ``images`` were looked at,
-    of which ``still`` and ``similar`` are marked; ``elsewhere`` of the similar ones are like an
-    image of another video or folder. ``deleted`` files had ``deleted_bytes``. ``notices`` are
-    findings.
-    """
-
-    id: str
-    status: str
-    images: int = 0
-    still: int = 0
-    similar: int = 0
-    elsewhere: int = 0
-    deleted: int = 0
-    deleted_bytes: int = 0
-    restored: int = 0
-    notices: tuple[Notice, ...] = ()
-    error: str | None = None
-    error_kind: str | None = None
-
-
-@dataclass(frozen=True)
-class DedupeResult:
-    """The outcome of a whole run."""
-
-    path: str
-    videos: tuple[DedupeOutcome, ...]
-
-    def count(self, status: str) -> int:
-        """Return the number of videos or folders with this status."""
-        return sum(video.status == status for video in self.videos)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code that this outcome deserves."""
-        if self.count("failed"):
-            return ExitCode.SOME_FAILED
-        if any(video.notices for video in self.videos):
-            return ExitCode.FINDINGS
-        return ExitCode.OK
 
 
 def dedupe(
@@ -107,7 +45,8 @@ def dedupe(
     """Mark duplicates among the images of a dataset, or of a folder that another tool made.
 
     The marks of an earlier run are replaced; files stay until they are deleted. With ``similar``
-    an image is also marked where it is like one of another video or folder before it.
+    an image is also marked where it is like one of another video or folder before it. So many
+    parameters, for each is something else that a caller may want; all but the first are optional.
 
     Args:
         path: the dataset or folder.
@@ -128,104 +67,81 @@ def dedupe(
     if delete and restore:
         raise UsageError("--delete and --restore exclude each other: choose one.")
     deletes_marked = delete and settings is None
-    settings = _OFF if restore else settings or DedupeSettings()
+    settings = OFF if restore else settings or DedupeSettings()
     root = find_folder(path)
     store = Dataset(root)
-    folders: Sequence[FolderImages] = ()
-    if not store.video_ids():
-        folders = find_folders(root, effective_dedupe(settings))
+    folders = () if store.video_ids() else find_folders(root, effective_dedupe(settings))
     run = run or RunSettings()
     with engine_for(engine, run, UNITS) as engine, store.writing():
-        work = _Run(store, settings, run, watch or Watch(), delete, restore, engine)
-        if folders:
-            outcomes = tuple(work.outcomes(folders, deletes_marked))
-        else:
-            records = store.read_records().values()
-            breaks = breaks or BreakSettings()
-            videos = [VideoImages(store, record, breaks) for record in records]
-            outcomes = tuple(work.outcomes(videos, deletes_marked))
+        sequences: Sequence[ImageSequence] = folders or [
+            VideoImages(store, record, breaks or BreakSettings())
+            for record in store.read_records().values()
+        ]
+        few = len(sequences) < 2 * engine.workers
+        threads = count_cores() if few else engine.cores_each
+        job: Job = functools.partial(look_at, settings, threads)
+        if deletes_marked and any(map(_is_marked, sequences)):
+            job = delete_marked
+        elif restore:
+            job = functools.partial(bring_back, run)
+            if folders:  # whose marks point to each other
+                engine = InProcess(1)
+        marker = _Marker(sequences, settings, deletes=delete)
+        outcomes = tuple(_outcomes(sequences, job, marker, engine, watch or Watch()))
     return DedupeResult(os.fspath(root), outcomes)
 
 
-class _Run:
-    """What all videos or folders of a run share, and what is done in their order."""
+def _outcomes(
+    sequences: Sequence[ImageSequence], job: Job, marker: "_Marker", engine: Engine, watch: Watch
+) -> Iterator[DedupeOutcome | Failure]:
+    """Yield what became of each, in their order; what goes wrong with one is a value."""
+    sizes = [sequence.count() for sequence in sequences]
+
+    def take_message(item: tuple[int, ImageSequence], message: int) -> None:
+        number, sequence = item
+        if message == BEGUN:
+            watch.item_started(sequence.id, sizes[number], sizes[number])
+        else:
+            watch.parts_done(sequence.id, message)
+
+    watch.batch_started(Batch(len(sequences), sum(sizes), parts=sum(sizes)))
+    done: dict[int, Seen | DedupeOutcome | Failure] = {}
+    following = 0
+    work, items = functools.partial(carry_out, job), list(enumerate(sequences))
+    with closing(engine.run(work, items, on_message=take_message)) as results:
+        for (number, sequence), result in results:
+            if isinstance(result, Lost):
+                error = WorkerDiedError(f"{printable(sequence.folder)}: {result.why}")
+                result = Failure.of(error, sequence.id, sequence.folder)
+            done[number] = result
+            while following in done:
+                yield marker.take(following, done.pop(following))
+                watch.item_done(sequences[following].id, sizes[following])
+                following += 1
+
+
+class _Marker:
+    """Compares what was seen of each video or folder with what comes before it, and marks it."""
 
     def __init__(
-        self,
-        store: Dataset,
-        settings: DedupeSettings,
-        run: RunSettings,
-        watch: Watch,
-        delete: bool,
-        restore: bool,
-        engine: Engine,
+        self, sequences: Sequence[ImageSequence], settings: DedupeSettings, *, deletes: bool
     ) -> None:
-        self._store, self._settings, self._run, self._watch = store, settings, run, watch
-        self._delete, self._restore, self._engine = delete, restore, engine
+        self._sequences, self._deletes = sequences, deletes
+        self._ids = [sequence.id for sequence in sequences]
         self._comparer = Comparer(settings)
 
-    def outcomes(self, sequences: Sequence[S], deletes_marked: bool) -> Iterator[DedupeOutcome]:
-        """Yield what became of each, in their order; what goes wrong with one is a value.
-
-        Args:
-            sequences: the videos or folders.
-            deletes_marked: compare nothing anew, and delete what is marked, if anything is.
-        """
-        engine = self._engine
-        if deletes_marked and any(_is_marked(sequence) for sequence in sequences):
-            job: Job = _delete_marked
-        elif self._restore:
-            job = functools.partial(_bring_back, self._run)
-            if isinstance(sequences[0], FolderImages):  # whose marks point to each other
-                engine = InProcess(1)
-        else:
-            few = len(sequences) < 2 * engine.workers
-            threads = count_cores() if few else engine.cores_each
-            job = functools.partial(_look_at, self._settings, threads)
-        sizes = [sequence.count() for sequence in sequences]
-        self._watch.batch_started(Batch(len(sequences), sum(sizes), parts=sum(sizes)))
-        done: dict[int, Seen | DedupeOutcome] = {}
-        following = 0
-        with closing(
-            engine.run(
-                functools.partial(_carry_out, self._store, job),
-                list(enumerate(sequences)),
-                on_message=lambda item, message: self._take_message(item, message, sizes),
-            )
-        ) as results:
-            for (number, sequence), result in results:
-                done[number] = (
-                    _failed(sequence.id, f"{self._where(sequence)}: {result.why}", WorkerDiedError)
-                    if isinstance(result, Lost)
-                    else result
-                )
-                while following in done:
-                    yield self._finish(sequences, following, done.pop(following))
-                    self._watch.item_done(sequences[following].id, sizes[following])
-                    following += 1
-
-    def _take_message(self, item: tuple[int, S], message: int, sizes: Sequence[int]) -> None:
-        number, sequence = item
-        if message == _BEGUN:
-            self._watch.item_started(sequence.id, sizes[number], sizes[number])
-        else:
-            self._watch.parts_done(sequence.id, message)
-
-    def _finish(
-        self, sequences: Sequence[S], number: int, seen: Seen | DedupeOutcome
-    ) -> DedupeOutcome:
-        """Compare what was seen with what comes before it, and write down what came of it."""
-        if isinstance(seen, DedupeOutcome):
+    def take(self, number: int, seen: Seen | DedupeOutcome | Failure) -> DedupeOutcome | Failure:
+        """Return what became of a sequence, once all before it were taken."""
+        if not isinstance(seen, Seen):
             return seen
-        sequence = sequences[number]
-        return _guarded(
-            self._store, sequence, lambda: self._mark(sequences, number, sequence, seen)
-        )
+        sequence = self._sequences[number]
+        return guard(lambda: self._mark(number, seen), sequence.id, sequence.folder)
 
-    def _mark(self, sequences: Sequence[S], number: int, sequence: S, seen: Seen) -> DedupeOutcome:
+    def _mark(self, number: int, seen: Seen) -> DedupeOutcome:
+        sequence = self._sequences[number]
         marks = self._comparer.compare(seen, number)
-        changed = sequence.mark(seen.numbers, marks, sequences)
-        deleted, deleted_bytes = sequence.delete() if self._delete else (0, 0)
+        changed = sequence.mark(seen.numbers, marks, self._ids)
+        deleted, deleted_bytes = sequence.delete() if self._deletes else (0, 0)
         unreadable = seen.numbers[seen.unreadable].tolist()
         notices: tuple[Notice, ...] = sequence.find_missing()
         if unreadable:
@@ -246,87 +162,9 @@ class _Run:
             notices=notices,
         )
 
-    def _where(self, sequence: VideoImages | FolderImages) -> str:
-        return printable(self._store.folder(sequence.id))
 
-
-Job = Callable[[VideoImages | FolderImages, Link], Seen | DedupeOutcome]
-"""What is done with one video or folder, anywhere."""
-
-_BEGUN = 0
-"""The message that the work on a video or folder begins; others say how many more images."""
-
-
-def _carry_out(
-    store: Dataset, job: Job, item: tuple[int, VideoImages | FolderImages], link: Link
-) -> Seen | DedupeOutcome:
-    _, sequence = item
-    link.tell(_BEGUN)
-    return _guarded(store, sequence, lambda: job(sequence, link))
-
-
-def _look_at(
-    settings: DedupeSettings, threads: int, sequence: VideoImages | FolderImages, link: Link
-) -> Seen:
-    return look(sequence.images(), settings, threads, link.tell, link.is_stopped)
-
-
-def _delete_marked(sequence: VideoImages | FolderImages, link: Link) -> DedupeOutcome:
-    images, marked = len(sequence.images().numbers), sequence.marked()
-    deleted, deleted_bytes = sequence.delete()
-    return DedupeOutcome(
-        sequence.id,
-        "marked" if deleted else "unchanged",
-        images=images,
-        still=marked.count(Reason.STILL),
-        similar=marked.count(Reason.SIMILAR),
-        deleted=deleted,
-        deleted_bytes=deleted_bytes,
-        notices=sequence.find_missing(),
-    )
-
-
-def _bring_back(
-    run: RunSettings, sequence: VideoImages | FolderImages, link: Link
-) -> DedupeOutcome:
-    restored, notices = sequence.restore(run, link)
-    return DedupeOutcome(
-        sequence.id,
-        "restored" if restored else "unchanged",
-        images=len(sequence.images().numbers),
-        restored=restored,
-        notices=(*notices, *sequence.find_missing()),
-    )
-
-
-def _guarded(
-    store: Dataset, sequence: VideoImages | FolderImages, work: Callable[[], R]
-) -> R | DedupeOutcome:
-    """Do some work, and make a value of what goes wrong with it."""
-    where = printable(store.folder(sequence.id))
-    try:
-        return work()
-    except (DiskFullError, FfmpegUnusableError, InterruptedRunError):
-        raise  # the others would fare no better
-    except PrepError as error:
-        return _failed(sequence.id, str(error), type(error))
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError from error
-        reason = cause_of(error)
-        place = f" ({printable(error.filename)})" if error.filename else ""
-        text = f"{where}: {reason}{place}. Check the folder and its rights."
-        return _failed(sequence.id, text, VideoError)
-    except Exception as error:  # one that finds a bug must not cost the others
-        return _failed(sequence.id, f"{where}: {describe_bug(error)}", PrepError)
-
-
-def _is_marked(sequence: VideoImages | FolderImages) -> bool:
+def _is_marked(sequence: ImageSequence) -> bool:
     try:
         return bool(sequence.marked())
     except PrepError:
         return True  # what is wrong there is told when its turn comes
-
-
-def _failed(name: str, text: str, error: type[PrepError]) -> DedupeOutcome:
-    return DedupeOutcome(name, "failed", error=text, error_kind=error.kind)

@@ -33,6 +33,11 @@ class VideoImages:
         """The id of the video."""
         return self.record.id
 
+    @property
+    def folder(self) -> Path:
+        """Where its images are."""
+        return self.store.folder(self.id)
+
     def count(self) -> int:
         """Return about how many images there are."""
         return self.record.counts.kept
@@ -63,26 +68,24 @@ class VideoImages:
         text = f"{gone} gone: frame {listing(lost.tolist())}."
         return (Notice("files-missing", text, int(lost[0])),)
 
-    def mark(
-        self, numbers: npt.NDArray[np.int64], marks: Marks, sequences: Sequence["VideoImages"]
-    ) -> bool:
+    def mark(self, numbers: npt.NDArray[np.int64], marks: Marks, ids: Sequence[str]) -> bool:
         """Replace the marks of an earlier run by these; return whether that changed anything.
 
         Args:
             numbers: int64, the images that were compared.
             marks: what came of it.
-            sequences: what ``marks.sequence`` counts.
+            ids: of what ``marks.sequence`` counts.
         """
         before = self.store.read_frames(self.id)
         like = marks.reason != Reason.NONE
         marked = numbers[like]
-        ids = np.array([*(other.id for other in sequences), ""], dtype=object)
+        videos = np.array([*ids, ""], dtype=object)
         frames = self._released(before, self._present()).with_rows(
             marked,
             fate=Fate.DUPLICATE,
             reason=marks.reason[like],
             duplicate_of=marks.number[like],
-            duplicate_video=ids[marks.sequence[like]],
+            duplicate_video=videos[marks.sequence[like]],
         )
         lost = np.setdiff1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), marked)
         return self._commit(before, self._followed(frames, lost))

@@ -1,30 +1,19 @@
 """Validate: hold the images of a dataset against their records, and measure how they look."""
 
-import errno
+import functools
 import json
 import os
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from ...base.errors import (
-    DatasetError,
-    DiskFullError,
-    ExitCode,
-    PrepError,
-    VideoError,
-    WorkerDiedError,
-    cause_of,
-    describe_bug,
-    printable,
-)
+from ...base.errors import WorkerDiedError, printable
+from ...base.guard import Failure, guard
 from ...base.work import Batch, Watch
 from ...dataset.files import results_folder, save_text
-from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.frame_table import Fate
 from ...dataset.records import VideoRecord
 from ...dataset.store import VALIDATE_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
@@ -32,7 +21,8 @@ from ...engines.choice import engine_for
 from ...pictures.judge import Judgement
 from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
 from . import UNITS
-from .video import Chunk, Finding, VideoCheck, judge_chunk
+from .result import MEASURE_OF_MARK, ValidatedVideo, ValidateResult, quality_marks
+from .video import Chunk, VideoCheck, judge_chunk
 
 _READ_ONLY = (
     "Give yourself the right to write there; or leave the dataset as it is, and have the results "
@@ -40,96 +30,6 @@ _READ_ONLY = (
 )
 _CHUNK_IMAGES = 64
 """So many that a driver can feed a cluster, so few that no worker is left with a long rest."""
-
-
-MEASURE_OF_MARK = {
-    "blurred": "sharpness",
-    "dark": "brightness",
-    "bright": "brightness",
-    "flat": "contrast",
-}
-"""The marks for how an image looks, and what is measured for each."""
-
-
-@dataclass(frozen=True)
-class ValidatedVideo:
-    """What was found out about one video; a damaged one has ``error`` instead of ``record``.
-
-    ``images`` counts the frames that should have an image, ``recovered`` those of them that an
-    earlier run rejected and that are right now. ``marked`` has for each mark the frames that have
-    it, int64, and what was measured there, float32, both of shape (images,).
-    """
-
-    id: str
-    record: VideoRecord | None = None
-    images: int = 0
-    recovered: int = 0
-    marked: dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] = field(
-        default_factory=dict, compare=False
-    )
-    findings: tuple[Finding, ...] = ()
-    error: str | None = None
-    error_kind: str | None = None
-
-    @property
-    def marks(self) -> dict[str, int]:
-        """How many images have each mark."""
-        return {mark: len(frames) for mark, (frames, _) in self.marked.items()}
-
-    def marked_images(self) -> Iterator[dict[str, Any]]:
-        """Yield the images that are marked for how they look, with what was measured."""
-        if self.record is None:
-            return
-        for mark, (frames, values) in self.marked.items():
-            names = self.record.images.names(frames)
-            for frame, name, value in zip(frames.tolist(), names, values.tolist(), strict=True):
-                yield {
-                    "mark": mark,
-                    "frame": frame,
-                    "file": name,
-                    "measure": MEASURE_OF_MARK[mark],
-                    "value": round(value, 2),
-                }
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what was found out as JSON-ready data."""
-        return {
-            "id": self.id,
-            "status": "failed" if self.record is None else "validated",
-            "images": self.images,
-            "recovered": self.recovered,
-            "counts": asdict(self.record.counts) if self.record else None,
-            "marks": self.marks,
-            "marked": list(self.marked_images()),
-            "findings": [
-                {
-                    "kind": finding.kind,
-                    "frame": finding.frame,
-                    "file": finding.file,
-                    "message": finding.message,
-                }
-                for finding in self.findings
-            ],
-            "error": self.error,
-        }
-
-
-@dataclass(frozen=True)
-class ValidateResult:
-    """The outcome of a whole run; ``foreign_folders`` are no videos of the dataset."""
-
-    dataset: str
-    videos: tuple[ValidatedVideo, ...]
-    foreign_folders: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code that this outcome deserves."""
-        if any(video.error is not None for video in self.videos):
-            return ExitCode.SOME_FAILED
-        if self.foreign_folders or any(video.findings for video in self.videos):
-            return ExitCode.FINDINGS
-        return ExitCode.OK
 
 
 def validate(
@@ -147,6 +47,8 @@ def validate(
     A frame whose image fails gets the fate ``rejected`` with the reason; the file stays where it
     is. A rejected frame whose image is right again is ``kept`` again. Counts and breaks follow.
     What is right gets its measures. Hidden files are not looked at. A second run changes nothing.
+    So many parameters, for each is something else that a caller may want; all but the first are
+    optional.
 
     Args:
         dataset: the folder.
@@ -185,29 +87,8 @@ def validate(
         foreign_folders=tuple(store.foreign_folders()),
     )
     if results_to is not None:
-        data = {
-            "dataset": printable(store.path),
-            "videos": [video.to_json() for video in result.videos],
-            "foreign_folders": [printable(name) for name in result.foreign_folders],
-        }
-        save_text(results_to / VALIDATE_NAME, [json.dumps(data, indent=1), "\n"])
+        save_text(results_to / VALIDATE_NAME, [json.dumps(result.to_json(), indent=1), "\n"])
     return result
-
-
-def quality_marks(
-    frames: FrameTable, settings: ValidateSettings
-) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return for each mark which kept frames have it: bool, shape (frames,).
-
-    A black picture is dark, and flat and blurred as well.
-    """
-    kept = frames.fate == Fate.KEPT
-    return {
-        "blurred": kept & (frames.sharpness < settings.blur),
-        "dark": kept & (frames.brightness < settings.dark),
-        "bright": kept & (frames.brightness > settings.bright),
-        "flat": kept & (frames.contrast < settings.flat),
-    }
 
 
 class _Batch:
@@ -225,25 +106,25 @@ class _Batch:
         self.store, self.settings, self.breaks = store, settings, breaks
         self.watch, self.is_read_only = watch, is_read_only
         self.open: dict[str, VideoCheck] = {}
-        self.outcomes: dict[str, ValidatedVideo] = {}
+        self.outcomes: dict[str, ValidatedVideo | Failure] = {}
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield all images; a video is opened when its turn comes."""
-        records = {}
+        records: dict[str, VideoRecord] = {}
         for video_id in self.store.video_ids():
-            try:
-                records[video_id] = self.store.read_record(video_id)
-            except DatasetError as error:
-                self._fail(video_id, error)
+            folder = self.store.folder(video_id)
+            record = guard(functools.partial(self.store.read_record, video_id), video_id, folder)
+            if isinstance(record, Failure):
+                self.outcomes[video_id] = record
+            else:
+                records[video_id] = record
         images = sum(map(_images, records.values()))
         self.watch.batch_started(Batch(len(records), images, parts=images))
         for video_id, record in records.items():
             folder = self.store.folder(video_id)
-            try:
-                video = VideoCheck(record, self.store.read_frames(video_id), folder)
-            except Exception as error:  # one damaged video must not cost the others
-                self._fail(video_id, error)
-                self.watch.item_done(video_id, _images(record))
+            video = guard(functools.partial(self._open, record, folder), video_id, folder)
+            if isinstance(video, Failure):
+                self._note(video, record)
                 continue
             self.watch.item_started(video_id, video.waiting, _images(record))
             if not video.waiting:
@@ -252,7 +133,7 @@ class _Batch:
             self.open[video_id] = video
             yield from video.chunks(_CHUNK_IMAGES)
 
-    def take(self, chunk: Chunk, judgements: list[Judgement] | Exception | Lost) -> None:
+    def take(self, chunk: Chunk, judgements: list[Judgement] | Failure | Lost) -> None:
         """Note the judgements; with the last of a video, it is finished."""
         if chunk.video_id not in self.open:  # it failed at an earlier chunk
             return
@@ -260,14 +141,14 @@ class _Batch:
         self.watch.parts_done(video.record.id, len(chunk.indices))
         if isinstance(judgements, Lost):
             first, last = chunk.names[0], chunk.names[-1]
-            judgements = WorkerDiedError(
+            error = WorkerDiedError(
                 f"{printable(video.folder)}: {judgements.why}, over the images {printable(first)} "
                 f"to {printable(last)}. If memory is short, lower --workers."
             )
-        if isinstance(judgements, Exception):
+            judgements = Failure.of(error, chunk.video_id, video.folder)
+        if isinstance(judgements, Failure):
             del self.open[chunk.video_id]
-            self._fail(video.record.id, judgements)
-            self.watch.item_done(video.record.id, _images(video.record))
+            self._note(judgements, video.record)
             return
         for index, judgement in zip(chunk.indices, judgements, strict=True):
             video.take(int(index), judgement)
@@ -275,22 +156,26 @@ class _Batch:
             del self.open[chunk.video_id]
             self._finish(video)
 
+    def _open(self, record: VideoRecord, folder: Path) -> VideoCheck:
+        return VideoCheck(record, self.store.read_frames(record.id), folder)
+
     def _finish(self, video: VideoCheck) -> None:
-        """Write down what was found out, where it is news."""
-        video_id = video.record.id
-        try:
-            record = video.conclude(self.breaks)
-            findings = tuple(video.findings())
-            if video.is_changed and not self.is_read_only:
-                self.store.update(record, video.now)
-        except Exception as error:
-            self._fail(video_id, error)
-            return
-        finally:
-            self.watch.item_done(video_id, _images(video.record))
+        outcome = guard(functools.partial(self._conclude, video), video.record.id, video.folder)
+        self._note(outcome, video.record)
+
+    def _note(self, outcome: ValidatedVideo | Failure, record: VideoRecord) -> None:
+        self.outcomes[record.id] = outcome
+        self.watch.item_done(record.id, _images(record))
+
+    def _conclude(self, video: VideoCheck) -> ValidatedVideo:
+        """Return what was found out, and write it down where it is news."""
+        record = video.conclude(self.breaks)
+        findings = tuple(video.findings())
+        if video.is_changed and not self.is_read_only:
+            self.store.update(record, video.now)
         recovered = (video.frames.fate == Fate.REJECTED) & (video.now.fate == Fate.KEPT)
-        self.outcomes[video_id] = ValidatedVideo(
-            id=video_id,
+        return ValidatedVideo(
+            id=record.id,
             record=record,
             images=len(video.indices),
             recovered=int(recovered.sum()),
@@ -300,19 +185,6 @@ class _Batch:
             },
             findings=findings,
         )
-
-    def _fail(self, video_id: str, error: Exception) -> None:
-        where = printable(self.store.folder(video_id))
-        if isinstance(error, PrepError):
-            text, kind = str(error), error.kind
-        elif isinstance(error, OSError):
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise DiskFullError from error
-            text = f"{where}: {cause_of(error)}. Check the folder and its rights."
-            kind = VideoError.kind
-        else:
-            text, kind = f"{where}: {describe_bug(error)}", PrepError.kind
-        self.outcomes[video_id] = ValidatedVideo(video_id, error=text, error_kind=kind)
 
 
 def _images(record: VideoRecord) -> int:

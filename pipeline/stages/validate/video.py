@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ...base.errors import DatasetError, InterruptedRunError, PrepError, describe_bug, printable
-from ...base.work import Link
+from ...base.errors import DatasetError, printable
+from ...base.guard import Failure, guard
+from ...base.work import Link, refuse_stopped
 from ...dataset.accounts import may_have_image, recount
 from ...dataset.breaks import find_breaks
 from ...dataset.frame_table import MEASURES, Fate, FrameTable, Reason
@@ -78,23 +79,19 @@ class Chunk:
     crc32: npt.NDArray[np.int64]
 
 
-def judge_chunk(chunk: Chunk, link: Link) -> list[Judgement] | Exception:
+def judge_chunk(chunk: Chunk, link: Link) -> list[Judgement] | Failure:
     """Return the judgement of each image, or why they cannot be judged.
 
     Raises:
         InterruptedRunError: the link said so.
     """
-    judgements = []
+    return guard(lambda: list(_judgements(chunk, link)), chunk.video_id, chunk.folder)
+
+
+def _judgements(chunk: Chunk, link: Link) -> Iterator[Judgement]:
     for name, crc32 in zip(chunk.names, chunk.crc32.tolist(), strict=True):
-        if link.is_stopped():
-            raise InterruptedRunError("interrupted")
-        try:
-            judgements.append(judge(chunk.folder / name, chunk.image_format, chunk.size, crc32))
-        except (PrepError, OSError) as error:
-            return error
-        except Exception as error:  # its place is known only here
-            return PrepError(f"{printable(chunk.folder)}: {describe_bug(error)}")
-    return judgements
+        refuse_stopped(link)
+        yield judge(chunk.folder / name, chunk.image_format, chunk.size, crc32)
 
 
 class VideoCheck:

@@ -20,7 +20,8 @@ from video_prep.dataset.frame_table import COLUMNS, MISSING_PTS, FrameTable
 from video_prep.dataset.store import Dataset
 from video_prep.engines.threads import InProcess
 from video_prep.pictures.judge import Reason, judge, measure
-from video_prep.stages.validate.stage import ValidateSettings, quality_marks
+from video_prep.settings.stages import ValidateSettings
+from video_prep.stages.validate.result import quality_marks
 
 validate = in_threads(video_prep.validate)
 
@@ -564,7 +565,7 @@ def test_a_bug_that_one_video_finds_costs_only_that_one(steady, prep, tmp_path, 
     monkeypatch.setattr("video_prep.stages.validate.video.judge", judge_or_fail)
     result = validate(tmp_path / "ds")
     a, b = result.videos
-    assert (result.exit_code, a.error_kind, b.error) == (3, "bug", None)
+    assert (result.exit_code, a.error_kind, b.status) == (3, "bug", "validated")
     assert "RuntimeError: boom" in a.error
     assert snapshot(tmp_path / "ds" / "a") == before
 

@@ -1,0 +1,56 @@
+"""What became of the images of each video or folder, and of a whole run."""
+
+from dataclasses import dataclass
+
+from ...base.errors import ExitCode
+from ...base.guard import Failure, worst
+from ...dataset.records import Notice
+
+
+@dataclass(frozen=True)
+class DedupeOutcome:
+    """What became of the images of one video or folder.
+
+    ``status`` is ``marked``, ``restored`` or ``unchanged``. ``images`` were looked at, of which
+    ``still`` and ``similar`` are marked; ``elsewhere`` of the similar ones are like an image of
+    another video or folder. ``deleted`` files had ``deleted_bytes``. ``notices`` are findings.
+    """
+
+    id: str
+    status: str
+    images: int
+    still: int = 0
+    similar: int = 0
+    elsewhere: int = 0
+    deleted: int = 0
+    deleted_bytes: int = 0
+    restored: int = 0
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Whether a person must look at something."""
+        return ExitCode.FINDINGS if self.notices else ExitCode.OK
+
+
+@dataclass(frozen=True)
+class DedupeResult:
+    """The outcome of a whole run."""
+
+    path: str
+    videos: tuple[DedupeOutcome | Failure, ...]
+
+    @property
+    def done(self) -> tuple[DedupeOutcome, ...]:
+        """The videos or folders that did not fail."""
+        return tuple(video for video in self.videos if not isinstance(video, Failure))
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Why the others did."""
+        return tuple(video for video in self.videos if isinstance(video, Failure))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that this outcome deserves."""
+        return worst(self.videos)
