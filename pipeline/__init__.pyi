@@ -41,10 +41,10 @@ from .settings.cvat import (
     CvatSettings as CvatSettings,
     UploadSettings as UploadSettings,
 )
+from .settings.dedupe import DedupeSettings as DedupeSettings
 from .settings.file import Config as Config, load_config as load_config
 from .settings.stages import (
     BreakSettings as BreakSettings,
-    DedupeSettings as DedupeSettings,
     ExtractSettings as ExtractSettings,
     RunSettings as RunSettings,
     ValidateSettings as ValidateSettings,

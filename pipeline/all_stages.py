@@ -15,14 +15,9 @@ from .dataset.store import Dataset
 from .engines.base import Engine
 from .engines.choice import engine_for
 from .settings.cvat import UploadSettings
+from .settings.dedupe import DedupeSettings
 from .settings.file import Config
-from .settings.stages import (
-    BreakSettings,
-    DedupeSettings,
-    ExtractSettings,
-    RunSettings,
-    ValidateSettings,
-)
+from .settings.stages import BreakSettings, ExtractSettings, RunSettings, ValidateSettings
 from .stages.dedupe.result import DedupeResult
 from .stages.dedupe.stage import dedupe
 from .stages.extract import UNITS as EXTRACT_UNITS
@@ -120,7 +115,7 @@ def run(
         if not Dataset(Path(os.path.abspath(dataset))).video_ids():
             return RunResult(extracted)
         deduped = None
-        if settings.dedupe == "similar":  # copies in other videos are seen only when all are there
+        if settings.method.looks_across:  # copies in other videos are seen only when all are there
             deduped = dedupe(dataset, settings, how, breaks=breaks, engine=engine, watch=watch)
         validated = validate(dataset, limits, how, breaks=breaks, engine=engine, watch=watch)
         accounts = status(dataset)

@@ -10,8 +10,9 @@ from ..base.errors import printable
 from ..base.guard import Failure
 from ..base.words import count
 from ..engines.choice import open_engine
+from ..settings.dedupe import DedupeSettings
 from ..settings.file import load_config
-from ..settings.stages import BreakSettings, DedupeSettings, RunSettings
+from ..settings.stages import BreakSettings, RunSettings
 from ..stages.dedupe import UNITS
 from .console import Answer, Console, verb
 from .layout import align

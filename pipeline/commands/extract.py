@@ -11,8 +11,9 @@ from ..base.errors import printable
 from ..base.guard import Failure
 from ..base.words import count, listing, plural
 from ..engines.choice import open_engine
+from ..settings.dedupe import DedupeSettings
 from ..settings.file import load_config
-from ..settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from ..settings.stages import BreakSettings, ExtractSettings, RunSettings
 from ..stages.extract import UNITS
 from ..stages.extract.result import Copy, ExtractResult, Outcome, VideoOutcome
 from .console import Answer, Console, verb

@@ -9,7 +9,8 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from ..settings.cvat import AuditSettings, CvatSettings, UploadSettings
-from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings, ValidateSettings
+from ..settings.dedupe import DedupeSettings
+from ..settings.stages import ExtractSettings, RunSettings, ValidateSettings
 
 DEFAULT_DATASET = "dataset"
 

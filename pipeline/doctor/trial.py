@@ -18,8 +18,9 @@ from ..base.words import count
 from ..base.work import Link
 from ..engines.base import Engine, Lost
 from ..engines.threads import InProcess
+from ..settings.dedupe import DedupeSettings
 from ..settings.file import SECTIONS, Config, load_config, render_default_config
-from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
+from ..settings.stages import ExtractSettings, RunSettings
 from .check import INSTALL_AGAIN, Look, NotTriedError, WrongResultError, expect
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Which images of a sequence show the same as one before it: one meaning for all kinds of images.
 
-First the images of each sequence are looked at, by themselves and anywhere; what is held of each is
-its hash. Then the sequences are compared, one after another in their order. Only
-`pictures.similarity.HashIndex` grows with the number of kept images.
+First the images of each sequence are looked at, by themselves and anywhere; little is held of each.
+Then the sequences are compared, one after another in their order. Only what a
+`pictures.thinner.Thinner` holds grows with the number of kept images.
 """
 
 from collections import deque
@@ -12,21 +12,22 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import InterruptedRunError
+from ..base.work import Link, refuse_stopped
 from ..dataset.frame_table import Reason
-from ..settings.stages import DedupeSettings
+from ..settings.dedupe import DedupeSettings
 from .likeness import Picture, is_still, read_picture
-from .similarity import HashIndex, gap_too_long, thin
+from .thinner import gap_too_long, thinner_of
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _SEQUENCE_SHIFT = 32
+_NOTHING = np.dtype([])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,62 +63,54 @@ class Seen:
     """What was seen of the `Images` of a sequence; all arrays have their shape.
 
     ``numbers``, ``positions``: as there. ``like``: int64, the place of the image that each is still
-    like, its own where it is not. ``hashes``: uint64, perceptual hashes. ``brightness``: float32,
-    mean grey levels. ``unreadable``: bool, files that could not be read.
+    like, its own where it is not. ``looks``: what the thinner of the method holds of each, of its
+    dtype; nothing where the method has none. ``unreadable``: bool, files that could not be read.
     """
 
     numbers: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
     like: npt.NDArray[np.int64]
-    hashes: npt.NDArray[np.uint64]
-    brightness: npt.NDArray[np.float32]
+    looks: npt.NDArray[Any]
     unreadable: npt.NDArray[np.bool_]
 
 
-def look(
-    images: Images,
-    settings: DedupeSettings,
-    threads: int,
-    on_images: Callable[[int], None],
-    is_stopped: Callable[[], bool],
-) -> Seen:
+def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> Seen:
     """Read all images of a sequence, and compare each with the last one that was kept.
 
     Args:
         images: what to look at.
         settings: what a still image is; with ``off`` nothing is read.
         threads: how many images are read at once.
-        on_images: told how many more images are done.
-        is_stopped: asked often.
+        link: told how many more images are done.
 
     Raises:
-        InterruptedRunError: ``is_stopped`` said so.
+        InterruptedRunError: the link is stopped.
     """
-    count = len(images.numbers)
+    count, method, thinner = len(images.numbers), settings.method, thinner_of(settings)
     seen = Seen(
         numbers=images.numbers,
         positions=images.positions,
         like=np.arange(count),
-        hashes=np.zeros(count, dtype=np.uint64),
-        brightness=np.zeros(count, dtype=np.float32),
+        looks=np.zeros(count, dtype=thinner.dtype if thinner else _NOTHING),
         unreadable=np.zeros(count, dtype=np.bool_),
     )
-    if settings.dedupe == "off":
+    if not method.compares:
         return seen
     kept: Picture | None = None
     last = like = -1  # the last image that stays, and the last one that was compared
     paths = map(images.path_of, images.numbers.tolist())
     with closing(read_ahead(read_picture, paths, threads)) as pictures:
         for place, picture in enumerate(pictures):
-            if is_stopped():
-                raise InterruptedRunError("interrupted")
-            on_images(1)
+            refuse_stopped(link)
+            link.tell(1)
             if picture is None:
                 seen.unreadable[place], last = True, place
                 continue
-            seen.hashes[place], seen.brightness[place] = picture.hash, picture.brightness
+            if thinner is not None:
+                seen.looks[place] = thinner.describe(picture.thumbnail[np.newaxis])[0]
             if (
-                kept is not None
+                method.drops_still
+                and kept is not None
                 and is_still(picture, kept, settings)
                 and not gap_too_long(images.positions, place, last, settings.max_gap)
             ):
@@ -131,8 +124,8 @@ class Comparer:
     """Compares sequences by what was seen of them, each with those before it."""
 
     def __init__(self, settings: DedupeSettings) -> None:
-        self._settings = settings
-        self._index = HashIndex(settings.distance)
+        thinner = thinner_of(settings)
+        self._thinner = None if thinner is None else thinner(settings)
 
     def compare(self, seen: Seen, sequence: int) -> Marks:
         """Compare the images of a sequence with each other, and with the sequences before it.
@@ -147,14 +140,9 @@ class Comparer:
         reason = np.full(len(labels), Reason.NONE, dtype=np.int8)
         passed = np.flatnonzero((seen.like == places) & ~seen.unreadable)
         reason[seen.like != places] = Reason.STILL
-        if self._settings.dedupe == "similar":
-            like[passed] = thin(
-                seen.hashes[passed],
-                seen.brightness[passed],
-                seen.positions[passed],
-                labels[passed],
-                self._index,
-                self._settings.max_gap,
+        if self._thinner is not None:
+            like[passed] = self._thinner.thin(
+                seen.looks[passed], seen.positions[passed], labels[passed]
             )
             reason[passed[like[passed] != labels[passed]]] = Reason.SIMILAR
         like = like[seen.like]

@@ -1,13 +1,8 @@
-"""How two pictures compare: block by block, for what moved, and as a whole, by a perceptual hash.
+"""How two pictures compare block by block, for what moved.
 
 The blocks are those of FFmpeg's filter mpdecimate (libavfilter/vf_mpdecimate.c), so that images
 are judged as frames are. That filter overlooks some columns on the left and a few pixels on the
 right and below; here the picture is framed, so that they count as well.
-
-The hash is pHash as in Zauner, "Implementation and Benchmarking of Perceptual Image Hash
-Functions" (2010), with the numbers of the imagehash library: the signs of the 8 x 8 lowest
-frequencies of a 32 x 32 picture against their median. It sees a picture as a whole: a small object
-that moves changes no bit of it.
 """
 
 from dataclasses import dataclass
@@ -18,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..settings.stages import DedupeSettings
+from ..settings.dedupe import DedupeSettings
+from .thinner import THUMBNAIL_SIDE
 
 Plane = npt.NDArray[np.uint8]
 
-_SIDE = 32
 _BLOCK, _GRID = 8, 4
 _LEFT, _REST = 64, 8  # the frame around the picture, in pixels of the luma plane
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
@@ -34,13 +29,11 @@ class Picture:
     """What is compared of an image.
 
     ``planes``: luma, and for colour two chroma planes of half its size and perhaps alpha; uint8,
-    shape (height, width). ``hash``: perceptual hash of the luma. ``brightness``: its mean, in grey
-    levels.
+    shape (height, width). ``thumbnail``: the luma, uint8, shape (32, 32).
     """
 
     planes: tuple[Plane, ...]
-    hash: int
-    brightness: float
+    thumbnail: Plane
 
 
 def read_picture(path: Path) -> Picture | None:
@@ -53,9 +46,9 @@ def read_picture(path: Path) -> Picture | None:
             planes = _planes(image)
     except _UNREADABLE:
         return None
-    thumbnail = cv2.resize(planes[0], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    (code,) = hash_thumbnails(np.asarray(thumbnail, dtype=np.uint8)[np.newaxis])
-    return Picture(planes, int(code), float(thumbnail.mean()))
+    side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    thumbnail = cv2.resize(planes[0], side, interpolation=cv2.INTER_AREA)
+    return Picture(planes, np.asarray(thumbnail, dtype=np.uint8))
 
 
 def _planes(image: Image.Image) -> tuple[Plane, ...]:
@@ -111,17 +104,3 @@ def _changed(plane: Plane, other: Plane, settings: DedupeSettings, step: int) ->
         sums.max(initial=0) > round(pixels * settings.hi)
         or np.count_nonzero(sums > round(pixels * settings.lo)) > many
     )
-
-
-def hash_thumbnails(thumbnails: Plane) -> npt.NDArray[np.uint64]:
-    """Return the perceptual hash of each picture: uint64, shape (n,).
-
-    Args:
-        thumbnails: grey levels, uint8, shape (n, 32, 32).
-    """
-    hashes = np.empty(len(thumbnails), dtype=np.uint64)
-    for place, thumbnail in enumerate(thumbnails):
-        low = cv2.dct(thumbnail.astype(np.float32))[:8, :8]
-        bits = np.packbits(low > np.median(low))
-        hashes[place] = bits.view(">u8")[0]
-    return hashes

@@ -1,4 +1,9 @@
-"""Find alike pictures by their perceptual hashes among very many, and thin a sequence by it.
+"""The method ``similar``: find alike pictures by their perceptual hashes, among very many.
+
+The hash is pHash as in Zauner, "Implementation and Benchmarking of Perceptual Image Hash
+Functions" (2010), with the numbers of the imagehash library: the signs of the 8 x 8 lowest
+frequencies of a 32 x 32 picture against their median. It sees a picture as a whole: a small object
+that moves changes no bit of it.
 
 The search is multi-index hashing, as in Norouzi, Punjani and Fleet, "Fast Exact Search in Hamming
 Space with Multi-Index Hashing" (2014), in the library faiss: hashes that differ in few bits are
@@ -6,10 +11,14 @@ equal, or nearly so, in one of a few parts of them. It finds all, and looks at f
 """
 
 from array import array
+from typing import Any
 
-import faiss
+import cv2
 import numpy as np
 import numpy.typing as npt
+
+from ..settings.dedupe import DedupeSettings
+from .thinner import Thinner, gap_too_long
 
 _BITS = 64
 _PARTS, _PART_BITS = 3, 21  # measured with a million hashes: faster than 4 of 16 or 5 of 12
@@ -20,10 +29,40 @@ _BRIGHTNESS_TOLERANCE = 32
 """Grey levels. The hash knows no brightness: without a bound, black would be like white."""
 
 
+class Similar(Thinner):
+    """Leaves out pictures whose hashes differ in few bits, if they are about as bright."""
+
+    dtype = np.dtype([("hash", np.uint64), ("brightness", np.float32)])
+
+    def __init__(self, settings: DedupeSettings) -> None:
+        self._index = HashIndex(settings.distance)
+        self._max_gap = settings.max_gap
+
+    @staticmethod
+    def describe(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """Return hash and mean grey level of each picture; see `Thinner.describe`."""
+        looks = np.empty(len(thumbnails), dtype=Similar.dtype)
+        looks["hash"] = hash_thumbnails(thumbnails)
+        looks["brightness"] = thumbnails.mean(axis=(1, 2), dtype=np.float32)
+        return looks
+
+    def thin(
+        self,
+        looks: npt.NDArray[Any],
+        positions: npt.NDArray[np.int64],
+        labels: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.int64]:
+        """Return the label of what each picture is like; see `Thinner.thin`."""
+        hashes, brightness = looks["hash"], looks["brightness"]
+        return thin(hashes, brightness, positions, labels, self._index, self._max_gap)
+
+
 class HashIndex:
     """The hashes of pictures that are kept, each under a label, in the order of their coming."""
 
     def __init__(self, distance_bits: int) -> None:
+        import faiss  # what only describes pictures can do without
+
         self._radius = distance_bits + 1  # faiss finds what is nearer than that
         self._index: faiss.IndexBinary
         if distance_bits <= _LARGEST_INDEXED:
@@ -63,6 +102,20 @@ class HashIndex:
         self._labels.append(label)
 
 
+def hash_thumbnails(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Return the perceptual hash of each picture: uint64, shape (n,).
+
+    Args:
+        thumbnails: grey levels, uint8, shape (n, 32, 32).
+    """
+    hashes = np.empty(len(thumbnails), dtype=np.uint64)
+    for place, thumbnail in enumerate(thumbnails):
+        low = cv2.dct(thumbnail.astype(np.float32))[:8, :8]
+        bits = np.packbits(low > np.median(low))
+        hashes[place] = bits.view(">u8")[0]
+    return hashes
+
+
 def thin(
     hashes: npt.NDArray[np.uint64],
     brightness: npt.NDArray[np.float32],
@@ -96,24 +149,6 @@ def thin(
             continue
         last_kept = place
     return like
-
-
-def gap_too_long(
-    positions: npt.NDArray[np.int64], place: int, last_kept: int, max_gap: int | None
-) -> bool:
-    """Whether leaving this picture out makes the gap between kept ones too long.
-
-    Args:
-        positions: int64, shape (n,), the place of each picture in its sequence.
-        place: the picture.
-        last_kept: the last kept picture before it, -1 for none.
-        max_gap: how many places in a row may be left out.
-    """
-    if max_gap is None:
-        return False
-    begin = positions[last_kept] if last_kept >= 0 else -1
-    end = positions[place + 1] if place + 1 < len(positions) else positions[place] + 1
-    return bool(end - begin - 1 > max_gap)
 
 
 def _row(code: int) -> npt.NDArray[np.uint8]:

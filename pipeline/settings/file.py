@@ -12,10 +12,10 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..base.errors import UsageError, printable
 from .cvat import AuditSettings, CvatSettings, UploadSettings
+from .dedupe import DedupeSettings
 from .stages import (
     SAMPLING,
     BreakSettings,
-    DedupeSettings,
     ExtractSettings,
     RunSettings,
     ValidateSettings,
@@ -137,13 +137,8 @@ def effective_settings(
 
 def effective_dedupe(dedupe: DedupeSettings) -> dict[str, Any]:
     """Return the settings that the choice of duplicates depends on, by name."""
-    still = ("hi", "lo", "frac", "max_gap")
-    matters = {"off": (), "still": still, "similar": (*still, "distance")}[dedupe.dedupe]
-    return {
-        name: value
-        for name, value in dataclasses.asdict(dedupe).items()
-        if name in {"dedupe", *matters}
-    }
+    matters = {"dedupe", *dedupe.method.settings}
+    return {name: value for name, value in dataclasses.asdict(dedupe).items() if name in matters}
 
 
 def settings_digest(settings: Mapping[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """Settings: every default, range and help text is written here, once.
 
 The command line, ``prep init``, ``configs/default.yaml`` and the tables of ``docs/commands.md`` all
-read them from the fields below, and from those in `settings.cvat`.
+read them from the fields below, and from those in `settings.dedupe` and `settings.cvat`.
 """
 
 import dataclasses
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ def option(
     metavar: str | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: Collection[str] = (),
 ) -> Any:
     """Return a dataclass field that carries its help text and range for flag and file alike."""
     return dataclasses.field(
@@ -105,56 +106,6 @@ class ExtractSettings:
     def selects_by_position(self) -> bool:
         """Whether a frame is asked for by its place in the video, or on its clock."""
         return any(value is not None for value in (self.start, self.end, self.every, self.fps))
-
-
-@dataclass(frozen=True)
-class DedupeSettings:
-    """Which frames are left out because they show the same as an earlier one."""
-
-    dedupe: str = option(
-        "still",
-        "Leave out frames in which nothing changed (still), also frames that look alike as a "
-        "whole (similar: may lose small movements), or none (off).",
-        choices=("off", "still", "similar"),
-    )
-    hi: float = option(
-        8.0,
-        "With still: a frame is kept if any block of 8x8 pixels changed by more than this many "
-        "grey levels per pixel.",
-        metavar="LEVELS",
-        minimum=0,
-        maximum=255,
-    )
-    lo: float = option(
-        8.0,
-        "With still: a frame is also kept if many blocks changed by more than this. Set below "
-        "hi, it keeps slow fades too, but also every frame of a noisy camera.",
-        metavar="LEVELS",
-        minimum=0,
-        maximum=255,
-    )
-    frac: float = option(
-        0.33,
-        "With still: the share of all blocks that counts as many.",
-        metavar="SHARE",
-        minimum=0,
-        maximum=1,
-    )
-    distance: int = option(
-        4,
-        "With similar: two frames look alike if their perceptual hashes differ in at most this "
-        "many of 64 bits.",
-        metavar="BITS",
-        minimum=0,
-        maximum=32,
-    )
-    max_gap: int | None = option(
-        None,
-        "Never leave out more than this many frames in a row.",
-        metavar="N",
-        minimum=1,
-        maximum=10**6,
-    )
 
 
 BREAK_KINDS = ("still", "missing", "timeline", "cut", "damage", "size")

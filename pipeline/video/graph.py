@@ -30,7 +30,9 @@ import ffmpeg as ffmpeg_python
 
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import VideoInfo
-from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
+from ..pictures.thinner import THUMBNAIL_SIDE
+from ..settings.dedupe import DedupeSettings
+from ..settings.stages import ExtractSettings, RunSettings
 from .binary import Ffmpeg
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
@@ -46,7 +48,6 @@ _COMPARED_FORMATS = frozenset(
 
 _FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
 
-THUMBNAIL_SIDE = 32
 EVERYTHING = "1"
 """The condition that selects every frame."""
 

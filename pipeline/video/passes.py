@@ -15,11 +15,11 @@ import numpy.typing as npt
 from ..base.errors import DecoderDiedError, NotAVideoError, printable
 from ..base.work import Link
 from ..dataset.records import PacketIndex, VideoInfo
+from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
 from .decoder import Decoded, Limits, decode
 from .graph import (
     EVERYTHING,
     GRAPH_FILE,
-    THUMBNAIL_SIDE,
     THUMBNAILS_FILE,
     Pass,
     Recipe,
@@ -137,12 +137,11 @@ class VideoDecoder:
         return self._settle(work, decoded)
 
     def _first_pass(self, condition: str) -> Pass:
-        method = self.recipe.dedupe.dedupe
-        still = method != "off"
-        survey = method == "similar" or (
-            still and not compares_exactly(self.recipe.settings, self.info)
+        method = self.recipe.dedupe.method
+        survey = method.thinner is not None or (
+            method.drops_still and not compares_exactly(self.recipe.settings, self.info)
         )
-        return Pass(condition, drops_still=still, writes_images=not survey)
+        return Pass(condition, drops_still=method.drops_still, writes_images=not survey)
 
     def _settle(self, work: Pass, decoded: Decoded) -> Chosen:
         """Finish the choice that a pass has prepared; decode again where the images differ."""
@@ -152,8 +151,9 @@ class VideoDecoder:
             if work.selects_all(self.recipe.settings)
             else decoded.selected
         )
-        if self.recipe.dedupe.dedupe == "similar":
-            chosen = self._thin(Chosen(decoded, selected, decoded.kept))
+        thinner = thinner_of(self.recipe.dedupe)
+        if thinner is not None:
+            chosen = self._thin(Chosen(decoded, selected, decoded.kept), thinner)
         else:
             chosen = Chosen(decoded, selected, np.union1d(decoded.kept, decoded.edge))
             if work.writes_images and len(chosen.kept) == len(decoded.kept):
@@ -179,25 +179,16 @@ class VideoDecoder:
             work = dataclasses.replace(work, is_steady=False)
         return work
 
-    def _thin(self, chosen: Chosen) -> Chosen:
+    def _thin(self, chosen: Chosen, thinner: type[Thinner]) -> Chosen:
         """Leave out also what looks like an earlier frame as a whole."""
-        from ..pictures.likeness import hash_thumbnails  # few runs need these
-        from ..pictures.similarity import HashIndex, thin
-
         if len(chosen.kept) == 0:
             return chosen
         side = THUMBNAIL_SIDE
         pixels = np.memmap(self.folder / THUMBNAILS_FILE, dtype=np.uint8, mode="r")
         thumbnails = pixels.reshape(-1, side, side)
         places = np.arange(len(thumbnails))
-        like = thin(
-            hash_thumbnails(thumbnails),
-            thumbnails.mean(axis=(1, 2), dtype=np.float32),
-            np.searchsorted(chosen.selected, chosen.kept),
-            places,
-            HashIndex(self.recipe.dedupe.distance),
-            self.recipe.dedupe.max_gap,
-        )
+        positions = np.searchsorted(chosen.selected, chosen.kept)
+        like = thinner(self.recipe.dedupe).thin(thinner.describe(thumbnails), positions, places)
         is_kept = like == places
         return dataclasses.replace(
             chosen,

@@ -15,8 +15,9 @@ from ..base.errors import (
 )
 from ..base.work import Link
 from ..dataset.records import VideoRecord
+from ..settings.dedupe import DedupeSettings
 from ..settings.file import build_settings
-from ..settings.stages import DedupeSettings, ExtractSettings, RunSettings
+from ..settings.stages import ExtractSettings, RunSettings
 from .binary import find_ffmpeg
 from .graph import Recipe
 from .identity import is_same_file

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from helpers.datasets import indices, record
 from video_prep.base.errors import UsageError
+from video_prep.settings.dedupe import DedupeSettings
 from video_prep.settings.file import (
     SECTIONS,
     Config,
@@ -15,7 +16,7 @@ from video_prep.settings.file import (
     render_default_config,
     settings_digest,
 )
-from video_prep.settings.stages import DedupeSettings, ExtractSettings, RunSettings
+from video_prep.settings.stages import ExtractSettings, RunSettings
 
 ROOT = Path(__file__).parents[2]
 

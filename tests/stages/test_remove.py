@@ -11,7 +11,7 @@ from helpers.datasets import frames, record, snapshot
 from helpers.prep import in_threads
 from video_prep.base.errors import DatasetError, UsageError
 from video_prep.dataset.store import Dataset
-from video_prep.settings.stages import DedupeSettings
+from video_prep.settings.dedupe import DedupeSettings
 from video_prep.stages.dedupe import stage as dedupe_stage
 from video_prep.stages.extract import stage as extract_stage
 from video_prep.stages.remove import remove

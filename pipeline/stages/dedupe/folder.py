@@ -29,6 +29,7 @@ from ...dataset.frame_table import Reason
 from ...dataset.records import Notice
 from ...dataset.video_folder import RECORD_NAME
 from ...pictures.compare import Images, Marks, nothing_marked
+from ...settings.dedupe import METHODS
 from ...settings.stages import RunSettings
 
 MARKS_NAME = "dedupe.json"
@@ -198,7 +199,7 @@ class FolderImages:
     def _write(self, entries: Mapping[str, Entry]) -> bool:
         """Write the marks unless they are there already; return whether they were not."""
         path = self.folder / MARKS_NAME
-        is_empty = self.settings["dedupe"] == "off" and not self._deleted(entries)
+        is_empty = not METHODS[self.settings["dedupe"]].compares and not self._deleted(entries)
         text = json.dumps({"settings": dict(self.settings), "images": entries}, indent=1)
         if path.exists() == (not is_empty) and (is_empty or path.read_text("utf-8") == text):
             return False

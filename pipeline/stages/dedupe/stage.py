@@ -22,13 +22,16 @@ from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for
 from ...engines.threads import InProcess
 from ...pictures.compare import Comparer, Seen
+from ...settings.dedupe import DedupeSettings
 from ...settings.file import effective_dedupe
-from ...settings.stages import BreakSettings, DedupeSettings, RunSettings
+from ...settings.stages import BreakSettings, RunSettings
 from . import UNITS
 from .folder import find_folders
 from .result import DedupeOutcome, DedupeResult
-from .units import BEGUN, OFF, ImageSequence, Job, bring_back, carry_out, delete_marked, look_at
+from .units import BEGUN, ImageSequence, Job, bring_back, carry_out, delete_marked, look_at
 from .video import VideoImages
+
+_OFF = DedupeSettings(dedupe="off")
 
 
 def dedupe(
@@ -67,7 +70,7 @@ def dedupe(
     if delete and restore:
         raise UsageError("--delete and --restore exclude each other: choose one.")
     deletes_marked = delete and settings is None
-    settings = OFF if restore else settings or DedupeSettings()
+    settings = _OFF if restore else settings or DedupeSettings()
     root = find_folder(path)
     store = Dataset(root)
     folders = () if store.video_ids() else find_folders(root, effective_dedupe(settings))

@@ -6,15 +6,14 @@ from ...base.guard import Failure, guard
 from ...base.work import Link
 from ...dataset.frame_table import Reason
 from ...pictures.compare import Seen, look
-from ...settings.stages import DedupeSettings, RunSettings
+from ...settings.dedupe import DedupeSettings
+from ...settings.stages import RunSettings
 from .folder import FolderImages
 from .result import DedupeOutcome
 from .video import VideoImages
 
 BEGUN = 0
 """The message that the work on a video or folder begins; others say how many more images."""
-
-OFF = DedupeSettings(dedupe="off")
 
 ImageSequence = VideoImages | FolderImages
 Job = Callable[[ImageSequence, Link], Seen | DedupeOutcome]
@@ -36,7 +35,7 @@ def carry_out(
 
 def look_at(settings: DedupeSettings, threads: int, sequence: ImageSequence, link: Link) -> Seen:
     """Return what is seen of the images."""
-    return look(sequence.images(), settings, threads, link.tell, link.is_stopped)
+    return look(sequence.images(), settings, threads, link)
 
 
 def delete_marked(sequence: ImageSequence, link: Link) -> DedupeOutcome:

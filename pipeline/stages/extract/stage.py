@@ -13,7 +13,8 @@ from ...dataset.records import Notice, SourceIdentity
 from ...dataset.store import RESERVED_NAMES, Dataset
 from ...engines.base import Engine
 from ...engines.choice import engine_for
-from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from ...settings.dedupe import DedupeSettings
+from ...settings.stages import BreakSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
 from ...video.identity import try_to_identify
 from ...video.sources import FoundSources, Source, assign_ids, find_sources

@@ -27,8 +27,9 @@ from ...dataset.image_folder import ImageNames
 from ...dataset.records import Notice, PacketIndex, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
 from ...pictures.size import image_size
+from ...settings.dedupe import DedupeSettings
 from ...settings.file import effective_settings, settings_digest
-from ...settings.stages import BreakSettings, DedupeSettings, ExtractSettings, RunSettings
+from ...settings.stages import BreakSettings, ExtractSettings, RunSettings
 from ...video.binary import Ffmpeg, same_ffmpeg
 from ...video.graph import Recipe
 from ...video.identity import identify

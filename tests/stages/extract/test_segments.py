@@ -23,7 +23,8 @@ from video_prep.base.work import UNWATCHED, Batch, Unwatched, Watch
 from video_prep.dataset.frame_table import MISSING_PTS
 from video_prep.dataset.records import Complaint, PacketIndex, VideoInfo
 from video_prep.engines.threads import InProcess
-from video_prep.settings.stages import DedupeSettings, ExtractSettings, RunSettings
+from video_prep.settings.dedupe import DedupeSettings
+from video_prep.settings.stages import ExtractSettings, RunSettings
 from video_prep.video.segments import (
     BORDER_FRAMES,
     UNPROVEN,

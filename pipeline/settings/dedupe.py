@@ -1,0 +1,110 @@
+"""The dedupe methods: what each says of itself, and the settings of them all."""
+
+from dataclasses import dataclass
+
+from .stages import option
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class DedupeMethod:
+    """What a way of finding duplicates says of itself.
+
+    ``leaves_out`` is its part of the help, which is one sentence. ``settings`` are the names of
+    those that it obeys; the choice of images depends on no others. It may take two steps:
+
+    ``drops_still``: first, a picture goes in which no block changed against the last one that
+    stayed. ffmpeg does that while it decodes, `pictures.likeness` among images that exist.
+
+    ``thinner``: then, what stayed is compared as a whole, by the class of this place
+    (``package.module:Class``), a `pictures.thinner.Thinner`. While extracting, that takes a first
+    pass which writes only thumbnails.
+
+    ``looks_across``: whether the second step also finds what is like a picture of another video.
+    """
+
+    leaves_out: str
+    settings: tuple[str, ...] = ()
+    drops_still: bool = False
+    thinner: str | None = None
+    looks_across: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether any picture needs to be looked at."""
+        return self.drops_still or self.thinner is not None
+
+
+_STILL = ("hi", "lo", "frac", "max_gap")
+
+METHODS = {
+    "off": DedupeMethod("or none (off)"),
+    "still": DedupeMethod(
+        "frames in which nothing changed (still)", settings=_STILL, drops_still=True
+    ),
+    "similar": DedupeMethod(
+        "also frames that look alike as a whole (similar: may lose small movements)",
+        settings=(*_STILL, "distance"),
+        drops_still=True,
+        thinner=f"{_PACKAGE}.pictures.similarity:Similar",
+        looks_across=True,
+    ),
+}
+"""All dedupe methods by their names; the first one leaves out nothing."""
+
+_OFF, *_OTHERS = METHODS.values()
+
+
+@dataclass(frozen=True)
+class DedupeSettings:
+    """Which frames are left out because they show the same as an earlier one."""
+
+    dedupe: str = option(
+        "still",
+        f"Leave out {', '.join(method.leaves_out for method in (*_OTHERS, _OFF))}.",
+        choices=METHODS,
+    )
+    hi: float = option(
+        8.0,
+        "With still: a frame is kept if any block of 8x8 pixels changed by more than this many "
+        "grey levels per pixel.",
+        metavar="LEVELS",
+        minimum=0,
+        maximum=255,
+    )
+    lo: float = option(
+        8.0,
+        "With still: a frame is also kept if many blocks changed by more than this. Set below "
+        "hi, it keeps slow fades too, but also every frame of a noisy camera.",
+        metavar="LEVELS",
+        minimum=0,
+        maximum=255,
+    )
+    frac: float = option(
+        0.33,
+        "With still: the share of all blocks that counts as many.",
+        metavar="SHARE",
+        minimum=0,
+        maximum=1,
+    )
+    distance: int = option(
+        4,
+        "With similar: two frames look alike if their perceptual hashes differ in at most this "
+        "many of 64 bits.",
+        metavar="BITS",
+        minimum=0,
+        maximum=32,
+    )
+    max_gap: int | None = option(
+        None,
+        "Never leave out more than this many frames in a row.",
+        metavar="N",
+        minimum=1,
+        maximum=10**6,
+    )
+
+    @property
+    def method(self) -> DedupeMethod:
+        """What the chosen method says of itself."""
+        return METHODS[self.dedupe]
