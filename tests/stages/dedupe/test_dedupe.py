@@ -625,6 +625,26 @@ def test_similar_is_found_across_folders_and_bounded_by_max_gap(prep, tmp_path):
     assert images(tmp_path / "in" / "b") == ["2.jpg", "5.jpg"]
 
 
+def test_deleted_images_of_another_tool_follow_the_image_they_are_like(tmp_path):
+    """It was kept when they were deleted, and is marked later as like one of another folder."""
+    picture, other = landscapes(1, 2)
+    root = tmp_path / "in"
+    folder = write_images(root / "c", [picture, picture, other])
+    dedupe(root, DedupeSettings("still"), delete=True)
+    assert images(folder) == ["0.png", "2.png"]
+    for name in ("b", "a"):  # each comes before all that were there
+        write_images(root / name, [other, picture])
+        dedupe(root, DedupeSettings("similar"))
+        entries = marks(folder)["images"]
+        like = {n: (e["duplicate_folder"], e["duplicate_of"]) for n, e in entries.items()}
+        assert like == {
+            "0.png": (name, "1.png"),
+            "1.png": (name, "1.png"),
+            "2.png": (name, "0.png"),
+        }
+        assert [entries[n]["reason"] for n in like] == ["similar", "still", "similar"]
+
+
 def test_every_duplicate_is_like_a_kept_image_whatever_was_done(copies, tmp_path):
     dataset = tmp_path / "ds"
     extract([copies], dataset, dedupe=DedupeSettings("similar"))

@@ -16,14 +16,14 @@ from helpers.prep import command, environment, in_threads, on_terminal
 from video_prep.base.errors import DiskFullError
 from video_prep.base.work import Watch
 from video_prep.dataset.frame_file import read_frames
-from video_prep.dataset.frame_table import COLUMNS, MISSING_PTS, FrameTable
+from video_prep.dataset.frame_table import COLUMNS, MISSING_PTS, Fate, FrameTable
 from video_prep.dataset.store import Dataset
 from video_prep.engines.threads import InProcess
 from video_prep.pictures.judge import Reason, judge, measure
 from video_prep.settings.stages import ValidateSettings
 from video_prep.stages.validate.result import quality_marks
 
-validate = in_threads(video_prep.validate)
+extract, validate = in_threads(video_prep.extract), in_threads(video_prep.validate)
 
 
 @pytest.fixture(scope="session")
@@ -483,6 +483,26 @@ def test_marks_follow_the_thresholds(mark, measure_name, values, expected):
     marks = quality_marks(table(**{measure_name: values}), ValidateSettings())
     assert marks[mark].tolist() == expected
     assert not any(flags.any() for name, flags in marks.items() if name != mark)
+    left_out = table(**{measure_name: values}).with_rows(np.arange(4), fate=Fate.DUPLICATE)
+    assert not any(flags.any() for flags in quality_marks(left_out, ValidateSettings()).values())
+
+
+def test_each_mark_comes_with_the_measure_that_it_is_for(tmp_path):
+    for name in ("black", "white"):
+        media.encode(tmp_path / f"{name}.mp4", frames=2, picture=f"color=c={name}")
+    extract([tmp_path / "black.mp4", tmp_path / "white.mp4"], tmp_path / "ds")
+    for video in validate(tmp_path / "ds").done:
+        table = frames(tmp_path / "ds" / video.id)
+        named = [(i["mark"], i["frame"], i["measure"], i["value"]) for i in video.marked_images()]
+        lit = "dark" if video.id == "black" else "bright"
+        assert named == [
+            (mark, 0, measure, round(table[measure][0], 2))
+            for mark, measure in [
+                ("blurred", "sharpness"),
+                (lit, "brightness"),
+                ("flat", "contrast"),
+            ]
+        ]
 
 
 def test_marks_are_counted_and_no_findings(prep, tmp_path):
