@@ -48,8 +48,9 @@ def dedupe(
     """Mark duplicates among the images of a dataset, or of a folder that another tool made.
 
     The marks of an earlier run are replaced; files stay until they are deleted. With ``similar``
-    an image is also marked where it is like one of another video or folder before it. So many
-    parameters, for each is something else that a caller may want; all but the first are optional.
+    an image is also marked where it is like one of another video or folder before it.
+    So many parameters, for each is something else that a caller may want; all but the first are
+    optional.
 
     Args:
         path: the dataset or folder.
