@@ -1,11 +1,9 @@
 """What the tests share: a way to run prep as a person does, and the footage of the contract."""
 
-import subprocess
-
 import pytest
 from helpers import media
 from helpers.cvat_stand_in import StandIn
-from helpers.prep import Run, command, environment
+from helpers.prep import Run, command, run_here, run_process
 from hypothesis import settings
 
 settings.register_profile("prep", deadline=None)  # machines of CI have slow moments
@@ -14,21 +12,20 @@ settings.load_profile("prep")
 
 @pytest.fixture
 def prep(tmp_path):
-    """Run prep to its end; no run may ever show a traceback."""
+    """Run prep to its end, in this process."""
 
-    def run(*arguments, cwd=tmp_path, timeout=120, through=(), **env) -> Run:
-        done = subprocess.run(
-            [*through, *command(*arguments)],
-            cwd=cwd,
-            env=environment(**env),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        assert "Traceback" not in done.stdout + done.stderr
-        return Run(done.returncode, done.stdout, done.stderr)
+    def run(*arguments, cwd=tmp_path, **env) -> Run:
+        return run_here(arguments, cwd, env)
+
+    return run
+
+
+@pytest.fixture
+def prep_process(tmp_path):
+    """The same in a process of its own, with worker processes, for what is about them."""
+
+    def run(*arguments, cwd=tmp_path, through=(), **env) -> Run:
+        return run_process([*through, *command(*arguments)], cwd, env)
 
     return run
 

@@ -278,33 +278,33 @@ CANNOT = "cannot be read: Permission denied, so it was left out."
 
 
 @pytest.mark.parametrize("verb", ["run", "extract"])
-def test_a_folder_that_may_not_be_read_is_a_finding(locked, prep, verb):
+def test_a_folder_that_may_not_be_read_is_a_finding(locked, prep_process, verb):
     (locked / "in/e.mp4").rename(locked / "in/e.txt")
-    done = prep(verb, "in", "-o", "ds", through=HUMBLY)
+    done = prep_process(verb, "in", "-o", "ds", through=HUMBLY)
     assert done.code == 1
     for name in ("shut", "listed", "far.mp4"):
         assert done.out.count(f"unreadable-folder: in/{name}: {CANNOT}") == 1
     assert "c.mp4" not in done.out  # once for the folder, not for each file in it
     assert len(images(locked / "ds/a")) == 50
-    told = prep(verb, "in", "-o", "ds", "--json", through=HUMBLY).json
+    told = prep_process(verb, "in", "-o", "ds", "--json", through=HUMBLY).json
     messages = told["warnings"] if verb == "extract" else [f["message"] for f in told["findings"]]
     assert [m.split(":")[0] for m in messages] == ["in/far.mp4", "in/listed", "in/shut"]
     assert (told["exit_code"], told["totals"]["videos"]) == (1, 1)
 
 
-def test_a_video_that_may_not_be_read_has_failed(locked, prep):
-    done = prep("extract", "in/e.mp4", "in/a.mp4", "-o", "ds", through=HUMBLY)
+def test_a_video_that_may_not_be_read_has_failed(locked, prep_process):
+    done = prep_process("extract", "in/e.mp4", "in/a.mp4", "-o", "ds", through=HUMBLY)
     assert done.code == 3
     assert "in/e.mp4: no permission to read it. Give yourself the right" in done.out
     assert len(images(locked / "ds/a")) == 50
 
 
 @pytest.mark.parametrize("name", ["top", "top/f.mp4", "in/shut"])
-def test_an_input_that_may_not_be_read_has_failed(locked, prep, name):
-    alone = prep("extract", name, "-o", "alone", through=HUMBLY)
+def test_an_input_that_may_not_be_read_has_failed(locked, prep_process, name):
+    alone = prep_process("extract", name, "-o", "alone", through=HUMBLY)
     assert (alone.code, alone.out) == (2, "")
     assert f"{name}: {CANNOT} Check its rights" in alone.err
-    beside = prep("extract", name, "in/a.mp4", "-o", "ds", through=HUMBLY)
+    beside = prep_process("extract", name, "in/a.mp4", "-o", "ds", through=HUMBLY)
     assert beside.code == 3
     assert f"{name}: {CANNOT}" in beside.out
     assert len(images(locked / "ds/a")) == 50
@@ -318,9 +318,9 @@ def test_an_input_that_may_not_be_read_has_failed(locked, prep, name):
         ("in/shut/*.mp4", 3, ["  in/shut/*.mp4"]),
     ],
 )
-def test_a_pattern_is_not_silent_about_folders_it_cannot_search(locked, prep, pattern, code, lines):
+def test_a_pattern_is_not_silent_about_folders_it_cannot_search(locked, prep_process, pattern, code, lines):
     (locked / "b.mp4").hardlink_to(locked / "in/a.mp4")
-    done = prep("extract", "b.mp4", pattern, "-o", "ds", through=HUMBLY)
+    done = prep_process("extract", "b.mp4", pattern, "-o", "ds", through=HUMBLY)
     assert done.code == code
     assert done.out.count("cannot be read") == len(lines)
     for line in lines:

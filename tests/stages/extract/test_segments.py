@@ -184,14 +184,14 @@ def test_sampling_does_not_see_segments(footage, options, prep, tmp_path):
 
 @pytest.mark.parametrize("options", [("--dedupe", "still"), ("--dedupe", "similar")])
 @pytest.mark.parametrize("image_format", ["jpg", "png"])
-def test_duplicates_begin_anew_in_each_segment(options, image_format, prep, tmp_path):
+def test_duplicates_begin_anew_in_each_segment(options, image_format, prep_process, tmp_path):
     """A still picture: one image a segment, whoever does it."""
     video = media.encode(tmp_path / "v.mp4", *B_FRAMES, frames=120, picture="smptebars")
     common = ("extract", video, *options, "--format", image_format, "--segment-frames", "30")
     for engine in ("pool", "threads"):
         for workers in ("1", "2"):
             name = f"{engine}{workers}"
-            done = prep(*common, "-o", name, "--engine", engine, "--workers", workers)
+            done = prep_process(*common, "-o", name, "--engine", engine, "--workers", workers)
             assert done.code == 0, done.err
     starts = record(tmp_path / "pool1" / "v")["segments"]
     assert len(starts) == 3
@@ -281,10 +281,10 @@ def shelf(dataset):
 
 
 @pytest.mark.parametrize("engine", ["pool", "threads"])
-def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, prep, tmp_path):
+def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, prep_process, tmp_path):
     video = media.encode(tmp_path / "long.mp4", *H264, size="640x360", frames=600)
     common = ("extract", video, "--segment-frames", "60", "--engine", engine, "--workers", "1")
-    assert prep(*common, "-o", "undisturbed").code == 0
+    assert prep_process(*common, "-o", "undisturbed").code == 0
     done_before = set()
     for kills in range(1, 4):
         process = subprocess.Popen(
@@ -306,7 +306,7 @@ def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, prep, tmp
         assert done_before <= set(done.items())  # none was done again
         done_before = set(done.items())
         assert not (tmp_path / "ds" / "long").exists()
-    assert prep(*common, "-o", "ds").code == 0
+    assert prep_process(*common, "-o", "ds").code == 0
     assert snapshot(tmp_path / "ds") == snapshot(tmp_path / "undisturbed")
     assert len(record(tmp_path / "ds" / "long")["segments"]) == 10
     assert not shelf(tmp_path / "ds").exists()
