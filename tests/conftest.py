@@ -42,10 +42,3 @@ def steady(tmp_path_factory):
     """50 frames, 25 a second, with B-frames and a keyframe every 20."""
     path = tmp_path_factory.mktemp("steady") / "steady.mp4"
     return media.encode(path, "-c:v", "libx264", "-bf", "3", "-g", "20", "-pix_fmt", "yuv420p")
-
-
-@pytest.fixture(scope="session")
-def long_video(tmp_path_factory):
-    """Big enough that a run takes seconds."""
-    path = tmp_path_factory.mktemp("long") / "long.mp4"
-    return media.encode(path, size="1280x720", frames=400, picture="testsrc2")

@@ -175,12 +175,13 @@ def test_in_a_pipe_there_is_no_progress_and_no_colour(steady, prep_process):
     assert "steady" in done.out
 
 
-def test_on_a_terminal_there_are_two_bars(long_video, tmp_path):
-    code, shown = on_terminal(["extract", long_video, "-o", "ds"], tmp_path)
+def test_on_a_terminal_there_are_two_bars(steady, tmp_path):
+    slow = ("--ffmpeg", media.paced(tmp_path / "slow", 1))
+    code, shown = on_terminal(["extract", steady, "-o", "ds", *slow], tmp_path)
     assert code == 0
     assert re.search(r"all 0/1 videos +\d+%", shown)
-    assert re.search(r"long +\d+%.* [\d,]+/400 frames .*ETA", shown)
-    assert on_terminal(["extract", long_video, "-o", "ds2", "-q"], tmp_path) == (0, "")
+    assert re.search(r"steady +\d+%.* [\d,]+/50 frames .*ETA", shown)
+    assert on_terminal(["extract", steady, "-o", "ds2", "-q", *slow], tmp_path) == (0, "")
 
 
 @pytest.mark.smoke

@@ -619,7 +619,10 @@ def test_secrets_appear_nowhere(way, stand_in, ann, prep_process, dataset, tmp_p
         env |= {way: secret}
     auth = {"--auth": ["--auth", USER], "PASS": ["--auth", "ann"]}.get(way, [])
     server = ["--host", stand_in.url, *auth]
-    runs = [prep_process("doctor", "-v", *server, **env), prep_process("upload", dataset, *server, "-v", **env)]
+    runs = [
+        prep_process("doctor", "-v", *server, **env),
+        prep_process("upload", dataset, *server, "-v", **env),
+    ]
     assert runs[1].code == 0
     assert "ffmpeg" in children.read_text()
     for kind in (Kind.REFUSE, Kind.CUT_ANSWER):

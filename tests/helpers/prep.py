@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -72,8 +73,12 @@ def run_here(arguments, cwd, env) -> Run:
         patch.setattr("sys.argv", ["prep", *map(os.fsdecode, arguments)])
         patch.setattr("video_prep.engines.choice.Pool", _threads)
         patch.setattr(logging.root, "handlers", [])  # pytest's would keep messages from stderr
-        patch.setattr("sys.stdin", open(os.devnull))
-        with sys.stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with (
+            open(os.devnull) as nothing,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            patch.setattr("sys.stdin", nothing)
             with (
                 _led_to(out, 1, contextlib.redirect_stdout, "strict"),
                 _led_to(err, 2, contextlib.redirect_stderr, "backslashreplace"),
@@ -121,6 +126,24 @@ def _led_to(file, number, redirect, errors):
     finally:
         os.dup2(before, number)
         os.close(before)
+
+
+def end_when(condition, sign, arguments, cwd, **env) -> Run:
+    """Run prep in a process of its own, and send it a signal as soon as a condition holds."""
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not condition() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(sign)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    return Run(process.returncode, out, err)
 
 
 def in_threads(stage):

@@ -318,7 +318,9 @@ def test_an_input_that_may_not_be_read_has_failed(locked, prep_process, name):
         ("in/shut/*.mp4", 3, ["  in/shut/*.mp4"]),
     ],
 )
-def test_a_pattern_is_not_silent_about_folders_it_cannot_search(locked, prep_process, pattern, code, lines):
+def test_a_pattern_is_not_silent_about_folders_it_cannot_search(
+    locked, prep_process, pattern, code, lines
+):
     (locked / "b.mp4").hardlink_to(locked / "in/a.mp4")
     done = prep_process("extract", "b.mp4", pattern, "-o", "ds", through=HUMBLY)
     assert done.code == code

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,8 +14,8 @@ import numpy as np
 import pytest
 import video_prep
 from helpers import media
-from helpers.datasets import frames, images, indices, record, snapshot
-from helpers.prep import command, environment, in_threads, on_terminal, script
+from helpers.datasets import count_files, frames, images, indices, record, snapshot
+from helpers.prep import end_when, in_threads, on_terminal, script
 from PIL import Image
 from video_prep.dataset.store import Dataset
 from video_prep.pictures.compare import read_ahead
@@ -379,16 +380,13 @@ def test_a_restore_killed_at_random_moments_goes_on(paused, prep, tmp_path):
     prep("extract", paused, "-o", "ds")
     moments = random.Random(4)
     for _ in range(3):
-        process = subprocess.Popen(
-            command("dedupe", "ds", "--restore"),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        written = moments.randint(len(KEPT_OF_PAUSED) + 1, 30)
+        end_when(
+            lambda wanted=written: count_files(tmp_path / "ds", ".jpg") >= wanted,
+            signal.SIGKILL,
+            ("dedupe", "ds", "--restore"),
+            tmp_path,
         )
-        time.sleep(moments.uniform(0.5, 1.5))
-        process.kill()
-        process.wait()
     assert prep("dedupe", "ds", "--restore").code == 0
     assert frames(tmp_path / "ds" / "paused") == frames(tmp_path / "off" / "paused")
     assert not list((tmp_path / "ds" / ".prep" / "work").iterdir())

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import time
 from fractions import Fraction
 
 import av
@@ -17,7 +15,7 @@ import video_prep
 from helpers import media
 from helpers.datasets import frames, images, indices, record, snapshot
 from helpers.media import FFMPEGS
-from helpers.prep import command, environment, in_threads
+from helpers.prep import end_when, in_threads
 from video_prep.base import errors
 from video_prep.base.work import Batch, Watch
 from video_prep.dataset.frame_table import MISSING_PTS
@@ -287,21 +285,14 @@ def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, prep_proc
     assert prep_process(*common, "-o", "undisturbed").code == 0
     done_before = set()
     for kills in range(1, 4):
-        process = subprocess.Popen(
-            command(*common, "-o", "ds"),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            done = {p.name: p.stat().st_mtime_ns for p in shelf(tmp_path / "ds").glob("0*.npz")}
-            if len(done) >= 2 * kills:
-                break
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        done = {}
+
+        def is_time(done=done, wanted=2 * kills):
+            folder = shelf(tmp_path / "ds")
+            done |= {path.name: path.stat().st_mtime_ns for path in folder.glob("0*.npz")}
+            return len(done) >= wanted
+
+        end_when(is_time, signal.SIGKILL, (*common, "-o", "ds"), tmp_path)
         assert 2 * kills <= len(done) < 10
         assert done_before <= set(done.items())  # none was done again
         done_before = set(done.items())
