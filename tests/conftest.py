@@ -1,9 +1,9 @@
 """What the tests share: a way to run prep as a person does, and the footage of the contract."""
 
 import pytest
-from helpers import media
+from helpers import media, rights
 from helpers.cvat_stand_in import StandIn
-from helpers.prep import Run, command, run_here, run_process
+from helpers.prep import Run, run_here, run_process
 from hypothesis import settings
 
 settings.register_profile("prep", deadline=None)  # machines of CI have slow moments
@@ -24,8 +24,19 @@ def prep(tmp_path):
 def prep_process(tmp_path):
     """The same in a process of its own, with worker processes, for what is about them."""
 
-    def run(*arguments, cwd=tmp_path, through=(), **env) -> Run:
-        return run_process([*through, *command(*arguments)], cwd, env)
+    def run(*arguments, cwd=tmp_path, **env) -> Run:
+        return run_process(arguments, cwd, env)
+
+    return run
+
+
+@pytest.fixture
+def ordinary(prep):
+    """Run prep as one for whom the rights of files count, also where the tests run as root."""
+
+    def run(*arguments) -> Run:
+        with rights.of_files_count():
+            return prep(*arguments)
 
     return run
 

@@ -20,9 +20,6 @@ from video_prep.engines.threads import InProcess
 
 PATIENCE_SECONDS = 120
 
-# Root may read everything; what tests the rights of files gives that up.
-HUMBLY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-
 
 @dataclass
 class Run:
@@ -45,9 +42,9 @@ def command(*arguments):
 
 
 def run_process(arguments, cwd, env) -> Run:
-    """Run a command of prep in a process of its own, to its end."""
+    """Run prep in a process of its own, to its end."""
     done = subprocess.run(
-        arguments,
+        command(*arguments),
         cwd=cwd,
         env=environment(**env),
         capture_output=True,
