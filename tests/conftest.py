@@ -1,11 +1,9 @@
 """What the tests share: a way to run prep as a person does, and the footage of the contract."""
 
-import subprocess
-
 import pytest
-from helpers import media
+from helpers import media, rights
 from helpers.cvat_stand_in import StandIn
-from helpers.prep import Run, command, environment
+from helpers.prep import Run, run_here, run_process
 from hypothesis import settings
 
 settings.register_profile("prep", deadline=None)  # machines of CI have slow moments
@@ -14,21 +12,31 @@ settings.load_profile("prep")
 
 @pytest.fixture
 def prep(tmp_path):
-    """Run prep to its end; no run may ever show a traceback."""
+    """Run prep to its end, in this process."""
 
-    def run(*arguments, cwd=tmp_path, timeout=120, through=(), **env) -> Run:
-        done = subprocess.run(
-            [*through, *command(*arguments)],
-            cwd=cwd,
-            env=environment(**env),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        assert "Traceback" not in done.stdout + done.stderr
-        return Run(done.returncode, done.stdout, done.stderr)
+    def run(*arguments, cwd=tmp_path, **env) -> Run:
+        return run_here(arguments, cwd, env)
+
+    return run
+
+
+@pytest.fixture
+def prep_process(tmp_path):
+    """The same in a process of its own, with worker processes, for what is about them."""
+
+    def run(*arguments, cwd=tmp_path, **env) -> Run:
+        return run_process(arguments, cwd, env)
+
+    return run
+
+
+@pytest.fixture
+def ordinary(prep):
+    """Run prep as one for whom the rights of files count, also where the tests run as root."""
+
+    def run(*arguments) -> Run:
+        with rights.of_files_count():
+            return prep(*arguments)
 
     return run
 
@@ -45,10 +53,3 @@ def steady(tmp_path_factory):
     """50 frames, 25 a second, with B-frames and a keyframe every 20."""
     path = tmp_path_factory.mktemp("steady") / "steady.mp4"
     return media.encode(path, "-c:v", "libx264", "-bf", "3", "-g", "20", "-pix_fmt", "yuv420p")
-
-
-@pytest.fixture(scope="session")
-def long_video(tmp_path_factory):
-    """Big enough that a run takes seconds."""
-    path = tmp_path_factory.mktemp("long") / "long.mp4"
-    return media.encode(path, size="1280x720", frames=400, picture="testsrc2")

@@ -57,6 +57,12 @@ class Cvat:
         self.session.close()
 
 
+@pytest.fixture
+def prep(prep_process):
+    """Run prep as people do: nothing here is to depend on what tests share."""
+    return prep_process
+
+
 @pytest.fixture(params=SERVERS)
 def cvat(request, prep, monkeypatch):
     if request.param == "real":

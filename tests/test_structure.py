@@ -1,4 +1,4 @@
-"""The shape of the code: one direction, and modules that stand alone."""
+"""The shape of the code: one direction."""
 
 import ast
 import re
@@ -78,17 +78,6 @@ def test_the_wheel_has_every_package():
         assert tomllib.load(file)["tool"]["setuptools"]["packages"] == sorted(
             [*names, "video_prep.configs"]
         )
-
-
-@pytest.mark.parametrize("module", [m for m in MODULES if m != "__main__"])
-def test_each_module_imports_alone_without_a_warning(module):
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"import video_prep.{module}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_command_line_opens_without_the_libraries_of_the_stages():

@@ -65,11 +65,11 @@ def test_help_names_ranges_in_words(prep):
     assert "<=" not in text
 
 
-def test_version(prep):
-    assert re.fullmatch(r"prep, version \d+\.\d+\.\d+\n", prep("--version").out)
+def test_version(prep_process):
+    assert re.fullmatch(r"prep_process, version \d+\.\d+\.\d+\n", prep_process("--version").out)
 
 
-def test_usage_errors(prep):
+def test_usage_errors(prep_process):
     for arguments in (
         (),
         ("extract",),
@@ -77,8 +77,8 @@ def test_usage_errors(prep):
         ("extract", "x", "--nope"),
         ("xtract",),
     ):
-        assert prep(*arguments).code == 2
-    done = prep("extract", "x", "--quality", "40", "--json")
+        assert prep_process(*arguments).code == 2
+    done = prep_process("extract", "x", "--quality", "40", "--json")
     assert done.code == done.json["exit_code"] == 2
 
 
@@ -168,24 +168,25 @@ def test_quiet_prints_errors_alone(steady, prep, tmp_path):
     assert "bad.mp4" in done.err
 
 
-def test_in_a_pipe_there_is_no_progress_and_no_colour(steady, prep):
-    done = prep("extract", steady, "-o", "ds")
+def test_in_a_pipe_there_is_no_progress_and_no_colour(steady, prep_process):
+    done = prep_process("extract", steady, "-o", "ds")
     assert done.err == ""
     assert "\x1b" not in done.out
     assert "steady" in done.out
 
 
-def test_on_a_terminal_there_are_two_bars(long_video, tmp_path):
-    code, shown = on_terminal(["extract", long_video, "-o", "ds"], tmp_path)
+def test_on_a_terminal_there_are_two_bars(steady, tmp_path):
+    slow = ("--ffmpeg", media.paced(tmp_path / "slow", 1))
+    code, shown = on_terminal(["extract", steady, "-o", "ds", *slow], tmp_path)
     assert code == 0
     assert re.search(r"all 0/1 videos +\d+%", shown)
-    assert re.search(r"long +\d+%.* [\d,]+/400 frames .*ETA", shown)
-    assert on_terminal(["extract", long_video, "-o", "ds2", "-q"], tmp_path) == (0, "")
+    assert re.search(r"steady +\d+%.* [\d,]+/50 frames .*ETA", shown)
+    assert on_terminal(["extract", steady, "-o", "ds2", "-q", *slow], tmp_path) == (0, "")
 
 
 @pytest.mark.smoke
-def test_doctor_is_content_here(prep):
-    done = prep("doctor", "--json")
+def test_doctor_is_content_here(prep_process):
+    done = prep_process("doctor", "--json")
     checks = {check["name"]: check for check in done.json["findings"]}
     surroundings = "prep machine engine disk cvat"
     libraries = "ffmpeg probe lock extract pictures validate dedupe report settings upload progress"
@@ -195,9 +196,9 @@ def test_doctor_is_content_here(prep):
     assert "no server configured" in checks["cvat"]["detail"]
 
 
-def test_doctor_sends_a_unit_through_the_engine(prep):
-    assert "pool, 3 workers; one answered" in prep("doctor", "--workers", "3").out
-    done = prep("doctor", "--engine", "ray", "--address", "127.0.0.1:9")
+def test_doctor_sends_a_unit_through_the_engine(prep_process):
+    assert "pool, 3 workers; one answered" in prep_process("doctor", "--workers", "3").out
+    done = prep_process("doctor", "--engine", "ray", "--address", "127.0.0.1:9")
     assert done.code == 2
     assert "FAIL  engine   No Ray cluster answers at 127.0.0.1:9" in done.out
 

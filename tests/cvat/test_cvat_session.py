@@ -598,7 +598,7 @@ def test_a_tls_connection_that_breaks_leaves_in_doubt(stand_in, opened, monkeypa
 
 
 @pytest.mark.parametrize("way", ["--auth", "PASS", "CVAT_PASSWORD", "CVAT_ACCESS_TOKEN", "profile"])
-def test_secrets_appear_nowhere(way, stand_in, ann, prep, dataset, tmp_path):
+def test_secrets_appear_nowhere(way, stand_in, ann, prep_process, dataset, tmp_path):
     token = stand_in.accounts.add_access_token(ann, read_only=False)
     secret = token if way in {"CVAT_ACCESS_TOKEN", "profile"} else SECRET
     children = tmp_path / "children"
@@ -619,17 +619,20 @@ def test_secrets_appear_nowhere(way, stand_in, ann, prep, dataset, tmp_path):
         env |= {way: secret}
     auth = {"--auth": ["--auth", USER], "PASS": ["--auth", "ann"]}.get(way, [])
     server = ["--host", stand_in.url, *auth]
-    runs = [prep("doctor", "-v", *server, **env), prep("upload", dataset, *server, "-v", **env)]
+    runs = [
+        prep_process("doctor", "-v", *server, **env),
+        prep_process("upload", dataset, *server, "-v", **env),
+    ]
     assert runs[1].code == 0
     assert "ffmpeg" in children.read_text()
     for kind in (Kind.REFUSE, Kind.CUT_ANSWER):
         at_post = lambda one: (one.method, one.path) == ("POST", "/api/projects")  # noqa: E731
         stand_in.faults.add(Fault(kind, match=at_post))
         more = ("--json", "--project", kind.name)
-        runs.append(prep("upload", dataset, *server, *more, **env))
+        runs.append(prep_process("upload", dataset, *server, *more, **env))
         assert (runs[-1].code, stand_in.faults.waiting) == (4, 0)
     stand_in.close()
-    runs.append(prep("upload", dataset, *server, "--json", **env))
+    runs.append(prep_process("upload", dataset, *server, "--json", **env))
     assert runs[-1].code == 4
     written = [path.read_bytes() for path in dataset.rglob("*") if path.is_file()]
     shown = [text.encode() for run in runs for text in (run.out, run.err)]

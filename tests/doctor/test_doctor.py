@@ -148,13 +148,13 @@ def test_what_gives_something_else_is_found(call, monkeypatch, capsys):
 
 
 @pytest.fixture
-def tampered(prep, tmp_path):
+def tampered(prep_process, tmp_path):
     """Run prep in processes that all begin with a line of Python."""
 
     def start(line, *arguments):
         (tmp_path / "sitecustomize.py").write_text(line)
         path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-        return prep(*arguments, PYTHONPATH=path)
+        return prep_process(*arguments, PYTHONPATH=path)
 
     return start
 

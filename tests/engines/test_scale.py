@@ -21,6 +21,12 @@ H264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "
 PATIENCE_SECONDS = 60
 
 
+@pytest.fixture
+def prep(prep_process):
+    """Run prep in a process of its own, with the engine that it chooses."""
+    return prep_process
+
+
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory):
     """Short videos, one that is cut, one of the same frames, one that is no video."""

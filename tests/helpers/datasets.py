@@ -1,6 +1,7 @@
 """Reading a dataset as other programs do."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,11 @@ import pyarrow.parquet as pq
 
 def images(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir() if p.suffix in {".jpg", ".png"})
+
+
+def count_files(folder: Path, suffix: str) -> int:
+    """Return how many there are below a folder in which others are at work."""
+    return sum(name.endswith(suffix) for _, _, found in os.walk(folder) for name in found)
 
 
 def names(video_id: str, indices, digits=6, suffix="jpg") -> list[str]:

@@ -9,6 +9,8 @@ import av
 import imageio_ffmpeg
 import numpy as np
 
+from .prep import script
+
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 # The bundled ffmpeg always; another one, an older release for preference, where CI names it.
 FFMPEGS = [FFMPEG, *filter(None, [os.environ.get("PREP_TEST_FFMPEG")])]
@@ -25,6 +27,15 @@ def encode(target: Path, *options: str, size="160x120", rate="25", frames=50, pi
 def run(arguments):
     command = [FFMPEG, "-v", "error", "-y", *arguments]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=120)
+
+
+def paced(path: Path, rate: float):
+    """Write an ffmpeg that takes the time of the footage, 1/rate of it, without much work."""
+    return script(
+        path,
+        f'case "$*" in *graph.txt*) exec "{FFMPEG}" -readrate {rate} "$@";; esac\n'
+        f'exec "{FFMPEG}" "$@"',
+    )
 
 
 def write_frames(target: Path, pts, time_base=Fraction(1, 1000), size=(160, 120), **options):

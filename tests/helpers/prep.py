@@ -1,27 +1,36 @@
 """Running prep as a person does, and what surrounds it."""
 
+import contextlib
 import json
+import logging
 import os
 import pty
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import termios
+import time
 from dataclasses import dataclass
 
+import pytest
+from video_prep.__main__ import main
 from video_prep.engines.threads import InProcess
 
-# Root may read everything; what tests the rights of files gives that up.
-HUMBLY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+PATIENCE_SECONDS = 120
 
 
 @dataclass
 class Run:
-    """A finished prep."""
+    """A finished prep; none may ever show a traceback."""
 
     code: int
     out: str
     err: str
+
+    def __post_init__(self):
+        assert "Traceback" not in self.out + self.err, self.out + self.err
 
     @property
     def json(self):
@@ -30,6 +39,108 @@ class Run:
 
 def command(*arguments):
     return [sys.executable, "-m", "video_prep", *map(os.fspath, arguments)]
+
+
+def run_process(arguments, cwd, env) -> Run:
+    """Run prep in a process of its own, to its end."""
+    done = subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**env),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def run_here(arguments, cwd, env) -> Run:
+    """Run prep in this process as one of its own would, but its units in threads.
+
+    pytest sees to warnings, and to what goes wrong in threads and destructors.
+    """
+    with pytest.MonkeyPatch.context() as patch, _signals_kept():
+        for name in os.environ.keys() - environment():
+            patch.delenv(name)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        patch.chdir(cwd)
+        patch.setattr("sys.argv", ["prep", *map(os.fsdecode, arguments)])
+        patch.setattr("video_prep.engines.choice.Pool", _threads)
+        patch.setattr(logging.root, "handlers", [])  # pytest's would keep messages from stderr
+        with (
+            open(os.devnull) as nothing,
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+        ):
+            patch.setattr("sys.stdin", nothing)
+            with (
+                _led_to(out, 1, contextlib.redirect_stdout, "strict"),
+                _led_to(err, 2, contextlib.redirect_stderr, "backslashreplace"),
+                pytest.raises(SystemExit) as ended,
+            ):
+                main()
+            said = [file.seek(0) or file.read().decode() for file in (out, err)]
+    return Run(ended.value.code, *said)
+
+
+def _threads(workers, preload):
+    return InProcess(workers)
+
+
+@contextlib.contextmanager
+def _signals_kept():
+    """Give back what prep takes for itself; let the alarm clock end what hangs."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGALRM
+    before = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGALRM, _too_late)
+    signal.alarm(PATIENCE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _too_late(number, frame):
+    raise TimeoutError(f"prep is not done after {PATIENCE_SECONDS} s")
+
+
+@contextlib.contextmanager
+def _led_to(file, number, redirect, errors):
+    """Lead a stream into a file, and what libraries write to it past Python as well."""
+    before = os.dup(number)
+    os.dup2(file.fileno(), number)
+    try:
+        with (
+            open(number, "w", encoding="utf-8", errors=errors, closefd=False) as stream,
+            redirect(stream),
+        ):
+            yield
+    finally:
+        os.dup2(before, number)
+        os.close(before)
+
+
+def end_when(condition, sign, arguments, cwd, **env) -> Run:
+    """Run prep in a process of its own, and send it a signal as soon as a condition holds."""
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not condition() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(sign)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    return Run(process.returncode, out, err)
 
 
 def in_threads(stage):

@@ -6,7 +6,6 @@ import shutil
 import pytest
 from helpers import media
 from helpers.datasets import images
-from helpers.prep import HUMBLY
 from hypothesis import given, strategies as st
 from video_prep.base.errors import InputError
 from video_prep.video.sources import MAX_ID_BYTES, Source, assign_ids, find_sources, safe_id
@@ -278,33 +277,33 @@ CANNOT = "cannot be read: Permission denied, so it was left out."
 
 
 @pytest.mark.parametrize("verb", ["run", "extract"])
-def test_a_folder_that_may_not_be_read_is_a_finding(locked, prep, verb):
+def test_a_folder_that_may_not_be_read_is_a_finding(locked, ordinary, verb):
     (locked / "in/e.mp4").rename(locked / "in/e.txt")
-    done = prep(verb, "in", "-o", "ds", through=HUMBLY)
+    done = ordinary(verb, "in", "-o", "ds")
     assert done.code == 1
     for name in ("shut", "listed", "far.mp4"):
         assert done.out.count(f"unreadable-folder: in/{name}: {CANNOT}") == 1
     assert "c.mp4" not in done.out  # once for the folder, not for each file in it
     assert len(images(locked / "ds/a")) == 50
-    told = prep(verb, "in", "-o", "ds", "--json", through=HUMBLY).json
+    told = ordinary(verb, "in", "-o", "ds", "--json").json
     messages = told["warnings"] if verb == "extract" else [f["message"] for f in told["findings"]]
     assert [m.split(":")[0] for m in messages] == ["in/far.mp4", "in/listed", "in/shut"]
     assert (told["exit_code"], told["totals"]["videos"]) == (1, 1)
 
 
-def test_a_video_that_may_not_be_read_has_failed(locked, prep):
-    done = prep("extract", "in/e.mp4", "in/a.mp4", "-o", "ds", through=HUMBLY)
+def test_a_video_that_may_not_be_read_has_failed(locked, ordinary):
+    done = ordinary("extract", "in/e.mp4", "in/a.mp4", "-o", "ds")
     assert done.code == 3
     assert "in/e.mp4: no permission to read it. Give yourself the right" in done.out
     assert len(images(locked / "ds/a")) == 50
 
 
 @pytest.mark.parametrize("name", ["top", "top/f.mp4", "in/shut"])
-def test_an_input_that_may_not_be_read_has_failed(locked, prep, name):
-    alone = prep("extract", name, "-o", "alone", through=HUMBLY)
+def test_an_input_that_may_not_be_read_has_failed(locked, ordinary, name):
+    alone = ordinary("extract", name, "-o", "alone")
     assert (alone.code, alone.out) == (2, "")
     assert f"{name}: {CANNOT} Check its rights" in alone.err
-    beside = prep("extract", name, "in/a.mp4", "-o", "ds", through=HUMBLY)
+    beside = ordinary("extract", name, "in/a.mp4", "-o", "ds")
     assert beside.code == 3
     assert f"{name}: {CANNOT}" in beside.out
     assert len(images(locked / "ds/a")) == 50
@@ -318,9 +317,11 @@ def test_an_input_that_may_not_be_read_has_failed(locked, prep, name):
         ("in/shut/*.mp4", 3, ["  in/shut/*.mp4"]),
     ],
 )
-def test_a_pattern_is_not_silent_about_folders_it_cannot_search(locked, prep, pattern, code, lines):
+def test_a_pattern_is_not_silent_about_folders_it_cannot_search(
+    locked, ordinary, pattern, code, lines
+):
     (locked / "b.mp4").hardlink_to(locked / "in/a.mp4")
-    done = prep("extract", "b.mp4", pattern, "-o", "ds", through=HUMBLY)
+    done = ordinary("extract", "b.mp4", pattern, "-o", "ds")
     assert done.code == code
     assert done.out.count("cannot be read") == len(lines)
     for line in lines:

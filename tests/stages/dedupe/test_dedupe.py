@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,8 +14,8 @@ import numpy as np
 import pytest
 import video_prep
 from helpers import media
-from helpers.datasets import frames, images, indices, record, snapshot
-from helpers.prep import command, environment, in_threads, on_terminal, script
+from helpers.datasets import count_files, frames, images, indices, record, snapshot
+from helpers.prep import end_when, in_threads, on_terminal, script
 from PIL import Image
 from video_prep.dataset.store import Dataset
 from video_prep.pictures.compare import read_ahead
@@ -131,11 +132,11 @@ def test_a_film_of_24_in_a_file_of_60_loses_exactly_its_repeated_frames(prep, tm
 
 
 @pytest.mark.smoke
-def test_a_loop_of_four_is_found_by_similar_and_not_by_still(prep, tmp_path):
+def test_a_loop_of_four_is_found_by_similar_and_not_by_still(prep_process, tmp_path):
     film(tmp_path / "loop.mp4", [texture(n % 4 if n < 16 else 4) for n in range(17)])
-    prep("extract", "loop.mp4", "-o", "ds", "--dedupe", "off")
-    assert prep("dedupe", "ds", "--json").json["totals"]["still"] == 0
-    done = prep("dedupe", "ds", "--dedupe", "similar", "--json")
+    prep_process("extract", "loop.mp4", "-o", "ds", "--dedupe", "off")
+    assert prep_process("dedupe", "ds", "--json").json["totals"]["still"] == 0
+    done = prep_process("dedupe", "ds", "--dedupe", "similar", "--json")
     assert (done.code, done.json["totals"]["similar"], done.json["totals"]["elsewhere"]) == (
         0,
         12,
@@ -147,7 +148,7 @@ def test_a_loop_of_four_is_found_by_similar_and_not_by_still(prep, tmp_path):
     assert {
         "kind": "missing", "after": 3, "before": 16, "frames": 12, "seconds": 0.52,
     } in record(tmp_path / "ds" / "loop")["breaks"]  # fmt: skip
-    prep("extract", "loop.mp4", "-o", "graph", "--dedupe", "similar")
+    prep_process("extract", "loop.mp4", "-o", "graph", "--dedupe", "similar")
     assert frames(tmp_path / "graph" / "loop")["duplicate_of"] == table["duplicate_of"]
 
 
@@ -379,16 +380,13 @@ def test_a_restore_killed_at_random_moments_goes_on(paused, prep, tmp_path):
     prep("extract", paused, "-o", "ds")
     moments = random.Random(4)
     for _ in range(3):
-        process = subprocess.Popen(
-            command("dedupe", "ds", "--restore"),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        written = moments.randint(len(KEPT_OF_PAUSED) + 1, 30)
+        end_when(
+            lambda wanted=written: count_files(tmp_path / "ds", ".jpg") >= wanted,
+            signal.SIGKILL,
+            ("dedupe", "ds", "--restore"),
+            tmp_path,
         )
-        time.sleep(moments.uniform(0.5, 1.5))
-        process.kill()
-        process.wait()
     assert prep("dedupe", "ds", "--restore").code == 0
     assert frames(tmp_path / "ds" / "paused") == frames(tmp_path / "off" / "paused")
     assert not list((tmp_path / "ds" / ".prep" / "work").iterdir())

@@ -8,14 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 import video_prep
 from helpers import media
-from helpers.datasets import frames, images, indices, names, record
+from helpers.datasets import count_files, frames, images, indices, names, record
 from helpers.media import FFMPEGS
-from helpers.prep import command, environment, in_threads, script
+from helpers.prep import command, end_when, environment, in_threads, script
 from video_prep.base import errors
 
 BROKEN = {
@@ -284,9 +283,7 @@ def test_ffmpeg_killed(steady, prep, tmp_path):
 def test_ffmpeg_hangs(steady, prep, tmp_path):
     (tmp_path / "c.yaml").write_text("run:\n  stall_seconds: 1\n")
     hung = wrapper(tmp_path / "f", "while :; do echo '[error] nonsense' >&2; sleep 0.1; done")
-    begun = time.monotonic()
     done = prep("extract", steady, "-o", "ds", "-c", "c.yaml", "--ffmpeg", hung, "--json")
-    assert time.monotonic() - begun < 30
     assert done.code == 3
     assert done.json["errors"][0]["kind"] == "decoder-hung"
 
@@ -337,9 +334,10 @@ def can_mount():
 
 if can_mount():
 
-    def test_a_really_full_disk(small_disk, steady, long_video, prep):
+    def test_a_really_full_disk(small_disk, steady, prep, tmp_path):
+        large = media.encode(tmp_path / "large.mp4", size="1280x720", frames=60)
         assert prep("extract", steady, "-o", small_disk).code == 0
-        done = prep("extract", steady, long_video, "-o", small_disk)
+        done = prep("extract", steady, large, "-o", small_disk)
         assert done.code == 3
         assert done.err.count("No space left") == 1
         assert sorted(p.name for p in small_disk.iterdir()) == [".prep", "steady"]
@@ -354,7 +352,7 @@ def test_fifo_socket_and_device_are_never_opened(steady, prep, tmp_path):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(folder / "socket.mp4"))
         (folder / "device.mp4").symlink_to("/dev/zero")
-        done = prep("extract", folder, folder / "fifo.mp4", "-o", "ds", "--json", timeout=30)
+        done = prep("extract", folder, folder / "fifo.mp4", "-o", "ds", "--json")
     assert done.code == 0
     assert [video["id"] for video in done.json["videos"]] == ["good"]
 
@@ -489,27 +487,19 @@ def test_an_error_says_what_happened_and_then_the_way_out():
     assert (unproven.task_id, str(unproven)) == (7, "one; two. Look.")
 
 
-def test_interrupt_ends_within_two_seconds_and_goes_on_later(long_video, prep, tmp_path):
+def test_an_interruption_ends_it_at_once_and_it_goes_on_later(steady, prep, tmp_path):
+    slow = media.paced(tmp_path / "slow", 0.001)  # which would take half an hour
+    work = tmp_path / "ds" / ".prep" / "work"
     for sign in (signal.SIGINT, signal.SIGTERM):
-        process = subprocess.Popen(
-            command("extract", long_video, "-o", "ds"),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        done = end_when(
+            lambda: count_files(work, ".jpg"),
+            sign,
+            ("extract", steady, "-o", "ds", "--ffmpeg", slow),
+            tmp_path,
         )
-        work = tmp_path / "ds" / ".prep" / "work"
-        deadline = time.monotonic() + 30
-        while not list(work.glob("*/new/*/*.jpg")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(sign)
-        begun = time.monotonic()
-        _, err = process.communicate(timeout=30)
-        assert time.monotonic() - begun < 2
-        assert process.returncode == 5
-        assert "Interrupted" in err
-        assert "Traceback" not in err
-    assert prep("extract", long_video, "-o", "ds").code == 0
-    assert indices(tmp_path / "ds" / "long") == list(range(400))
-    assert record(tmp_path / "ds" / "long")["counts"]["kept"] == 400
+        assert (done.code, done.out) == (5, "")
+        assert "Interrupted" in done.err
+        assert not (tmp_path / "ds" / "steady").exists()
+    assert prep("extract", steady, "-o", "ds").code == 0
+    assert indices(tmp_path / "ds" / "steady") == list(range(50))
+    assert record(tmp_path / "ds" / "steady")["counts"]["kept"] == 50

@@ -126,8 +126,8 @@ def test_nothing_is_lost_five_times_in_a_row(name, frame_count, prep, tmp_path):
 
 
 @pytest.mark.smoke
-def test_png_is_that_of_ffmpeg(steady, prep, tmp_path):
-    assert prep("extract", steady, "-o", "ds", "--format", "png").code == 0
+def test_png_is_that_of_ffmpeg(steady, prep_process, tmp_path):
+    assert prep_process("extract", steady, "-o", "ds", "--format", "png").code == 0
     folder = tmp_path / "ds" / "steady"
     (tmp_path / "recipe").mkdir()
     media.run(
@@ -141,8 +141,8 @@ def test_png_is_that_of_ffmpeg(steady, prep, tmp_path):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("quality", [1, 31])
-def test_quality_is_ffmpegs(steady, prep, tmp_path, quality):
-    assert prep("extract", steady, "-o", "ds", "--quality", str(quality)).code == 0
+def test_quality_is_ffmpegs(steady, prep_process, tmp_path, quality):
+    assert prep_process("extract", steady, "-o", "ds", "--quality", str(quality)).code == 0
     media.recipe(steady, tmp_path / "recipe", "steady", media.FFMPEG, "-q:v", str(quality))
     name = names("steady", [49])[0]
     assert (tmp_path / "ds/steady" / name).read_bytes() == (tmp_path / "recipe" / name).read_bytes()

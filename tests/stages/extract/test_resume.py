@@ -4,72 +4,73 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 from helpers import media
-from helpers.datasets import images, indices, record, snapshot
-from helpers.prep import command, environment
+from helpers.datasets import count_files, images, indices, record, snapshot
+from helpers.prep import end_when
 from video_prep.dataset.store import Dataset
 
 
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory):
+    """Footage whose images take a moment to write."""
+    return media.encode(tmp_path_factory.mktemp("longer") / "a.mp4", size="320x240", frames=200)
+
+
 @pytest.fixture
-def inputs(tmp_path, long_video, steady):
+def inputs(tmp_path, longer, steady):
     folder = tmp_path / "in"
     folder.mkdir()
-    shutil.copy2(long_video, folder / "a.mp4")
+    shutil.copy2(longer, folder / "a.mp4")
     shutil.copy2(steady, folder / "b.mp4")
     media.twin(steady, folder / "c.mp4")
     return folder
 
 
-def test_killed_at_random_moments_ends_with_the_same_bytes(inputs, prep, tmp_path):
-    assert prep("extract", inputs, "-o", "undisturbed", "--format", "png").code == 0
-    begun = time.monotonic()
-    assert prep("extract", inputs, "-o", "warm", "--format", "png").code == 0
-    seconds = time.monotonic() - begun
+def test_killed_at_random_moments_ends_with_the_same_bytes(inputs, prep, prep_process, tmp_path):
+    arguments = ("extract", inputs, "--format", "png", "-o")
+    assert prep(*arguments, "undisturbed").code == 0
     moments = random.Random(2)
     for _ in range(6):
-        process = subprocess.Popen(
-            command("extract", inputs, "-o", "ds", "--format", "png"),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        written = moments.randrange(300)
+        end_when(
+            lambda wanted=written: count_files(tmp_path / "ds", ".png") >= wanted,
+            signal.SIGKILL,
+            (*arguments, "ds"),
+            tmp_path,
         )
-        time.sleep(moments.uniform(0.1, seconds))
-        process.kill()
-        process.wait()
         # Whatever is visible is complete.
         for folder in (tmp_path / "ds").glob("[!.]*"):
             assert len(images(folder)) == record(folder)["counts"]["kept"]
-    done = prep("extract", inputs, "-o", "ds", "--format", "png")
-    assert done.code == 0
+    assert prep_process(*arguments, "ds").code == 0
     expected = snapshot(tmp_path / "undisturbed")
     assert snapshot(tmp_path / "ds") == expected
-    assert len(expected) == 400 + 50 + 50 + 6
+    assert len(expected) == 200 + 50 + 50 + 6
     assert not list((tmp_path / "ds" / ".prep" / "work").iterdir())
 
 
-def test_ffmpeg_does_not_outlive_a_killed_prep(long_video, tmp_path):
-    process = subprocess.Popen(
-        command("extract", long_video, "-o", "ds"),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def test_ffmpeg_does_not_outlive_a_killed_prep(steady, tmp_path):
     work = tmp_path / "ds" / ".prep" / "work"
-    deadline = time.monotonic() + 30
-    while not list(work.glob("*/new/*/*.jpg")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    time.sleep(0.3)
-    before = len(list(work.glob("*/new/*/*.jpg")))
-    time.sleep(0.7)
-    assert 0 < len(list(work.glob("*/new/*/*.jpg"))) == before < 400
+    end_when(
+        lambda: count_files(work, ".jpg"),
+        signal.SIGKILL,
+        ("extract", steady, "-o", "ds", "--ffmpeg", media.paced(tmp_path / "slow", 0.001)),
+        tmp_path,
+    )
+    while [process for process in psutil.process_iter() if works_in(work, process)]:
+        time.sleep(0.01)
+    assert 0 < count_files(work, ".jpg") < 50
+
+
+def works_in(folder, process):
+    try:
+        return Path(process.cwd()).is_relative_to(folder)
+    except psutil.Error:  # it has ended, or is none of ours
+        return False
 
 
 def test_second_run_does_only_what_is_missing(inputs, prep, tmp_path):

@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import time
 from fractions import Fraction
 
 import av
@@ -17,7 +15,7 @@ import video_prep
 from helpers import media
 from helpers.datasets import frames, images, indices, record, snapshot
 from helpers.media import FFMPEGS
-from helpers.prep import command, environment, in_threads
+from helpers.prep import end_when, in_threads
 from video_prep.base import errors
 from video_prep.base.work import UNWATCHED, Batch, Unwatched, Watch
 from video_prep.dataset.frame_table import MISSING_PTS
@@ -186,14 +184,14 @@ def test_sampling_does_not_see_segments(footage, options, prep, tmp_path):
 
 @pytest.mark.parametrize("options", [("--dedupe", "still"), ("--dedupe", "similar")])
 @pytest.mark.parametrize("image_format", ["jpg", "png"])
-def test_duplicates_begin_anew_in_each_segment(options, image_format, prep, tmp_path):
+def test_duplicates_begin_anew_in_each_segment(options, image_format, prep_process, tmp_path):
     """A still picture: one image a segment, whoever does it."""
     video = media.encode(tmp_path / "v.mp4", *B_FRAMES, frames=120, picture="smptebars")
     common = ("extract", video, *options, "--format", image_format, "--segment-frames", "30")
     for engine in ("pool", "threads"):
         for workers in ("1", "2"):
             name = f"{engine}{workers}"
-            done = prep(*common, "-o", name, "--engine", engine, "--workers", workers)
+            done = prep_process(*common, "-o", name, "--engine", engine, "--workers", workers)
             assert done.code == 0, done.err
     starts = record(tmp_path / "pool1" / "v")["segments"]
     assert len(starts) == 3
@@ -283,32 +281,25 @@ def shelf(dataset):
 
 
 @pytest.mark.parametrize("engine", ["pool", "threads"])
-def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, prep, tmp_path):
+def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, prep_process, tmp_path):
     video = media.encode(tmp_path / "long.mp4", *H264, size="640x360", frames=600)
     common = ("extract", video, "--segment-frames", "60", "--engine", engine, "--workers", "1")
-    assert prep(*common, "-o", "undisturbed").code == 0
+    assert prep_process(*common, "-o", "undisturbed").code == 0
     done_before = set()
     for kills in range(1, 4):
-        process = subprocess.Popen(
-            command(*common, "-o", "ds"),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            done = {p.name: p.stat().st_mtime_ns for p in shelf(tmp_path / "ds").glob("0*.npz")}
-            if len(done) >= 2 * kills:
-                break
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        done = {}
+
+        def is_time(done=done, wanted=2 * kills):
+            folder = shelf(tmp_path / "ds")
+            done |= {path.name: path.stat().st_mtime_ns for path in folder.glob("0*.npz")}
+            return len(done) >= wanted
+
+        end_when(is_time, signal.SIGKILL, (*common, "-o", "ds"), tmp_path)
         assert 2 * kills <= len(done) < 10
         assert done_before <= set(done.items())  # none was done again
         done_before = set(done.items())
         assert not (tmp_path / "ds" / "long").exists()
-    assert prep(*common, "-o", "ds").code == 0
+    assert prep_process(*common, "-o", "ds").code == 0
     assert snapshot(tmp_path / "ds") == snapshot(tmp_path / "undisturbed")
     assert len(record(tmp_path / "ds" / "long")["segments"]) == 10
     assert not shelf(tmp_path / "ds").exists()

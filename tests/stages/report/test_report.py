@@ -90,8 +90,8 @@ def test_footage_without_a_clock_has_no_duration(tmp_path):
 
 
 @pytest.mark.smoke
-def test_the_numbers(dataset, prep):
-    done = prep("report", dataset)
+def test_the_numbers(dataset, prep_process):
+    done = prep_process("report", dataset)
     assert (done.code, done.err) == (0, "")
     assert "80 frames decoded = 71 kept + 4 duplicates + 2 sampled out + 3 rejected" in done.out
     assert str(dataset / "report.html") in done.out

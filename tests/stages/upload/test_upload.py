@@ -122,8 +122,8 @@ def test_thirty_videos_arrive_as_planned(prep, modern, tmp_path):
 
 
 @pytest.mark.smoke
-def test_people_are_told(prep, stand_in, dataset):
-    done = prep("upload", dataset, "--cvat", **access(stand_in))
+def test_people_are_told(prep_process, stand_in, dataset):
+    done = prep_process("upload", dataset, "--cvat", **access(stand_in))
     assert done.code == 0
     lines = done.out.splitlines()
     place = f"{stand_in.url}/tasks/{task_named(stand_in, 'a').id}"
@@ -133,8 +133,8 @@ def test_people_are_told(prep, stand_in, dataset):
         f"Project 'ds' at {stand_in.url}/projects/1: 2 tasks uploaded, 0 there already"
         in (lines[-1])
     )
-    assert prep("validate", dataset).code == 0
-    assert prep("status", dataset).code == 0
+    assert prep_process("validate", dataset).code == 0
+    assert prep_process("status", dataset).code == 0
 
 
 @pytest.mark.parametrize(
