@@ -10,7 +10,7 @@ from typing import Any
 from .base.errors import CvatError, ExitCode, UsageError
 from .base.work import Watch
 from .cvat.server import CvatServer
-from .dataset.accounts import StatusResult, status
+from .dataset.accounts import DatasetAccounts, balance_dataset
 from .dataset.store import Dataset
 from .engines.base import Engine
 from .engines.choice import engine_for
@@ -46,7 +46,7 @@ class RunResult:
     extracted: ExtractResult
     deduped: DedupeResult | None = None
     validated: ValidateResult | None = None
-    accounts: StatusResult | None = None
+    accounts: DatasetAccounts | None = None
     uploaded: UploadResult | None = None
     upload_error: CvatError | UsageError | None = None
     reported: ReportResult | None = None
@@ -115,13 +115,14 @@ def run(
             engine=engine,
             watch=watch,
         )
-        if not Dataset(Path(os.path.abspath(dataset))).video_ids():
+        store = Dataset(Path(os.path.abspath(dataset)))
+        if not store.video_ids():
             return RunResult(extracted)
         deduped = None
         if settings.dedupe == "similar":  # copies in other videos are seen only when all are there
             deduped = dedupe(dataset, settings, how, breaks=breaks, engine=engine, watch=watch)
         validated = validate(dataset, limits, how, breaks=breaks, engine=engine, watch=watch)
-        accounts = status(dataset)
+        accounts = balance_dataset(store)
         uploaded, upload_error = None, None
         if destination is not None:
             try:

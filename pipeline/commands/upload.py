@@ -70,12 +70,13 @@ def upload(
     if dry_run:
         return _plan(dataset, settings, breaks, console)
     from ..cvat.server import CvatServer
-    from ..dataset.store import open_dataset
     from ..stages.upload.stage import upload as upload_stage
 
-    open_dataset(dataset)  # before anyone is asked for a password
     stop = threading.Event()
-    with cvat_session(server_settings, auth, stop.is_set) as session, console.watch() as watch:
+    with (
+        cvat_session(server_settings, auth, stop.is_set, dataset) as session,
+        console.watch() as watch,
+    ):
         result = upload_stage(
             dataset,
             CvatServer(session),

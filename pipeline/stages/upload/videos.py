@@ -1,16 +1,14 @@
 """What of a dataset goes to CVAT: the plans of all its videos, made before anything is sent."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ...base.errors import InputError, PrepError, UnbalancedVideoError, printable
+from ...cvat.journal import images_digest
 from ...dataset.accounts import balance
 from ...dataset.files import save_text
-from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.frame_table import Fate
 from ...dataset.store import Dataset
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
@@ -53,14 +51,6 @@ def plan_dataset(
             "is kept. 'prep status' says what became of them."
         )
     return tuple(plans)
-
-
-def images_digest(frames: FrameTable) -> str:
-    """Return a digest of which images are kept, and of their content."""
-    kept = np.flatnonzero(frames.fate == Fate.KEPT)
-    digest = hashlib.sha256(kept.astype("<i8").tobytes())
-    digest.update(frames.crc32[kept].astype("<i8").tobytes())
-    return digest.hexdigest()[:32]
 
 
 def _plan(
