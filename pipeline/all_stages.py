@@ -1,7 +1,6 @@
 """Run: all stages over a folder of videos, each of which does only what is not done yet."""
 
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,11 +66,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a run uploads to: a server, the labels of a new project, and who is asked."""
+    """Where a run uploads to: a server, and the labels of a new project."""
 
     server: CvatServer
     labels: Sequence[Mapping[str, Any]] = ()
-    stop: threading.Event | None = None
 
 
 def run(
@@ -133,7 +131,6 @@ def run(
                     breaks=breaks,
                     labels=destination.labels,
                     watch=watch,
-                    stop=destination.stop,
                 )
             except (CvatError, UsageError) as error:  # the report is worth having all the same
                 upload_error = error

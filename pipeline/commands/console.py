@@ -136,7 +136,6 @@ def verb(
 def cvat_session(
     settings: CvatSettings,
     auth: str | None,
-    stop: Callable[[], bool] = lambda: False,
     dataset: Path | None = None,
 ) -> "Iterator[Session]":
     """Give a session with a server that is logged in to; log out at the end.
@@ -148,7 +147,7 @@ def cvat_session(
 
     if dataset is not None:
         open_dataset(dataset)
-    with connect(settings, auth, stop) as session:
+    with connect(settings, auth) as session:
         yield session
 
 

@@ -1,7 +1,6 @@
 """prep run."""
 
 import dataclasses
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -110,11 +109,10 @@ def _destination(
     from ..stages.upload.project import labels_of
 
     labels = labels_of(config.section(UploadSettings))
-    stop = threading.Event()
-    with cvat_session(server, auth, stop.is_set) as session:
+    with cvat_session(server, auth) as session:
         connected = CvatServer(session)
         connected.refuse_read_only()
-        yield Destination(connected, labels, stop)
+        yield Destination(connected, labels)
 
 
 def _totals(result: "RunResult") -> dict[str, int]:

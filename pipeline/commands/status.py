@@ -60,7 +60,7 @@ def status(
         from ..cvat.server import CvatServer
 
         settings = load_config(config_file, flags).section(CvatSettings)
-        with cvat_session(settings, auth, dataset=dataset) as session:
+        with cvat_session(settings, auth, dataset) as session:
             result = status_stage(dataset, CvatServer(session))
     else:
         result = status_stage(dataset)

@@ -1,6 +1,5 @@
 """prep upload."""
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,11 +72,7 @@ def upload(
     from ..cvat.server import CvatServer
 
     labels = labels_of(settings)  # before anyone is asked for a password
-    stop = threading.Event()
-    with (
-        cvat_session(server_settings, auth, stop.is_set, dataset) as session,
-        console.watch() as watch,
-    ):
+    with cvat_session(server_settings, auth, dataset) as session, console.watch() as watch:
         result = upload_stage(
             dataset,
             CvatServer(session),
@@ -87,7 +82,6 @@ def upload(
             replace=replace,
             force=force,
             watch=watch,
-            stop=stop,
         )
     return _answer(result, console)
 

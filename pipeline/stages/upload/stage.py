@@ -6,7 +6,6 @@ What is there already is left as it is. A bad task is a value, like a bad video;
 import dataclasses
 import math
 import os
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -49,7 +48,6 @@ def upload(
     replace: bool = False,
     force: bool = False,
     watch: Watch | None = None,
-    stop: threading.Event | None = None,
 ) -> UploadResult:
     """Bring a dataset into CVAT, and prove that what it shows is what is on the disk.
 
@@ -67,7 +65,6 @@ def upload(
             annotations.
         force: also if they have; the annotations are saved into the dataset first.
         watch: told how it goes on.
-        stop: set when a person interrupts; the session should look at it as well.
 
     Raises:
         UsageError: there is nothing to upload, the project has other labels, or another prep is
@@ -87,7 +84,7 @@ def upload(
         project, warnings = open_project(server, journal, settings, store.path.name, labels)
         there = journal.open(server.host, server.organization, project.id, project.name)
         target = Target(store, server, journal, there)
-        run = _Run(target, settings, watch, stop or threading.Event())
+        run = _Run(target, settings, watch)
         tasks = [*run.carry_out(decide(target, plan.videos, replace=replace, force=force))]
         if run.gave_up is None:
             warnings += sweep(target)
@@ -122,14 +119,11 @@ def plan_upload(
 class _Run:
     """The tasks of one run. ``gave_up`` says why those that were not begun would fail as well."""
 
-    def __init__(
-        self, target: Target, settings: UploadSettings, watch: Watch, stop: threading.Event
-    ) -> None:
+    def __init__(self, target: Target, settings: UploadSettings, watch: Watch) -> None:
         self._target, self._settings, self._watch = target, settings, watch
-        self._stop = stop
         assignee = settings.assignee
         assignee_id = None if assignee is None else target.server.user_id(assignee)
-        self._maker = TaskMaker(target, settings, assignee_id, stop)
+        self._maker = TaskMaker(target, settings, assignee_id)
         self.gave_up: PrepError | None = None
 
     def carry_out(self, decisions: Iterable[Decision]) -> Iterator[TaskOutcome | FailedTask]:
@@ -144,7 +138,7 @@ class _Run:
         frames, size_bytes = sum(len(part.names) for part in new), sum(map(self._size_bytes, new))
         self._watch.batch_started(Batch(len(new), frames, "tasks", "bytes", size_bytes))
         # One waits long for a server, and the session to it cannot be shared with other processes.
-        engine = InProcess(self._settings.parallel, math.inf, self._stop)
+        engine = InProcess(self._settings.parallel, math.inf, self._target.server.stopped)
         with closing(engine.run(self._look_after, work, on_message=self._tell)) as results:
             for each, outcome in results:
                 if isinstance(outcome, Lost):  # which no thread is

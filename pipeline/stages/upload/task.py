@@ -5,7 +5,6 @@ next one finds it there, and ends with exactly one complete task.
 """
 
 import contextlib
-import threading
 from dataclasses import dataclass
 
 from ...base.errors import (
@@ -40,7 +39,6 @@ class TaskMaker:
     target: Target
     settings: UploadSettings
     assignee_id: int | None
-    stop: threading.Event
 
     def make(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
         """Return the entry of the complete task.
@@ -59,13 +57,14 @@ class TaskMaker:
             DatasetError: the journal cannot be written.
             InterruptedRunError: the link is stopped.
         """
+        server = self.target.server
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._attempt(part, wanted, link)
             except CvatUncertainError:
                 if attempt == _ATTEMPTS:
                     raise
-                if self.stop.wait(self.target.server.waits.task_seconds * attempt):
+                if server.stopped.wait(server.waits.task_seconds * attempt):
                     raise InterruptedRunError("interrupted") from None
         raise AssertionError
 
