@@ -23,6 +23,7 @@ from ...cvat.archive import Archive
 from ...cvat.journal import TaskEntry
 from ...cvat.model import TaskSpec
 from ...cvat.proof import choose_verified, compare_frames, compare_jobs
+from ...cvat.server import CvatServer
 from ...settings.cvat import UploadSettings
 from .plan import Part
 from .target import Target
@@ -39,6 +40,10 @@ class TaskMaker:
     target: Target
     settings: UploadSettings
     assignee_id: int | None
+
+    @property
+    def _server(self) -> CvatServer:
+        return self.target.server
 
     def make(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
         """Return the entry of the complete task.
@@ -57,14 +62,13 @@ class TaskMaker:
             DatasetError: the journal cannot be written.
             InterruptedRunError: the link is stopped.
         """
-        server = self.target.server
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._attempt(part, wanted, link)
             except CvatUncertainError:
                 if attempt == _ATTEMPTS:
                     raise
-                if server.stopped.wait(server.waits.task_seconds * attempt):
+                if self._server.stopped.wait(self._server.waits.task_seconds * attempt):
                     raise InterruptedRunError("interrupted") from None
         raise AssertionError
 
@@ -81,7 +85,7 @@ class TaskMaker:
             segment_size=part.segment_size,
             overlap=part.overlap,
         )
-        entry = self.target.put(entry, task_id=self.target.server.create_task(spec))
+        entry = self.target.put(entry, task_id=self._server.create_task(spec))
         try:
             entry = self.target.put(entry, request_id=self._send(part, entry, link))
             self._wait(entry)
@@ -128,8 +132,8 @@ class TaskMaker:
             if self.settings.cloud_storage is not None:
                 params["cloud_storage_id"] = self.settings.cloud_storage
             files = [*part.server_names, part.folder + part.manifest_name]
-            return self.target.server.link_files(entry.task_id, files, params)
-        return self.target.server.send_archive(
+            return self._server.link_files(entry.task_id, files, params)
+        return self._server.send_archive(
             entry.task_id,
             Archive(self.target.store.folder(part.video_id), part.names, part.crc32.tolist()),
             _ARCHIVE_NAME,
@@ -141,15 +145,13 @@ class TaskMaker:
     def _wait(self, entry: TaskEntry) -> None:
         assert entry.task_id is not None  # noqa: S101
         assert entry.request_id is not None  # noqa: S101
-        self.target.server.wait_created(
-            entry.task_id, entry.request_id, self.settings.deadline_seconds
-        )
+        self._server.wait_created(entry.task_id, entry.request_id, self.settings.deadline_seconds)
 
     def _prove(self, part: Part, entry: TaskEntry, link: Link) -> TaskEntry:
         """Compare all that the server says with the part; only then give the task its name."""
         assert entry.task_id is not None  # noqa: S101
         task_id = entry.task_id
-        shown, jobs = self.target.server.frames(task_id).frames, self.target.server.jobs(task_id)
+        shown, jobs = self._server.frames(task_id).frames, self._server.jobs(task_id)
         problems = compare_frames(part.server_names, part.image_size, shown)
         problems += compare_jobs(part.expected_jobs, jobs)
         verified = choose_verified(len(part.names), self.settings.verify)
@@ -162,7 +164,7 @@ class TaskMaker:
             jobs=tuple((job.id, job.start, job.stop) for job in jobs),
             frames_verified=tuple(verified),
         )
-        self.target.server.rename_task(task_id, entry.name)
+        self._server.rename_task(task_id, entry.name)
         return self.target.put(entry, is_complete=True)
 
     def _compare_bytes(self, part: Part, task_id: int, numbers: list[int], link: Link) -> list[str]:
@@ -170,6 +172,6 @@ class TaskMaker:
         for number in numbers:
             refuse_stopped(link)
             image = self.target.store.folder(part.video_id) / part.names[number]
-            if self.target.server.frame_bytes(task_id, number) != image.read_bytes():
+            if self._server.frame_bytes(task_id, number) != image.read_bytes():
                 differing.append(printable(part.names[number]))
         return [f"{name}: CVAT gives other bytes than were sent" for name in differing]
