@@ -35,7 +35,6 @@ from .cvat.annotations import CvatAnnotations as CvatAnnotations
 from .cvat.connect import connect as connect
 from .cvat.labels import load_labels as load_labels
 from .cvat.server import CvatServer as CvatServer
-from .dataset.accounts import StatusResult as StatusResult, status as status
 from .settings.cvat import (
     AuditSettings as AuditSettings,
     CvatSettings as CvatSettings,
@@ -60,6 +59,7 @@ from .stages.extract.result import ExtractResult as ExtractResult
 from .stages.extract.stage import extract as extract
 from .stages.remove import RemoveResult as RemoveResult, remove as remove
 from .stages.report.stage import ReportResult as ReportResult, report as report
+from .stages.status.stage import StatusResult as StatusResult, status as status
 from .stages.upload.result import UploadResult as UploadResult
 from .stages.upload.stage import upload as upload
 from .stages.validate.result import ValidateResult as ValidateResult

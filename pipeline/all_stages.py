@@ -1,7 +1,6 @@
 """Run: all stages over a folder of videos, each of which does only what is not done yet."""
 
 import os
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from .base.errors import CvatError, ExitCode, UsageError
 from .base.work import Watch
 from .cvat.server import CvatServer
-from .dataset.accounts import StatusResult, status
+from .dataset.accounts import DatasetAccounts, balance_dataset
 from .dataset.store import Dataset
 from .engines.base import Engine
 from .engines.choice import engine_for
@@ -43,7 +42,7 @@ class RunResult:
     extracted: ExtractResult
     deduped: DedupeResult | None = None
     validated: ValidateResult | None = None
-    accounts: StatusResult | None = None
+    accounts: DatasetAccounts | None = None
     uploaded: UploadResult | None = None
     upload_error: CvatError | UsageError | None = None
     reported: ReportResult | None = None
@@ -64,11 +63,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a run uploads to: a server, the labels of a new project, and who is asked."""
+    """Where a run uploads to: a server, and the labels of a new project."""
 
     server: CvatServer
     labels: Sequence[Mapping[str, Any]] = ()
-    stop: threading.Event | None = None
 
 
 def run(
@@ -112,13 +110,14 @@ def run(
             engine=engine,
             watch=watch,
         )
-        if not Dataset(Path(os.path.abspath(dataset))).video_ids():
+        store = Dataset(Path(os.path.abspath(dataset)))
+        if not store.video_ids():
             return RunResult(extracted)
         deduped = None
         if settings.method.looks_across:  # copies in other videos are seen only when all are there
             deduped = dedupe(dataset, settings, how, breaks=breaks, engine=engine, watch=watch)
         validated = validate(dataset, limits, how, breaks=breaks, engine=engine, watch=watch)
-        accounts = status(dataset)
+        accounts = balance_dataset(store)
         uploaded, upload_error = None, None
         if destination is not None:
             try:
@@ -129,7 +128,6 @@ def run(
                     breaks=breaks,
                     labels=destination.labels,
                     watch=watch,
-                    stop=destination.stop,
                 )
             except (CvatError, UsageError) as error:  # the report is worth having all the same
                 upload_error = error

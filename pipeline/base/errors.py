@@ -58,8 +58,8 @@ class PrepError(Exception):
 
     ``kind`` is a short stable name for machines; the message is for people and names the file,
     the cause and the way out. Its sentence is made here alone, of ``what`` happened and the
-    ``way_out``, which is empty where ``what`` tells that too. ``ends_run``: no other video would
-    fare better, so all work ends.
+    ``way_out``, which is empty where ``what`` tells that too. ``ends_run``: no other video or task
+    would fare better, so all work ends.
     """
 
     exit_code = ExitCode.BUG
@@ -208,18 +208,21 @@ class CvatUnreachableError(CvatError):
     """Nothing answers at the address, or what answers is not CVAT."""
 
     kind = "cvat-unreachable"
+    ends_run = True
 
 
 class CvatAuthError(CvatError):
     """CVAT does not know who asks: a wrong password, an expired token, no credentials."""
 
     kind = "cvat-auth"
+    ends_run = True
 
 
 class CvatPermissionError(CvatError):
     """CVAT knows who asks, and does not let them do that."""
 
     kind = "cvat-permission"
+    ends_run = True
 
 
 class CvatRefusedError(CvatError):

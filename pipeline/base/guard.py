@@ -53,7 +53,7 @@ def guard(work: Callable[[], R], name: str | None, where: object) -> R | Failure
 
     Raises:
         PrepError: of those that end a run, as no other item would fare better: `DiskFullError`,
-            `FfmpegUnusableError`, `InterruptedRunError`.
+            `FfmpegUnusableError`, `InterruptedRunError`, and those of CVAT that concern all tasks.
     """
     try:
         return work()

@@ -1,6 +1,5 @@
 """prep audit."""
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,21 +94,18 @@ def audit(
         result = audit_export(dataset, annotations, settings, breaks=breaks)
     else:
         server_settings = config.section(CvatSettings)
-        stop = threading.Event()
-        with cvat_session(server_settings, auth, stop.is_set) as session, console.watch() as watch:
+        with cvat_session(server_settings, auth) as session, console.watch() as watch:
             server = CvatAnnotations(session)
             if undo is not None:
                 return _undone(server, undo)
             chosen = [*tasks, *_of_project(server, project)]
             result = audit_stage(
-                dataset, server, settings, breaks=breaks, tasks=chosen, watch=watch, stop=stop
+                dataset, server, settings, breaks=breaks, tasks=chosen, watch=watch
             )
             if retime:
                 mended = _retime(server, result, settings, folder, dry_run)
             if retime and not dry_run and any(each.keyframes for each in mended):
-                result = audit_stage(
-                    dataset, server, settings, breaks=breaks, tasks=chosen, stop=stop
-                )
+                result = audit_stage(dataset, server, settings, breaks=breaks, tasks=chosen)
             if post:
                 posted = _post(server, result, dry_run)
     write_audit(result, folder)

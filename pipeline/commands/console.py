@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -133,12 +134,20 @@ def verb(
 
 @contextlib.contextmanager
 def cvat_session(
-    settings: CvatSettings, auth: str | None, stop: Callable[[], bool] = lambda: False
+    settings: CvatSettings,
+    auth: str | None,
+    dataset: Path | None = None,
 ) -> "Iterator[Session]":
-    """Give a session with a server that is logged in to; log out at the end."""
-    from ..cvat.connect import connect
+    """Give a session with a server that is logged in to; log out at the end.
 
-    with connect(settings, auth, stop) as session:
+    Nobody is asked for a password if the dataset that is named is none.
+    """
+    from ..cvat.connect import connect
+    from ..dataset.store import open_dataset
+
+    if dataset is not None:
+        open_dataset(dataset)
+    with connect(settings, auth) as session:
         yield session
 
 

@@ -1,10 +1,9 @@
 """prep manifest."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import ExitCode, printable
+from ..base.errors import printable
 from ..settings.cvat import UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
@@ -23,25 +22,20 @@ def manifest(console: Console, dataset: Path, config_file: str | None, **flags: 
     written beside the images of each video. 'prep upload --share' does that itself; do it yourself
     before you copy a dataset into a bucket.
     """
-    from ..dataset.store import open_dataset
-    from ..stages.upload.videos import plan_dataset, write_manifests
+    from ..stages.upload.manifest import manifest as manifest_stage
 
     config = load_config(config_file, flags)
-    settings = config.section(UploadSettings)
-    if settings.sends_images:  # the dataset is to lie in the root of the share
-        settings = dataclasses.replace(settings, share="")
-    store = open_dataset(dataset)  # a folder that is no dataset gets no lock either
-    with store.writing():  # it may finish what a killed run has begun, so nothing is read before
-        plans = plan_dataset(store, settings, config.section(BreakSettings))
-        files = write_manifests(store, plans)
-    errors = [plan.error for plan in plans if plan.error is not None]
+    settings, breaks = config.section(UploadSettings), config.section(BreakSettings)
+    result = manifest_stage(dataset, settings, breaks=breaks)
     return Answer(
-        exit_code=max((error.exit_code for error in errors), default=ExitCode.OK),
+        exit_code=result.exit_code,
         lines=(
-            *(str(error) for error in errors),
-            *(printable(path) for path in files),
+            *(failure.error for failure in result.failures),
+            *(printable(path) for path in result.files),
         ),
-        results=tuple({"file": str(path)} for path in files),
-        totals={"files": len(files), "frames": sum(plan.frames for plan in plans)},
-        errors=tuple({"kind": error.kind, "message": str(error)} for error in errors),
+        results=tuple({"file": str(path)} for path in result.files),
+        totals={"files": len(result.files), "frames": result.frames},
+        errors=tuple(
+            {"kind": failure.error_kind, "message": failure.error} for failure in result.failures
+        ),
     )

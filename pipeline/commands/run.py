@@ -1,7 +1,6 @@
 """prep run."""
 
 import dataclasses
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -106,16 +105,14 @@ def _destination(
 ) -> "Iterator[Destination]":
     """Give a server that is connected and logged in to, and log out at the end."""
     from ..all_stages import Destination
-    from ..cvat.labels import load_labels
     from ..cvat.server import CvatServer
+    from ..stages.upload.project import labels_of
 
-    labels_file = config.section(UploadSettings).labels
-    labels = () if labels_file is None else tuple(load_labels(Path(labels_file)))
-    stop = threading.Event()
-    with cvat_session(server, auth, stop.is_set) as session:
+    labels = labels_of(config.section(UploadSettings))
+    with cvat_session(server, auth) as session:
         connected = CvatServer(session)
         connected.refuse_read_only()
-        yield Destination(connected, labels, stop)
+        yield Destination(connected, labels)
 
 
 def _totals(result: "RunResult") -> dict[str, int]:
@@ -148,8 +145,8 @@ def _failures(result: "RunResult") -> Iterable[Concern]:
     if result.upload_error is not None:
         yield "upload", None, result.upload_error.kind, str(result.upload_error)
     for task in result.uploaded.tasks if result.uploaded is not None else ():
-        if task.error is not None:
-            yield "upload", task.video, str(task.error_kind), task.error
+        if isinstance(task, Failure):
+            yield "upload", task.video, task.error_kind, task.error
 
 
 def _concerns(result: "RunResult") -> Iterable[Concern]:
@@ -178,8 +175,9 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
                 yield "accounts", account.id, mismatch.kind, mismatch.message
 
     for task in result.uploaded.tasks if result.uploaded is not None else ():
-        for message in task.messages if task.exit_code else ():
-            yield "upload", task.video, task.status, message
+        if not isinstance(task, Failure) and task.exit_code:
+            for message in task.messages:
+                yield "upload", task.video, task.status, message
 
 
 def _moves(result: "RunResult") -> list[str]:

@@ -1,13 +1,13 @@
 """prep status."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..base.errors import DatasetError, ExitCode, UsageError, printable
+from ..base.errors import printable
 from ..base.words import count, listing
 from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
@@ -17,8 +17,9 @@ from .layout import align
 from .options import config_option, cvat_options, dataset_argument
 
 if TYPE_CHECKING:
-    from ..dataset.accounts import Account, StatusResult
-    from ..stages.upload.accounts import UploadAccount
+    from ..dataset.accounts import Account
+    from ..stages.status.stage import StatusResult
+    from ..stages.status.uploads import UploadAccount
 
 _COLUMNS = {
     "frames_in_header": ("in", "header"),
@@ -53,10 +54,21 @@ def status(
     Every difference is named, with its likely cause and what to do. Nothing is changed. DATASET is
     the folder that 'prep extract' wrote into (default: dataset).
     """
-    from ..dataset.accounts import status as status_stage
+    from ..stages.status.stage import status as status_stage
 
-    result = status_stage(dataset)
-    uploads = _uploads(dataset, cvat, config_file, auth, flags)
+    if cvat:
+        from ..cvat.server import CvatServer
+
+        settings = load_config(config_file, flags).section(CvatSettings)
+        with cvat_session(settings, auth, dataset) as session:
+            result = status_stage(dataset, CvatServer(session))
+    else:
+        result = status_stage(dataset)
+    return _answer(result, console)
+
+
+def _answer(result: "StatusResult", console: Console) -> Answer:
+    uploads = result.uploads
     totals = {
         name: sum(getattr(account.counts, name) or 0 for account in result.videos)
         for name in _COLUMNS
@@ -77,15 +89,13 @@ def status(
         for mismatch in task.mismatches
     ]
     gone = {source.id for source in result.absent}
-    balances = all(upload.balances for upload in uploads)
-    sums = ("frames_sent", "frames_in_cvat")
     if uploads:
         totals |= {
             name: sum(getattr(task, name) or 0 for upload in uploads for task in upload.tasks)
-            for name in sums
+            for name in ("frames_sent", "frames_in_cvat")
         }
     return Answer(
-        exit_code=max(result.exit_code, ExitCode.OK if balances else ExitCode.FINDINGS),
+        exit_code=result.exit_code,
         lines=(*_lines(result, totals, console), *_upload_lines(uploads, console)),
         results=tuple(
             _account_json(account, account.id in gone, uploads) for account in result.videos
@@ -93,32 +103,9 @@ def status(
         totals={"videos": len(result.videos), **totals},
         warnings=tuple(warnings),
         errors=tuple(
-            {"kind": DatasetError.kind, "message": video.error} for video in result.unreadable
+            {"kind": video.error_kind, "message": video.error} for video in result.unreadable
         ),
     )
-
-
-def _uploads(
-    dataset: Path, cvat: bool, config_file: str | None, auth: str | None, flags: Mapping[str, Any]
-) -> "tuple[UploadAccount, ...]":
-    from ..dataset.store import Dataset
-    from ..stages.upload.accounts import account_uploads
-
-    store = Dataset(dataset.absolute())
-    if not cvat:
-        return account_uploads(store)
-    settings = load_config(config_file, flags).section(CvatSettings)
-    from ..cvat.server import CvatServer
-
-    with cvat_session(settings, auth) as session:
-        accounts = account_uploads(store, CvatServer(session))
-        if not any(account.is_asked for account in accounts):
-            raise UsageError(
-                f"{printable(dataset)}: nothing of this dataset was uploaded to "
-                f"{printable(session.host)} yet. Run 'prep upload', or name the server it is on "
-                "with --host."
-            )
-    return accounts
 
 
 def _account_json(

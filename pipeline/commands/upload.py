@@ -1,13 +1,13 @@
 """prep upload."""
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..base.errors import ExitCode, PrepError, UsageError, printable
+from ..base.errors import UsageError, printable
+from ..base.guard import Failure
 from ..base.words import count, plural
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
@@ -18,8 +18,8 @@ from .options import config_option, cvat_options, dataset_argument, settings_opt
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
     from ..stages.upload.plan import Part
-    from ..stages.upload.result import TaskOutcome, UploadResult
-    from ..stages.upload.videos import VideoPlan
+    from ..stages.upload.result import FailedTask, TaskOutcome, UploadResult
+    from ..stages.upload.videos import UploadPlan
 
 _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "failed": "red"}
 
@@ -58,24 +58,21 @@ def upload(
     project with a task for each video, and is checked there. Run it again to finish an upload that
     was cut off, or to add new videos; everything else stays as it is.
     """
-    from ..cvat.labels import load_labels
+    from ..stages.upload.project import labels_of
+    from ..stages.upload.stage import plan_upload, upload as upload_stage
 
     config = load_config(config_file, flags)
     settings = config.section(UploadSettings)
     server_settings = config.section(CvatSettings)
     breaks = config.section(BreakSettings)
-    labels = None if settings.labels is None else load_labels(Path(settings.labels))
     if force and not replace:
         raise UsageError("--force goes with --replace.")
     if dry_run:
-        return _plan(dataset, settings, breaks, console)
+        return _planned(plan_upload(dataset, settings, breaks=breaks), console)
     from ..cvat.server import CvatServer
-    from ..dataset.store import open_dataset
-    from ..stages.upload.stage import upload as upload_stage
 
-    open_dataset(dataset)  # before anyone is asked for a password
-    stop = threading.Event()
-    with cvat_session(server_settings, auth, stop.is_set) as session, console.watch() as watch:
+    labels = labels_of(settings)  # before anyone is asked for a password
+    with cvat_session(server_settings, auth, dataset) as session, console.watch() as watch:
         result = upload_stage(
             dataset,
             CvatServer(session),
@@ -85,34 +82,26 @@ def upload(
             replace=replace,
             force=force,
             watch=watch,
-            stop=stop,
         )
     return _answer(result, console)
 
 
-def _plan(
-    dataset: Path, settings: UploadSettings, breaks: BreakSettings, console: Console
-) -> Answer:
-    from ..dataset.store import open_dataset
-    from ..stages.upload.videos import plan_dataset
-
-    plans = plan_dataset(open_dataset(dataset), settings, breaks)
-    parts = [part for plan in plans for part in plan.parts]
-    errors = [plan.error for plan in plans if plan.error is not None]
+def _planned(plan: "UploadPlan", console: Console) -> Answer:
+    parts = plan.parts
     jobs = sum(len(part.expected_jobs) for part in parts)
     frames = sum(len(part.names) for part in parts)
     return Answer(
-        exit_code=max((error.exit_code for error in errors), default=ExitCode.OK),
+        exit_code=plan.exit_code,
         lines=(
-            *_plan_lines(parts, plans, console),
+            *_plan_lines(plan, console),
             "",
             f"To be made: {count(len(parts), 'task')}, {count(jobs, 'job')}, "
             f"{count(frames, 'frame')}. Nothing was sent.",
         ),
         results=tuple(_part_json(part) for part in parts),
-        totals={"tasks": len(parts), "jobs": jobs, "frames": frames, "failed": len(errors)},
+        totals={"tasks": len(parts), "jobs": jobs, "frames": frames, "failed": len(plan.failures)},
         warnings=tuple(w for part in parts for w in _open_breaks(part)),
-        errors=tuple(_error_json(error) for error in errors),
+        errors=tuple(map(_error_json, plan.failures)),
     )
 
 
@@ -128,19 +117,17 @@ def _part_json(part: "Part") -> dict[str, Any]:
     }
 
 
-def _plan_lines(
-    parts: "list[Part]", plans: "Iterable[VideoPlan]", console: Console
-) -> Iterable[str]:
+def _plan_lines(plan: "UploadPlan", console: Console) -> Iterable[str]:
     rows = [
-        _row("planned", part.task_name, len(part.names), len(part.expected_jobs)) for part in parts
+        _row("planned", part.task_name, len(part.names), len(part.expected_jobs))
+        for part in plan.parts
     ]
-    for part, line in zip(parts, align(rows, console.width, names=1), strict=True):
+    for part, line in zip(plan.parts, align(rows, console.width, names=1), strict=True):
         yield line
         for warning in _open_breaks(part):
             yield click.style(f"  {warning}", fg="yellow")
-    for plan in plans:
-        if plan.error is not None:
-            yield f"{click.style('failed', fg='red')}   {plan.error}"
+    for failure in plan.failures:
+        yield f"{click.style('failed', fg='red')}   {failure.error}"
 
 
 def _row(status: str, name: str, frames: int, jobs: int) -> tuple[str, ...]:
@@ -173,41 +160,44 @@ def _answer(result: "UploadResult", console: Console) -> Answer:
         "frames_in_cvat": result.frames_in_cvat,
     }
     warnings = [*result.warnings]
-    warnings += [f"{task.name}: {message}" for task in tasks for message in task.messages]
+    warnings += [f"{task.name}: {message}" for task in tasks for message in _messages(task)]
     return Answer(
         exit_code=result.exit_code,
         lines=tuple(_lines(result, totals, console)),
         results=tuple(_task_json(task) for task in tasks),
         totals=totals,
         warnings=tuple(warnings),
-        errors=tuple(
-            {"kind": str(task.error_kind), "message": task.error}
-            for task in tasks
-            if task.error is not None
-        ),
+        errors=tuple(_error_json(task) for task in tasks if isinstance(task, Failure)),
     )
 
 
-def _task_json(task: "TaskOutcome") -> dict[str, Any]:
-    names = ("name", "video", "status", "frames", "jobs", "task_id", "url", "messages", "error")
-    return {name: getattr(task, name) for name in names}
+def _messages(task: "TaskOutcome | FailedTask") -> tuple[str, ...]:
+    return () if isinstance(task, Failure) else task.messages
 
 
-def _error_json(error: PrepError) -> dict[str, str]:
-    return {"kind": error.kind, "message": str(error)}
+def _task_json(task: "TaskOutcome | FailedTask") -> dict[str, Any]:
+    lacking = {"jobs": 0, "task_id": None, "url": None, "messages": (), "error": None}
+    names = ("name", "video", "status", "frames", *lacking)
+    return {name: getattr(task, name, lacking.get(name)) for name in names}
+
+
+def _error_json(failure: Failure) -> dict[str, str]:
+    return {"kind": failure.error_kind, "message": failure.error}
 
 
 def _lines(result: "UploadResult", totals: dict[str, int], console: Console) -> Iterable[str]:
     rows = [
-        _row(task.status, task.name, task.frames, task.jobs)
-        if task.error is None
-        else (*_row(task.status, task.name, 0, 0)[:2], "", "")
+        (*_row(task.status, task.name, 0, 0)[:2], "", "")
+        if isinstance(task, Failure)
+        else _row(task.status, task.name, task.frames, task.jobs)
         for task in result.tasks
     ]
     for task, line in zip(result.tasks, align(rows, console.width, names=1), strict=True):
-        yield line + f"  {task.url}" * (task.url is not None)
-        if task.error is not None:
+        if isinstance(task, Failure):
+            yield line
             yield f"  {task.error}"
+            continue
+        yield line + f"  {task.url}" * (task.url is not None)
         for message in task.messages:
             yield click.style(f"  {message}", fg="yellow")
     yield ""

@@ -50,6 +50,7 @@ class CvatAnnotations:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.host = session.host
+        self.stopped = session.stopped
 
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be changed.

@@ -8,7 +8,6 @@ import dataclasses
 import json
 import os
 import ssl
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..base.errors import (
@@ -36,7 +35,6 @@ _ADDRESS_HINT = "it is what the browser shows up to the first '/'."
 def connect(
     settings: CvatSettings,
     auth: str | Credentials | None = None,
-    stop: Callable[[], bool] = lambda: False,
     waits: Waits | None = None,
 ) -> Session:
     """Return a session with the server that the settings, or ``CVAT_HOST``, name.
@@ -44,7 +42,6 @@ def connect(
     Args:
         settings: the server, and the organization to work in.
         auth: ``USER[:PASS]``, from which `find_credentials` goes on; or what it would find.
-        stop: asked while waiting between two tries whether to give up.
         waits: how long is waited for what; the defaults if absent.
 
     Raises:
@@ -52,13 +49,12 @@ def connect(
         CvatUnreachableError: nothing answers there, or not CVAT.
         CvatAuthError: wrong or no credentials.
         CvatRefusedError: there is no such organization.
-        InterruptedRunError: a person stopped it.
     """
     host, waits = find_address(settings), waits or Waits()
     client = _make_client(host, settings)
     # No one waits long for a wrong address.
     few = dataclasses.replace(waits, pauses_seconds=waits.pauses_seconds[:_PAUSES_BEFORE_LOG_IN])
-    session = Session(client, host, settings, stop, few)
+    session = Session(client, host, settings, few)
     try:
         session.version = _find_version(session)
         session.notices = _compare_versions(session.version)

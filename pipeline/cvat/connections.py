@@ -4,7 +4,6 @@ import contextlib
 import socket
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 
@@ -12,12 +11,11 @@ class Breaker:
     """Breaks the open connections of a pool once it is told to stop.
 
     A thread that waits for an answer cannot look whether to stop; its connection must end.
-    ``stop`` is asked every ``look_seconds``.
     """
 
-    def __init__(self, pool_manager: Any, stop: Callable[[], bool], look_seconds: float) -> None:
+    def __init__(self, pool_manager: Any, stopped: threading.Event, look_seconds: float) -> None:
         self._connections: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._stop, self._closed = stop, threading.Event()
+        self._stopped, self._closed = stopped, threading.Event()
         self._look_seconds = look_seconds
         pool_manager.pool_classes_by_scheme = _pools(self._connections)
         threading.Thread(target=self._watch, daemon=True, name="prep-breaker").start()
@@ -28,7 +26,7 @@ class Breaker:
 
     def _watch(self) -> None:
         while not self._closed.wait(self._look_seconds):
-            if not self._stop():
+            if not self._stopped.is_set():
                 continue
             for connection in list(self._connections):
                 with contextlib.suppress(OSError, AttributeError):  # it ends by itself just now

@@ -5,6 +5,7 @@ cut off anywhere knows afterwards what to look for. The file holds no secrets.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import secrets
@@ -13,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..base.errors import DatasetError, printable, unreadable
 from ..dataset.files import save_text
+from ..dataset.frame_table import Fate, FrameTable
 
 JOURNAL_NAME = "cvat.json"
 _VERSION = 1
@@ -151,6 +155,14 @@ class Journal:
 
     def _write(self) -> None:
         save_text(self._file, [_text(self._uploads), "\n"], "Nothing goes on without this record. ")
+
+
+def images_digest(frames: FrameTable) -> str:
+    """Return a digest of which images are kept, and of their content."""
+    kept = np.flatnonzero(frames.fate == Fate.KEPT)
+    digest = hashlib.sha256(kept.astype("<i8").tobytes())
+    digest.update(frames.crc32[kept].astype("<i8").tobytes())
+    return digest.hexdigest()[:32]
 
 
 def new_mark() -> str:

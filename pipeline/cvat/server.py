@@ -20,6 +20,7 @@ class CvatServer:
         self.organization = session.organization
         self.notices = session.notices
         self.waits = session.waits
+        self.stopped = session.stopped
 
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be made.

@@ -5,8 +5,9 @@ and repeats others without asking whether that is safe.
 """
 
 import json
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -42,6 +43,7 @@ class Session:
         notices: what a person should know of the server.
         user: the user name.
         is_read_only: whether it is an access token's that may not change anything.
+        stopped: set when the work is stopped: all waiting ends, and nothing more is sent; for good.
     """
 
     def __init__(
@@ -49,7 +51,6 @@ class Session:
         client: "Client",
         host: str,
         settings: CvatSettings,
-        stop: Callable[[], bool],
         waits: Waits,
     ) -> None:
         self.host = host
@@ -59,9 +60,10 @@ class Session:
         self.notices: tuple[str, ...] = ()
         self.user = ""
         self.is_read_only = False
-        self._client, self._stop = client, stop
+        self.stopped = threading.Event()
+        self._client = client
         pool_manager = client.api_client.rest_client.pool_manager
-        self._breaker = Breaker(pool_manager, stop, waits.look_seconds)
+        self._breaker = Breaker(pool_manager, self.stopped, waits.look_seconds)
         self._timeout_seconds = settings.timeout_seconds
 
     def __enter__(self) -> "Session":
@@ -203,7 +205,7 @@ class Session:
             self._client.close()
 
     def _end_if_stopped(self) -> None:
-        if self._stop():
+        if self.stopped.is_set():
             raise InterruptedRunError("interrupted")
 
     def _asked_seconds(self, response: "BaseHTTPResponse", least_seconds: float) -> float:

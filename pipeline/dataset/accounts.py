@@ -9,6 +9,7 @@ The frame table is the reference: `video.json` and the folder are held against i
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import DatasetError, ExitCode, printable, unreadable
+from ..base.errors import ExitCode, printable, unreadable
+from ..base.guard import Failure, guard
 from ..base.words import count, listing
 from .frame_table import Fate, FrameTable, Reason
-from .records import AbsentSource, Counts, Notice, VideoRecord
-from .store import Dataset, open_dataset
+from .records import AbsentSource, Counts, Notice, SourceIdentity, VideoRecord
+from .store import Dataset
 from .video_folder import FRAMES_NAME, RECORD_NAME, is_record
 
 _FATE_COUNTS = ("frames_decoded", "kept", "duplicates", "sampled_out", "rejected")
@@ -73,24 +75,17 @@ class Inventory:
 
 
 @dataclass(frozen=True)
-class UnreadableVideo:
-    """A video whose records cannot be read."""
-
-    id: str
-    error: str
-
-
-@dataclass(frozen=True)
-class StatusResult:
+class DatasetAccounts:
     """The accounts of a dataset.
 
-    ``foreign_folders`` are no videos of it. ``absent`` are the sources that are not where they were
-    when they were extracted, which is no finding: the images are worth the same without them.
+    ``unreadable`` are the videos whose records cannot be read. ``foreign_folders`` are no videos of
+    it. ``absent`` are the sources that are not where they were when they were extracted, which is
+    no finding: the images are worth the same without them.
     """
 
     dataset: str
     videos: tuple[Account, ...]
-    unreadable: tuple[UnreadableVideo, ...]
+    unreadable: tuple[Failure, ...]
     foreign_folders: tuple[str, ...]
     absent: tuple[AbsentSource, ...] = ()
 
@@ -104,36 +99,38 @@ class StatusResult:
         return ExitCode.OK
 
 
-def status(dataset: str | os.PathLike[str]) -> StatusResult:
+def balance_dataset(store: Dataset) -> DatasetAccounts:
     """Count a dataset anew and hold the counts against each other. Nothing is changed.
 
     Raises:
-        InputError: there is no video in the dataset.
+        DatasetError: it cannot be read.
     """
-    store = open_dataset(dataset)
     accounts, unreadable, absent = [], [], []
     first: dict[str, str] = {}
     for video_id in store.video_ids():
-        try:
-            record, frames = store.read_video(video_id)
-            account = balance(store, record, frames)
-        except DatasetError as error:
-            unreadable.append(UnreadableVideo(video_id, str(error)))
+        read = guard(functools.partial(_read, store, video_id), video_id, store.folder(video_id))
+        if isinstance(read, Failure):
+            unreadable.append(read)
             continue
-        source = record.source
+        source, account = read
         if (other := first.setdefault(source.sha256, video_id)) != video_id:
             twice = _same_source(store, other)
             account = dataclasses.replace(account, mismatches=(*account.mismatches, twice))
         accounts.append(account)
         if not os.path.isfile(source.path):
             absent.append(AbsentSource(video_id, source.path, is_gone=True))
-    return StatusResult(
+    return DatasetAccounts(
         dataset=os.fspath(store.path),
         videos=tuple(accounts),
         unreadable=tuple(unreadable),
         foreign_folders=tuple(store.foreign_folders()),
         absent=tuple(absent),
     )
+
+
+def _read(store: Dataset, video_id: str) -> tuple[SourceIdentity, Account]:
+    record, frames = store.read_video(video_id)
+    return record.source, balance(store, record, frames)
 
 
 def balance(store: Dataset, record: VideoRecord, frames: FrameTable) -> Account:

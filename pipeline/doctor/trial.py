@@ -150,8 +150,8 @@ class Trial:
 
     def _validate(self) -> str:
         datasets = [self._dataset(name) for name in (_NUMBERED, _THINNED)]
-        from ..dataset.accounts import status
         from ..dataset.store import Dataset
+        from ..stages.status.stage import status
         from ..stages.validate.stage import validate
         from .clip import BRIGHTNESS, CONTRAST, TOLERANCE
 

@@ -64,9 +64,9 @@ def opened(stand_in):
     """Connect to the stand-in as its admin."""
     with contextlib.ExitStack() as stack:
 
-        def start(auth=ADMIN, stop=lambda: False, waits=HASTY, **settings):
+        def start(auth=ADMIN, waits=HASTY, **settings):
             settings = {"host": stand_in.url, "timeout_seconds": 1, **settings}
-            session = connect(CvatSettings(**settings), auth, stop, waits)
+            session = connect(CvatSettings(**settings), auth, waits)
             stack.callback(session.close)
             return session
 
@@ -676,9 +676,8 @@ def test_versions_that_go_together(version, notices):
 
 def test_the_end_of_a_session(stand_in, opened):
     opened = functools.partial(opened, waits=dataclasses.replace(HASTY, logout_seconds=0.3))
-    stop = threading.Event()
-    session = opened(stop=stop.is_set)
-    stop.set()
+    session = opened()
+    session.stopped.set()
     session.close()
     session.close()
     assert sent(stand_in, "logout") == {"POST /api/auth/logout": 1}
@@ -822,12 +821,11 @@ def test_retry_after_is_heeded_within_bounds(asked, patience, least, most, ask, 
 
 
 def test_a_stop_ends_every_wait(stand_in, opened):
-    stop = threading.Event()
-    session = opened(stop=stop.is_set)
+    session = opened()
     stand_in.faults.add(Fault(Kind.REFUSE, status=503, retry_after="20"))
     for wait in (lambda: session.pause(20), lambda: session.get("projects")):
-        stop.clear()
-        threading.Timer(0.1, stop.set).start()
+        session.stopped.clear()
+        threading.Timer(0.1, session.stopped.set).start()
         began = time.monotonic()
         with pytest.raises(InterruptedRunError):
             wait()

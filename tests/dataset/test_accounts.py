@@ -14,7 +14,7 @@ from helpers.datasets import record
 from helpers.handmade import table
 from helpers.prep import in_threads
 from hypothesis import given, settings, strategies as st
-from video_prep.dataset.accounts import may_have_image, recount, status
+from video_prep.dataset.accounts import may_have_image, recount
 from video_prep.dataset.breaks import find_breaks, find_runs
 from video_prep.dataset.clock import duration_seconds
 from video_prep.dataset.frame_file import read_frames, write_frames
@@ -45,7 +45,7 @@ def image(dataset, index, video="steady"):
 
 
 def mismatches(dataset):
-    return {account.id: account.mismatches for account in status(dataset).videos}
+    return {account.id: account.mismatches for account in video_prep.status(dataset).videos}
 
 
 def test_a_clean_dataset_balances(dataset, prep):
@@ -136,7 +136,7 @@ def test_the_equations_hold_for_all_fates(clean, fates, gone, added):
         on_disk = {i for i, fate in enumerate(fates) if fate == Fate.KEPT} - gone | added
         for index in on_disk:
             image(Path(folder), index).touch()
-        (account,) = status(folder).videos
+        (account,) = video_prep.status(folder).videos
     kept = set(np.flatnonzero(frames.fate == Fate.KEPT))
     assert account.counts.files_on_disk == len(kept & on_disk)
     told = {mismatch.kind: set(mismatch.frames) for mismatch in account.mismatches}

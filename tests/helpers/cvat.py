@@ -126,6 +126,7 @@ def send(
     replace=False,
     force=False,
     timeout=60,
+    watch=None,
     **settings,
 ):
     """Upload within this process, and wait for nothing longer than a test can."""
@@ -139,6 +140,7 @@ def send(
             labels=labels,
             replace=replace,
             force=force,
+            watch=watch,
         )
     finally:
         session.close()

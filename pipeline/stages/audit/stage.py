@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -108,7 +107,6 @@ def audit(
     breaks: BreakSettings | None = None,
     tasks: Sequence[int] = (),
     watch: Watch | None = None,
-    stop: threading.Event | None = None,
 ) -> AuditResult:
     """Hold the tracks of tasks against the clock and the breaks of their videos.
 
@@ -119,7 +117,6 @@ def audit(
         breaks: what is a break, and which of them end a run; the defaults if absent.
         tasks: their ids; all that were uploaded to this server from the dataset if absent.
         watch: told how it goes on.
-        stop: set where this is interrupted; the server's session should ask it.
 
     Raises:
         InputError: there are no tasks.
@@ -136,7 +133,7 @@ def audit(
     matcher = Matcher(store, breaks or BreakSettings())
     settings = settings or AuditSettings()
     # Threads, for the session with the server cannot be shared with other processes.
-    engine = InProcess(_TASKS_AT_ONCE, math.inf, stop)
+    engine = InProcess(_TASKS_AT_ONCE, math.inf, server.stopped)
     watch = watch or Watch()
     watch.batch_started(Batch(len(chosen), len(chosen), "tasks", ""))
     audited: dict[int, TaskAudit] = {}

@@ -137,7 +137,7 @@ class Part:
             yield json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def plan_upload(
+def plan_video(
     record: VideoRecord, frames: FrameTable, settings: UploadSettings, breaks: BreakSettings
 ) -> tuple[Part, ...]:
     """Return the tasks of a video; none if it has no kept frame.

@@ -1,13 +1,24 @@
 """The project that a dataset goes into: the one of before, one that is there, or a new one."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ...base.errors import UsageError, printable
 from ...cvat.journal import Journal
+from ...cvat.labels import load_labels
 from ...cvat.model import Project
 from ...cvat.server import CvatServer
 from ...settings.cvat import UploadSettings
+
+
+def labels_of(settings: UploadSettings) -> list[dict[str, Any]]:
+    """Return the labels of a new project that the settings name, as CVAT's API takes them.
+
+    Raises:
+        UsageError: the file cannot be read, or CVAT would refuse a label or make no use of it.
+    """
+    return [] if settings.labels is None else load_labels(Path(settings.labels))
 
 
 def open_project(

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ...base.errors import ExitCode, PrepError
+from ...base.errors import ExitCode
+from ...base.guard import Failure, worst
 from ...cvat.model import Project
 
 
@@ -11,9 +12,9 @@ class TaskOutcome:
     """What a run did with one task.
 
     ``status`` is ``uploaded``, ``unchanged`` (it was there), ``changed`` (it was there, and the
-    dataset has other images by now), ``unproven`` (CVAT does not show what was sent) or ``failed``.
-    ``frames`` and ``jobs`` are those that CVAT shows of it, or was to show. ``messages`` say what a
-    person should know.
+    dataset has other images by now) or ``unproven`` (CVAT does not show what was sent). ``frames``
+    and ``jobs`` are those that CVAT shows of it, or was to show. ``messages`` say what a person
+    should know.
     """
 
     name: str
@@ -21,12 +22,30 @@ class TaskOutcome:
     status: str
     frames: int
     jobs: int
-    task_id: int | None = None
-    url: str | None = None
-    messages: tuple[str, ...] = ()
-    error: str | None = None
-    error_kind: str | None = None
-    exit_code: ExitCode = ExitCode.OK
+    task_id: int | None
+    url: str | None
+    messages: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 if a person must look at it."""
+        return ExitCode.FINDINGS if self.status in {"changed", "unproven"} else ExitCode.OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedTask(Failure):
+    """A task that could not be made; its ``id`` is the video's where none was planned.
+
+    ``frames`` were to be in it.
+    """
+
+    video: str
+    frames: int
+
+    @property
+    def name(self) -> str:
+        """The name that the task was to have."""
+        return str(self.id)
 
 
 @dataclass(frozen=True)
@@ -35,14 +54,16 @@ class UploadResult:
 
     host: str
     project: Project
-    tasks: tuple[TaskOutcome, ...]
+    tasks: tuple[TaskOutcome | FailedTask, ...]
     warnings: tuple[str, ...]
 
     @property
     def in_cvat(self) -> tuple[TaskOutcome, ...]:
         """The tasks that CVAT shows, also those that are not as the dataset is by now."""
         there = {"uploaded", "unchanged", "changed"}
-        return tuple(task for task in self.tasks if task.status in there)
+        return tuple(
+            task for task in self.tasks if isinstance(task, TaskOutcome) and task.status in there
+        )
 
     @property
     def frames_in_cvat(self) -> int:
@@ -52,18 +73,4 @@ class UploadResult:
     @property
     def exit_code(self) -> ExitCode:
         """The worst of the exit codes of the tasks."""
-        return max((task.exit_code for task in self.tasks), default=ExitCode.OK)
-
-
-def failed_task(name: str, video: str, frames: int, error: PrepError) -> TaskOutcome:
-    """Return the outcome of a task that could not be made."""
-    return TaskOutcome(
-        name=name,
-        video=video,
-        status="failed",
-        frames=frames,
-        jobs=0,
-        error=str(error),
-        error_kind=error.kind,
-        exit_code=error.exit_code,
-    )
+        return worst(self.tasks)

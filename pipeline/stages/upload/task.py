@@ -5,11 +5,7 @@ next one finds it there, and ends with exactly one complete task.
 """
 
 import contextlib
-import dataclasses
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ...base.errors import (
     CvatError,
@@ -24,12 +20,13 @@ from ...base.errors import (
 )
 from ...base.work import Link, refuse_stopped
 from ...cvat.archive import Archive
-from ...cvat.journal import Journal, TaskEntry, Upload
-from ...cvat.model import TaskSpec, TaskState
+from ...cvat.journal import TaskEntry
+from ...cvat.model import TaskSpec
 from ...cvat.proof import choose_verified, compare_frames, compare_jobs
 from ...cvat.server import CvatServer
 from ...settings.cvat import UploadSettings
 from .plan import Part
+from .target import Target
 
 _ATTEMPTS = 3
 _ARCHIVE_NAME = "images.zip"
@@ -38,18 +35,15 @@ _MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class TaskMaker:
-    """Brings parts of a dataset into one project of a server.
+    """Brings parts of a dataset into one project of a server."""
 
-    ``folder`` gives that of a video, by its id.
-    """
-
-    server: CvatServer
-    journal: Journal
-    upload: Upload
-    folder: Callable[[str], Path]
+    target: Target
     settings: UploadSettings
     assignee_id: int | None
-    stop: threading.Event
+
+    @property
+    def _server(self) -> CvatServer:
+        return self.target.server
 
     def make(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
         """Return the entry of the complete task.
@@ -74,21 +68,9 @@ class TaskMaker:
             except CvatUncertainError:
                 if attempt == _ATTEMPTS:
                     raise
-                if self.stop.wait(self.server.waits.task_seconds * attempt):
+                if self._server.stopped.wait(self._server.waits.task_seconds * attempt):
                     raise InterruptedRunError("interrupted") from None
         raise AssertionError
-
-    def settle(self, entry: TaskEntry) -> TaskEntry:
-        """Return an entry as it is, or as complete if its task was proven and has its name.
-
-        The attempt was cut off then before it could write that down.
-        """
-        if entry.is_complete or not entry.jobs or entry.task_id is None:
-            return entry
-        state = self.server.task(entry.task_id)
-        if state is None or state.project_id != self.upload.project_id:
-            return entry
-        return entry if state.name == entry.working_name else self._put(entry, is_complete=True)
 
     def _attempt(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
         entry = self._take_up(part, wanted, link)
@@ -96,50 +78,42 @@ class TaskMaker:
             return entry
         spec = TaskSpec(
             name=entry.working_name,
-            project_id=self.upload.project_id,
+            project_id=self.target.upload.project_id,
             subset=self.settings.subset,
             bug_tracker=self.settings.bug_tracker,
             assignee_id=self.assignee_id,
             segment_size=part.segment_size,
             overlap=part.overlap,
         )
-        entry = self._put(entry, task_id=self.server.create_task(spec))
+        entry = self.target.put(entry, task_id=self._server.create_task(spec))
         try:
-            entry = self._put(entry, request_id=self._send(part, entry, link))
+            entry = self.target.put(entry, request_id=self._send(part, entry, link))
             self._wait(entry)
         except (CvatUncertainError, CvatUnreachableError, InterruptedRunError):
             raise  # the next attempt looks what is there
         except PrepError:
             with contextlib.suppress(CvatError):
-                self.delete_leftovers(entry)
+                self.target.delete_leftovers(entry)
             raise
         return self._prove(part, entry, link)
 
     def _take_up(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
         """Finish what an earlier attempt had wholly sent; delete all else that it left."""
-        left = self.journal.task(self.upload, wanted)
-        left = left and self.settle(left)
+        left = self.target.journal.task(self.target.upload, wanted)
+        left = left and self.target.settle(left)
         if left and left.is_complete:
             return left
-        state = left and left.task_id and self.server.task(left.task_id)
-        if left and state and left.digest == wanted.digest and self._is_half_made(left, state):
+        state = left and self.target.state(left)
+        is_same = left and left.digest == wanted.digest
+        if left and state and is_same and self.target.is_here(state, left.working_name):
             with contextlib.suppress(CvatRefusedError, RequestLostError, UnprovenError):
                 if state.size == 0 and left.request_id is not None:
                     self._wait(left)
                     return self._prove(part, left, link)
                 if state.size > 0:
                     return self._prove(part, left, link)
-        self.delete_leftovers(left or wanted)
-        return self.journal.put(self.upload, wanted)
-
-    def _is_half_made(self, entry: TaskEntry, state: TaskState) -> bool:
-        ours = (entry.working_name, self.upload.project_id)
-        return (state.name, state.project_id) == ours
-
-    def delete_leftovers(self, entry: TaskEntry) -> None:
-        """Delete every task that was left half made; under their working name they are ours."""
-        for state in self.server.find_tasks(self.upload.project_id, entry.working_name):
-            self.server.delete_task(state.id)
+        self.target.delete_leftovers(left or wanted)
+        return self.target.put(wanted)
 
     def _send(self, part: Part, entry: TaskEntry, link: Link) -> str:
         def tell(size_bytes: int) -> None:
@@ -158,10 +132,10 @@ class TaskMaker:
             if self.settings.cloud_storage is not None:
                 params["cloud_storage_id"] = self.settings.cloud_storage
             files = [*part.server_names, part.folder + part.manifest_name]
-            return self.server.link_files(entry.task_id, files, params)
-        return self.server.send_archive(
+            return self._server.link_files(entry.task_id, files, params)
+        return self._server.send_archive(
             entry.task_id,
-            Archive(self.folder(part.video_id), part.names, part.crc32.tolist()),
+            Archive(self.target.store.folder(part.video_id), part.names, part.crc32.tolist()),
             _ARCHIVE_NAME,
             params,
             self.settings.request_size * _MEBIBYTE,
@@ -171,13 +145,13 @@ class TaskMaker:
     def _wait(self, entry: TaskEntry) -> None:
         assert entry.task_id is not None  # noqa: S101
         assert entry.request_id is not None  # noqa: S101
-        self.server.wait_created(entry.task_id, entry.request_id, self.settings.deadline_seconds)
+        self._server.wait_created(entry.task_id, entry.request_id, self.settings.deadline_seconds)
 
     def _prove(self, part: Part, entry: TaskEntry, link: Link) -> TaskEntry:
         """Compare all that the server says with the part; only then give the task its name."""
         assert entry.task_id is not None  # noqa: S101
         task_id = entry.task_id
-        shown, jobs = self.server.frames(task_id).frames, self.server.jobs(task_id)
+        shown, jobs = self._server.frames(task_id).frames, self._server.jobs(task_id)
         problems = compare_frames(part.server_names, part.image_size, shown)
         problems += compare_jobs(part.expected_jobs, jobs)
         verified = choose_verified(len(part.names), self.settings.verify)
@@ -185,22 +159,19 @@ class TaskMaker:
             problems = self._compare_bytes(part, task_id, verified, link)
         if problems:
             raise UnprovenError(task_id, problems)
-        entry = self._put(
+        entry = self.target.put(
             entry,
             jobs=tuple((job.id, job.start, job.stop) for job in jobs),
             frames_verified=tuple(verified),
         )
-        self.server.rename_task(task_id, entry.name)
-        return self._put(entry, is_complete=True)
+        self._server.rename_task(task_id, entry.name)
+        return self.target.put(entry, is_complete=True)
 
     def _compare_bytes(self, part: Part, task_id: int, numbers: list[int], link: Link) -> list[str]:
         differing = []
         for number in numbers:
             refuse_stopped(link)
-            image = self.folder(part.video_id) / part.names[number]
-            if self.server.frame_bytes(task_id, number) != image.read_bytes():
+            image = self.target.store.folder(part.video_id) / part.names[number]
+            if self._server.frame_bytes(task_id, number) != image.read_bytes():
                 differing.append(printable(part.names[number]))
         return [f"{name}: CVAT gives other bytes than were sent" for name in differing]
-
-    def _put(self, entry: TaskEntry, **changes: object) -> TaskEntry:
-        return self.journal.put(self.upload, dataclasses.replace(entry, **changes))  # type: ignore[arg-type]

@@ -1,35 +1,28 @@
 """What of a dataset goes to CVAT: the plans of all its videos, made before anything is sent."""
 
-import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-
-from ...base.errors import InputError, PrepError, UnbalancedVideoError, printable
+from ...base.errors import ExitCode, InputError, PrepError, UnbalancedVideoError, printable
+from ...base.guard import Failure, worst
+from ...cvat.journal import images_digest
 from ...dataset.accounts import balance
-from ...dataset.files import save_text
-from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.frame_table import Fate
 from ...dataset.store import Dataset
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
-from .plan import Part, plan_upload
+from .plan import Part, plan_video
 
 _STOPPERS = frozenset(("records-differ", "image-missing"))
 
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """The tasks of one video; ``error`` says why it cannot be uploaded, and there are none then.
+    """The tasks of one video; ``digest`` is that of all images kept, whatever the tasks."""
 
-    ``digest`` is that of all images that are kept, whatever the tasks.
-    """
-
-    video_id: str
-    parts: tuple[Part, ...] = ()
-    digest: str = ""
-    error: PrepError | None = None
+    parts: tuple[Part, ...]
+    digest: str
 
     @property
     def frames(self) -> int:
@@ -37,35 +30,52 @@ class VideoPlan:
         return sum(len(part.frames) for part in self.parts)
 
 
-def plan_dataset(
-    store: Dataset, settings: UploadSettings, breaks: BreakSettings
-) -> tuple[VideoPlan, ...]:
+@dataclass(frozen=True)
+class UploadPlan:
+    """The plan of each video, by its id, or why it cannot be uploaded."""
+
+    videos: Mapping[str, VideoPlan | Failure]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All tasks to be, in the order of the videos."""
+        plans = (plan for plan in self.videos.values() if isinstance(plan, VideoPlan))
+        return tuple(itertools.chain.from_iterable(plan.parts for plan in plans))
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The videos that cannot be uploaded."""
+        return tuple(plan for plan in self.videos.values() if isinstance(plan, Failure))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The worst of the exit codes of the videos that cannot be uploaded."""
+        return worst(self.failures)
+
+
+def plan_dataset(store: Dataset, settings: UploadSettings, breaks: BreakSettings) -> UploadPlan:
     """Return the plan of each video; those without a kept frame are left out.
 
     Raises:
         InputError: there is nothing to upload.
     """
-    plans = [_plan(store, video_id, settings, breaks) for video_id in store.video_ids()]
-    plans = [plan for plan in plans if plan.parts or plan.error]
+    plans = {
+        video_id: plan
+        for video_id in store.video_ids()
+        if (plan := _plan(store, video_id, settings, breaks)) is not None
+    }
     if not plans:
         raise InputError(
             f"{printable(store.path)}: there is nothing to upload in this dataset: no frame of it "
             "is kept. 'prep status' says what became of them."
         )
-    return tuple(plans)
-
-
-def images_digest(frames: FrameTable) -> str:
-    """Return a digest of which images are kept, and of their content."""
-    kept = np.flatnonzero(frames.fate == Fate.KEPT)
-    digest = hashlib.sha256(kept.astype("<i8").tobytes())
-    digest.update(frames.crc32[kept].astype("<i8").tobytes())
-    return digest.hexdigest()[:32]
+    return UploadPlan(plans)
 
 
 def _plan(
     store: Dataset, video_id: str, settings: UploadSettings, breaks: BreakSettings
-) -> VideoPlan:
+) -> VideoPlan | Failure | None:
+    """Return the plan of a video, or why there is none; ``None`` if it has no kept frame."""
     try:
         record, frames = store.read_video(video_id)
         for mismatch in balance(store, record, frames).mismatches:
@@ -77,21 +87,8 @@ def _plan(
                     f"{printable(video_id)}: {mismatch.message} Or run 'prep validate', which "
                     "leaves out what is not right."
                 )
-        parts = plan_upload(record, frames, settings, breaks)
-        return VideoPlan(video_id, parts, images_digest(frames))
+        parts = plan_video(record, frames, settings, breaks)
     except PrepError as error:
-        return VideoPlan(video_id, error=error)
-
-
-def write_manifests(store: Dataset, plans: Sequence[VideoPlan]) -> tuple[Path, ...]:
-    """Write a manifest beside the images of each task, and return the files.
-
-    Raises:
-        DatasetError: one cannot be written.
-    """
-    written = []
-    for part in (part for plan in plans for part in plan.parts):
-        path = store.folder(part.video_id) / part.manifest_name
-        save_text(path, part.manifest_lines())
-        written.append(path)
-    return tuple(written)
+        where = str(store.folder(video_id))
+        return Failure(video_id, where, str(error), error.kind, error.exit_code)
+    return VideoPlan(parts, images_digest(frames)) if parts else None

@@ -9,11 +9,11 @@ import pytest
 from helpers import media
 from helpers.datasets import images, record, snapshot
 from helpers.prep import in_threads
-from video_prep.dataset.accounts import status
 from video_prep.settings.dedupe import DedupeSettings
 from video_prep.stages.dedupe import stage as dedupe_stage
 from video_prep.stages.extract import stage as extract_stage
 from video_prep.stages.extract.resume import recognise
+from video_prep.stages.status.stage import status
 from video_prep.video import identity
 from video_prep.video.sources import find_sources
 

@@ -30,10 +30,15 @@ from helpers.datasets import names, snapshot
 from helpers.handmade import change_fates, noise, write_video
 from helpers.prep import command, environment, on_terminal
 from video_prep.base.errors import CvatRefusedError, UsageError
+from video_prep.base.work import Batch, Watch
+from video_prep.cvat.connect import connect
+from video_prep.cvat.server import CvatServer
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.dataset.store import Dataset
 from video_prep.dataset.video_folder import FRAMES_NAME, RECORD_NAME
+from video_prep.settings.cvat import CvatSettings, UploadSettings
+from video_prep.stages.upload.stage import upload
 
 
 @pytest.fixture
@@ -454,6 +459,50 @@ def test_what_is_wrong_with_one_video_does_not_stop_the_others(prep, stand_in, d
     assert "the image of frame 4 is gone from the disk" in missing
     assert "c-frame_000002.jpg: this image is not the one that was extracted" in differing
     assert shown(stand_in) == {"b": TWO["b"]}
+
+
+def test_a_video_that_cannot_be_read_is_a_failure_beside_the_others(prep, stand_in, dataset):
+    (dataset / "a" / FRAMES_NAME).write_bytes(b"x")
+    result = send(stand_in, dataset)
+    failed, uploaded = result.tasks
+    assert (failed.name, failed.video, failed.where) == ("a", "a", str(dataset / "a"))
+    assert (failed.status, failed.error_kind, failed.exit_code) == ("failed", "dataset", 2)
+    assert (uploaded.name, uploaded.status, uploaded.exit_code) == ("b", "uploaded", 0)
+    assert (result.exit_code, result.in_cvat, result.frames_in_cvat) == (2, (uploaded,), 8)
+    told = {"kind": "dataset", "message": failed.error}
+    for arguments in (("upload", "--dry-run"), ("upload",), ("manifest",)):
+        done = prep(*arguments, dataset, "--json", **access(stand_in))
+        assert (done.code, done.json["errors"]) == (2, [told])
+    again = prep("upload", dataset, "--json", **access(stand_in)).json
+    assert again["tasks"][0] == {
+        "name": "a", "video": "a", "status": "failed", "frames": 0, "jobs": 0, "task_id": None,
+        "url": None, "messages": [], "error": failed.error,
+    }  # fmt: skip
+
+
+def test_what_is_told_of_an_upload_counts_no_failed_task(stand_in, dataset):
+    class Told(Watch):
+        batch, done = None, ()
+
+        def batch_started(self, batch):
+            self.batch = batch
+
+        def item_done(self, item, size):
+            self.done = (*self.done, (item, size))
+
+    (dataset / "a" / names("a", [4])[0]).write_bytes(b"another image")
+    watch, size_bytes = Told(), sum(path.stat().st_size for path in dataset.rglob("*.jpg"))
+    assert statuses(send(stand_in, dataset, watch=watch)) == {"a": "failed", "b": "uploaded"}
+    assert watch.batch == Batch(2, 18, "tasks", "bytes", size_bytes)
+    assert watch.done == (("b", 8),)
+
+
+def test_labels_are_those_of_the_file_that_the_settings_name(stand_in, dataset, tmp_path):
+    (tmp_path / "labels.yaml").write_text("- bus\n")
+    settings = UploadSettings(labels=str(tmp_path / "labels.yaml"))
+    with connect(CvatSettings(host=stand_in.url), "admin:secret") as session:
+        upload(dataset, CvatServer(session), settings)
+    assert [label.name for label in stand_in.state.labels.values()] == ["bus"]
 
 
 # Without sending images

@@ -27,6 +27,7 @@ from helpers.cvat_stand_in import Fault, Kind, StandIn, WorkerFault, faults
 from helpers.datasets import names
 from helpers.handmade import change_fates, noise, picture, write_video
 from helpers.prep import command, environment
+from video_prep.base import errors
 from video_prep.base.errors import DatasetError, PrepError
 from video_prep.dataset import files as files_module
 from video_prep.dataset.frame_table import Fate, Reason
@@ -592,15 +593,29 @@ def test_two_broken_things_at_once(stand_in, tmp_path):
     check(stand_in, tmp_path / "ds", {"a": names("a", range(4))})
 
 
-def test_credentials_that_end_in_the_middle_end_the_run(stand_in, tmp_path):
+@pytest.mark.parametrize(("status", "kind"), [(401, "cvat-auth"), (403, "cvat-permission")])
+def test_credentials_that_end_in_the_middle_end_the_run(stand_in, tmp_path, status, kind):
     for number in range(5):
         write_video(tmp_path / "ds", f"v{number}", 2)
-    stand_in.faults.add(Fault(Kind.REFUSE, match=WRITING["finish"], status=401, times=99))
+    stand_in.faults.add(Fault(Kind.REFUSE, match=WRITING["finish"], status=status, times=99))
     result = send(stand_in, tmp_path / "ds", parallel=1)
     assert int(result.exit_code) == 4
-    assert {task.error_kind for task in result.tasks} == {"cvat-auth"}
+    assert {(task.status, task.error_kind) for task in result.tasks} == {("failed", kind)}
+    assert [(task.name, task.video, task.frames) for task in result.tasks] == [
+        (f"v{number}", f"v{number}", 2) for number in range(5)
+    ]
     assert sum(WRITING["task"](request) for request in stand_in.requests) == 1
     stand_in.faults = type(stand_in.faults)()
     expected = {f"v{number}": names(f"v{number}", range(2)) for number in range(5)}
     finish(stand_in, tmp_path / "ds", 4, runs=1, expected=expected)
     assert len(journal(tmp_path / "ds")["uploads"]) == 1
+
+
+def test_errors_that_no_other_task_would_escape_end_a_run():
+    found = {error for error in vars(errors).values() if isinstance(error, type)}
+    of_cvat = {error for error in found if issubclass(error, errors.CvatError)}
+    assert {error for error in of_cvat if error.ends_run} == {
+        errors.CvatAuthError,
+        errors.CvatPermissionError,
+        errors.CvatUnreachableError,
+    }

@@ -16,7 +16,7 @@ from video_prep.settings.cvat import UploadSettings
 from video_prep.settings.stages import BreakSettings
 from video_prep.stages.audit.match import Matcher
 from video_prep.stages.report.stage import report
-from video_prep.stages.upload.plan import plan_upload
+from video_prep.stages.upload.plan import plan_video
 from video_prep.stages.upload.videos import plan_dataset
 
 BREAKS = BreakSettings()
@@ -58,7 +58,7 @@ def record_of(frames):
 @given(rows=FRAMES, settings=SETTINGS)
 def test_every_break_inside_a_job_is_told_and_no_other(rows, settings):
     frames = table([fate for fate, _ in rows], scores=[99 * is_cut for _, is_cut in rows])
-    parts = plan_upload(record_of(frames), frames, settings, BREAKS)
+    parts = plan_video(record_of(frames), frames, settings, BREAKS)
     enders = [b for b in find_breaks(frames, (), BREAKS) if b.kind in BREAKS.run_enders]
     for part in parts:
         held = [part.frames[first : last + 1].tolist() for first, last in part.expected_jobs]
@@ -72,7 +72,7 @@ def test_every_break_inside_a_job_is_told_and_no_other(rows, settings):
 @given(rows=FRAMES, settings=SETTINGS)
 def test_jobs_hold_every_frame_and_end_with_the_runs(rows, settings):
     frames = table([fate for fate, _ in rows], scores=[99 * is_cut for _, is_cut in rows])
-    for part in plan_upload(record_of(frames), frames, settings, BREAKS):
+    for part in plan_video(record_of(frames), frames, settings, BREAKS):
         jobs = part.expected_jobs
         assert {n for a, b in jobs for n in range(a, b + 1)} == set(range(len(part.frames)))
         if settings.jobs == "runs" and settings.shortest_job == 1:
@@ -82,7 +82,7 @@ def test_jobs_hold_every_frame_and_end_with_the_runs(rows, settings):
 def test_names_are_those_of_the_frames():
     frames = table([Fate.KEPT, Fate.DUPLICATE] * 10)
     record = record_of(frames)
-    (part,) = plan_upload(record, frames, UploadSettings(), BREAKS)
+    (part,) = plan_video(record, frames, UploadSettings(), BREAKS)
     names = record.images.names(part.frames)
     assert (tuple(part.names), len(part.names)) == (names, 10)
     assert (part.names[3], part.names[-1], part.names[2:5]) == (names[3], names[-1], [*names[2:5]])
@@ -103,7 +103,7 @@ def test_record_report_upload_and_audit_agree_on_breaks(tmp_path, settings, brea
     write_video(tmp_path / "ds", "v", 30, cut=(5, 12), still=(20, 21))
     store = Dataset(tmp_path / "ds")
     (video,) = report(store.path, breaks=settings).videos
-    ((part,),) = (plan.parts for plan in plan_dataset(store, UploadSettings(), settings))
+    (part,) = plan_dataset(store, UploadSettings(), settings).parts
     shown = TaskFrames(1, "v", len(part.names), False, part.server_names, 0, 1, ())
     crossed = Matcher(store, settings).match(shown, ()).clock.breaks
     assert (video.breaks.total, video.runs.total) == (breaks, runs)
@@ -127,5 +127,5 @@ def test_record_report_upload_and_audit_agree_on_breaks(tmp_path, settings, brea
 )
 def test_a_task_that_is_cut_at_a_break_is_at_least_half_full(run_ends, expected):
     frames = table([Fate.KEPT] * 20, scores=[99 * (n == run_ends + 1) for n in range(20)])
-    parts = plan_upload(record_of(frames), frames, UploadSettings(task_size=10), BREAKS)
+    parts = plan_video(record_of(frames), frames, UploadSettings(task_size=10), BREAKS)
     assert [(part.frames[0], part.frames[-1]) for part in parts] == expected

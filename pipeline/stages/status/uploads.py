@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ...base.errors import DatasetError
 from ...base.words import count, listing
-from ...cvat.journal import Journal, TaskEntry, Upload
+from ...cvat.journal import Journal, TaskEntry, Upload, images_digest
 from ...cvat.model import ServerFrame
 from ...cvat.proof import compare_frames, compare_jobs
 from ...cvat.server import CvatServer
@@ -23,7 +23,6 @@ from ...dataset.accounts import Mismatch
 from ...dataset.frame_table import Fate
 from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
-from .videos import images_digest
 
 
 @dataclass(frozen=True)

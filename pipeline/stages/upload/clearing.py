@@ -1,0 +1,108 @@
+"""What is deleted in CVAT: only what prep has made there, and no annotation that is not saved."""
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...base.errors import CvatError, CvatRefusedError, printable
+from ...cvat.journal import TaskEntry
+from ...dataset.files import save_text
+from .target import Target
+
+
+def retire(target: Target, entries: Sequence[TaskEntry], *, force: bool) -> str | None:
+    """Delete complete tasks, to make them anew; or return why they must stay.
+
+    Args:
+        target: where they are.
+        entries: the tasks.
+        force: also if they have annotations.
+
+    Raises:
+        CvatError, DatasetError: as `remove`.
+    """
+    for entry in entries:
+        if not force and _holds_any(_annotations(target, entry)):
+            return (
+                f"task {entry.task_id} has annotations, so it was not replaced. 'prep upload "
+                "--replace --force' saves them into the dataset first."
+            )
+    # All of them are marked before the first is gone, so that the next run goes on.
+    for doomed in [target.put(entry, is_doomed=True) for entry in entries]:
+        remove(target, doomed)
+    return None
+
+
+def remove(target: Target, entry: TaskEntry) -> None:
+    """Delete a task of ours; what was annotated in it is saved first.
+
+    Raises:
+        CvatRefusedError: the task with its id is another one, or was made one.
+        DatasetError: the annotations cannot be saved.
+    """
+    state = target.state(entry)
+    if state is not None and not target.is_here(state, entry.name, entry.working_name):
+        raise CvatRefusedError(
+            f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
+            f"while prep made '{printable(entry.name)}' in project {target.upload.project_id}, "
+            "so it was not deleted. Give it back its name and place, or delete it in CVAT."
+        )
+    annotations = _annotations(target, entry)
+    if _holds_any(annotations):
+        file = target.store.path / f"cvat-annotations-{entry.task_id}.json"
+        text = json.dumps(annotations, indent=1)
+        save_text(file, [text, "\n"], "The task stays as it is. ")
+    if entry.task_id is not None:
+        target.server.delete_task(entry.task_id)
+    target.forget(entry)
+
+
+def sweep(target: Target) -> list[str]:
+    """Delete the tasks of requests that were thought lost, and were carried out late.
+
+    Others that bear the name of one of ours are not touched; what to tell of them is returned.
+    """
+    half_made = {entry.working_name: entry.task_id for entry in target.entries}
+    named = {entry.name: entry.task_id for entry in target.entries}
+    warnings = []
+    with contextlib.suppress(CvatError):  # the next run sweeps again
+        for state in target.server.tasks(target.upload.project_id):
+            if state.id != half_made.get(state.name, state.id):
+                target.server.delete_task(state.id)
+            elif state.id != named.get(state.name, state.id):
+                warnings.append(
+                    f"the project has another task called '{printable(state.name)}' (id "
+                    f"{state.id}), which is not of this upload; it is left as it is."
+                )
+    return warnings
+
+
+def forget_removed(target: Target) -> None:
+    """Forget tasks of videos that were removed, once nothing of them is on the server.
+
+    What an upload that was cut off has left is deleted; what is complete stays.
+
+    Raises:
+        DatasetError: the journal cannot be written.
+    """
+    known = set(target.store.video_ids())
+    for entry in target.entries:
+        if entry.video in known:
+            continue
+        with contextlib.suppress(CvatError):  # the next run tries again
+            settled = target.settle(entry)
+            if settled.is_complete and target.state(settled) is not None:
+                continue
+            target.delete_leftovers(settled)
+            target.forget(settled)
+
+
+def _annotations(target: Target, entry: TaskEntry) -> dict[str, Any]:
+    if entry.task_id is None or target.state(entry) is None:
+        return {}
+    return target.server.annotations(entry.task_id)
+
+
+def _holds_any(annotations: Mapping[str, Any]) -> bool:
+    return any(annotations.get(kind) for kind in ("tags", "shapes", "tracks"))
