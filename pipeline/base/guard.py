@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
+from .bugs import describe_bug
 from .errors import (
     DiskFullError,
     ExitCode,
     PrepError,
     VideoError,
     cause_of,
-    describe_bug,
     printable,
 )
 

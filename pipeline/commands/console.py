@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..base.bugs import describe_bug
 from ..base.errors import (
     ExitCode,
     InterruptedRunError,
     PrepError,
     cause_of,
-    describe_bug,
     printable,
 )
 from ..base.work import Watch

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.errors import ExitCode, InterruptedRunError, PrepError, place_of, printable
+from ..base.bugs import place_of
+from ..base.errors import ExitCode, InterruptedRunError, PrepError, printable
 
 _NO_ROOM = frozenset((errno.ENOENT, errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 INSTALL_AGAIN = (

@@ -15,7 +15,7 @@ import pytest
 from helpers import engine_units as units
 from helpers.engine_units import Job
 from helpers.engines import SILENCE_SECONDS, open_engine
-from video_prep.base.errors import describe_bug
+from video_prep.base.bugs import describe_bug
 from video_prep.base.machine import memory_bytes
 from video_prep.engines.base import Lost
 from video_prep.engines.pool import Pool
