@@ -188,6 +188,7 @@ def _pairs(
     has_image = np.zeros(len(frames), dtype=np.bool_)
     has_image[on_disk] = True
     marked = on_disk[frames.fate[on_disk] == Fate.DUPLICATE]
+    marked = marked[frames.duplicate_video[marked] == ""]  # the images of others are not at hand
     marked = marked[has_image[frames.duplicate_of[marked]]]
     for index in _spread(marked, count):
         yield Pair("duplicate", int(frames.duplicate_of[index]), index, 0)

@@ -208,6 +208,19 @@ def test_the_longest_stretch_stands_in_where_duplicates_have_no_image(tmp_path):
     assert dataclasses.astuple(pair) == ("stretch", 2, 8, 5)
 
 
+def test_pairs_are_of_one_video_whatever_is_like_another(tmp_path):
+    """`prep dedupe --dedupe similar` marks across videos; the number is then that of the other."""
+    make_video(tmp_path, "a", [Fate.KEPT] * 9, draw=paint)
+    frames = make_video(tmp_path, "b", [Fate.KEPT, *[Fate.DUPLICATE] * 3], draw=paint)
+    for index in (1, 2, 3):
+        paint(tmp_path / "b" / f"b-frame_{index:06d}.jpg", index)
+    store = Dataset(tmp_path)
+    marked = frames.with_rows(np.arange(1, 3), duplicate_of=[8, 3], duplicate_video="a")
+    store.update(store.read_record("b"), marked)
+    (pair,) = report(tmp_path).videos[1].pairs
+    assert dataclasses.astuple(pair) == ("duplicate", 0, 3, 0)
+
+
 def test_images_that_cannot_be_opened_and_videos_without_any(tmp_path):
     make_video(tmp_path, "broken", [Fate.KEPT] * 3)  # the images are empty files
     make_video(tmp_path, "none", [Fate.SAMPLED_OUT] * 3)
