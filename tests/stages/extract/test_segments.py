@@ -23,6 +23,7 @@ from video_prep.dataset.records import Complaint, PacketIndex, VideoInfo
 from video_prep.engines.threads import InProcess
 from video_prep.settings.dedupe import DedupeSettings
 from video_prep.settings.stages import ExtractSettings, RunSettings
+from video_prep.video.sampling import plan_segments
 from video_prep.video.segments import (
     BORDER_FRAMES,
     UNPROVEN,
@@ -832,6 +833,29 @@ def test_the_length_of_segments_is_no_setting_of_the_images(steady, prep, tmp_pa
     done = prep("extract", steady, "-o", "ds", "--json")
     assert done.json["totals"]["unchanged"] == 1
     assert snapshot(tmp_path / "ds") == before
+
+
+def test_a_border_ends_with_the_video():
+    segments = cut(packets(range(0, 1000, 10), range(0, 100, 5)), INFO, 5).segments
+    assert [segment.border for segment in segments] == [BORDER_FRAMES] * 16 + [15, 10, 5, 0]
+
+
+def test_the_plan_of_a_segment_is_its_part_of_that_of_the_video():
+    cutting = cut(packets(range(0, 200, 10), [0, 6, 12]), INFO, 6)
+    assert [segment.first for segment in cutting.segments] == [0, 6, 12]
+    for settings, wanted in (
+        (ExtractSettings(), [None, None, None]),
+        (ExtractSettings(every=4), [[0, 4], [2], [0, 4]]),
+        (ExtractSettings(start="5", end="7"), [[5], [0], []]),
+        (ExtractSettings(start="0.115s"), [[], [], [0, 1, 2, 3, 4, 5, 6, 7]]),
+    ):
+        plans = list(plan_segments(settings, Fraction(1, 1000), cutting))
+        assert [None if p.wanted is None else p.wanted.tolist() for p in plans] == wanted
+        assert [plan.pts.tolist() for plan in plans] == [
+            [*range(0, 200, 10)],
+            [*range(60, 200, 10)],
+            [*range(120, 200, 10)],
+        ]
 
 
 def test_a_seek_in_a_container_without_index_begins_earlier():
