@@ -425,6 +425,7 @@ COMMANDS_OF = {
     "stages.dedupe": {"dedupe"},
     "stages.extract": {"extract", "run"},
     "stages.remove": {"remove"},
+    "stages.status": {"status"},
     "stages.validate": {"validate", "run"},
     "video.hardware": {"doctor"},
     "video": {"extract", "run", "dedupe", "doctor"},
