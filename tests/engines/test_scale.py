@@ -11,6 +11,7 @@ import psutil
 import pytest
 from helpers import media
 from helpers.datasets import images, record, snapshot
+from helpers.patience import PATIENCE_SECONDS, wait_for
 from helpers.prep import command, environment
 from video_prep.base.errors import UsageError
 from video_prep.base.work import Watch
@@ -18,7 +19,6 @@ from video_prep.engines import pool
 
 ENGINES = [("pool", "1"), ("pool", "2"), ("threads", "1"), ("threads", "2"), ("ray", "2")]
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "20", "-bf", "2")
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
@@ -38,14 +38,6 @@ def inputs(tmp_path_factory):
     media.encode(folder / "short.mkv", *H264, frames=30)
     (folder / "broken.mp4").write_bytes(b"no video at all")
     return folder
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return found
 
 
 def test_all_stages_give_the_same_bytes_on_all_engines(inputs, prep, tmp_path):
