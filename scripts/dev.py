@@ -55,8 +55,8 @@ def demo(rest):
 
 
 def test(rest):
-    """Run the tests."""
-    return run(PYTHON, "-m", "pytest", "-n", "auto", *rest)
+    """Run the tests, those of a module mostly one after another, as they share what is costly."""
+    return run(PYTHON, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *rest)
 
 
 def lint(rest):

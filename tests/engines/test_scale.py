@@ -1,6 +1,7 @@
 """The same command on more workers: the same bytes, and what dies costs its unit alone."""
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -11,14 +12,14 @@ import psutil
 import pytest
 from helpers import media
 from helpers.datasets import images, record, snapshot
-from helpers.prep import command, environment
+from helpers.patience import PATIENCE_SECONDS, wait_for
+from helpers.prep import command, environment, run_here, script
 from video_prep.base.errors import UsageError
 from video_prep.base.work import Watch
 from video_prep.engines import pool
 
 ENGINES = [("pool", "1"), ("pool", "2"), ("threads", "1"), ("threads", "2"), ("ray", "2")]
 H264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "20", "-bf", "2")
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
@@ -38,14 +39,6 @@ def inputs(tmp_path_factory):
     media.encode(folder / "short.mkv", *H264, frames=30)
     (folder / "broken.mp4").write_bytes(b"no video at all")
     return folder
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return found
 
 
 def test_all_stages_give_the_same_bytes_on_all_engines(inputs, prep, tmp_path):
@@ -111,28 +104,63 @@ def workers_at_ffmpeg(driver):
     return [each for each in found if each is not None]
 
 
-@pytest.fixture
-def long_inputs(tmp_path):
-    folder = tmp_path / "in"
+@pytest.fixture(scope="session")
+def long_inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("long") / "in"
     folder.mkdir()
-    media.encode(folder / "long.mp4", *H264, size="640x360", frames=900)
+    media.encode(folder / "long.mp4", *H264, frames=600)
     media.encode(folder / "other.mp4", *H264, frames=50)
     return folder
 
 
+@pytest.fixture(scope="session")
+def undisturbed(long_inputs, tmp_path_factory):
+    """Return what a run with some options makes of them that nothing disturbs."""
+
+    @functools.cache
+    def extract(*options):
+        folder = tmp_path_factory.mktemp("undisturbed")
+        assert run_here(("extract", long_inputs, "-o", "ds", *options), folder, {}).code == 0
+        return snapshot(folder / "ds")
+
+    return extract
+
+
+GATED = """#!/bin/sh
+case "$PWD" in */new/long) case "$*" in *graph.txt*)
+    for number in 1 2; do mkdir "{folder}/$number" 2>&- && exec "{ffmpeg}" "$@"; done
+    while [ ! -e "{folder}/open" ]; do sleep 0.05; done;;
+esac;; esac
+exec "{ffmpeg}" "$@"
+"""
+
+
+@pytest.fixture
+def gated(tmp_path):
+    """An ffmpeg that does two segments of the long video; for others it waits for a file, open."""
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    return script(folder / "ffmpeg", GATED.format(folder=folder, ffmpeg=media.FFMPEG))
+
+
+def is_midway(driver, shelf):
+    """Whether two segments are done, and others are at work."""
+    return len(list(shelf.glob("0*.npz"))) == 2 and workers_at_ffmpeg(driver)
+
+
 @pytest.mark.parametrize("engine", ["pool", "ray"])
 def test_a_worker_that_is_killed_costs_one_unit_and_changes_nothing(
-    engine, long_inputs, prep, tmp_path
+    engine, long_inputs, undisturbed, gated, tmp_path
 ):
-    common = ("extract", long_inputs, "--segment-frames", "100", "--dedupe", "off")
-    assert prep(*common, "-o", "undisturbed").code == 0
-    driver = start(*common, "-o", "ds", "--engine", engine, "--json", cwd=tmp_path)
+    options = ("--segment-frames", "100", "--dedupe", "off")
+    how = ("--engine", engine, "--ffmpeg", gated)
+    driver = start("extract", long_inputs, *options, "-o", "ds", *how, "--json", cwd=tmp_path)
     shelf = tmp_path / "ds" / ".prep" / "segments" / "long"
-    wait_for(lambda: list(shelf.glob("0*.npz")))
-    wait_for(lambda: workers_at_ffmpeg(driver))[0].kill()
+    wait_for(lambda: is_midway(driver, shelf))[0].kill()
+    (gated.parent / "open").touch()
     out, err = driver.communicate(timeout=PATIENCE_SECONDS)
     assert driver.returncode == 0, out + err
-    assert snapshot(tmp_path / "ds") == snapshot(tmp_path / "undisturbed")
+    assert snapshot(tmp_path / "ds") == undisturbed(*options)
 
 
 CRASHING = """#!/bin/sh
@@ -204,11 +232,14 @@ def test_a_segment_whose_worker_dies_fails_the_video_and_keeps_the_rest(
 
 @pytest.mark.parametrize("engine", ["pool", "threads", "ray"])
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_an_interruption_ends_all_and_loses_nothing(engine, signum, long_inputs, prep, tmp_path):
-    common = ("extract", long_inputs, "-o", "ds", "--segment-frames", "60", "--engine", engine)
+def test_an_interruption_ends_all_and_loses_nothing(
+    engine, signum, long_inputs, undisturbed, gated, prep, tmp_path
+):
+    options = ("--segment-frames", "60")
+    common = ("extract", long_inputs, "-o", "ds", *options, "--engine", engine, "--ffmpeg", gated)
     driver = start(*common, cwd=tmp_path)
     shelf = tmp_path / "ds" / ".prep" / "segments" / "long"
-    wait_for(lambda: list(shelf.glob("0*.npz")) and workers_at_ffmpeg(driver))
+    wait_for(lambda: is_midway(driver, shelf))
     begun = psutil.Process(driver.pid).children(recursive=True)
     done_before = {file.name for file in shelf.glob("0*.npz")}
     # As a terminal does it: to the whole group. A polite kill goes to one process.
@@ -219,16 +250,17 @@ def test_an_interruption_ends_all_and_loses_nothing(engine, signum, long_inputs,
     assert "run the same command again" in err
     wait_for(lambda: not [p for p in begun if p.is_running() and "ffmpeg" in p.name()])
     assert done_before <= {file.name for file in shelf.glob("0*.npz")}
+    (gated.parent / "open").touch()
     assert prep(*common).code == 0
-    assert prep("extract", long_inputs, "-o", "fresh", "--segment-frames", "60").code == 0
-    assert snapshot(tmp_path / "ds") == snapshot(tmp_path / "fresh")
+    assert snapshot(tmp_path / "ds") == undisturbed(*options)
 
 
-def test_a_node_that_is_lost_midway_costs_the_units_it_was_at(long_inputs, prep, tmp_path):
+def test_a_node_that_is_lost_midway_costs_the_units_it_was_at(
+    long_inputs, undisturbed, gated, tmp_path
+):
     from ray.cluster_utils import Cluster
 
-    common = ("extract", long_inputs, "--segment-frames", "60", "--dedupe", "off")
-    assert prep(*common, "-o", "undisturbed").code == 0
+    options = ("--segment-frames", "60", "--dedupe", "off")
     old = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     cluster = Cluster(
@@ -241,14 +273,14 @@ def test_a_node_that_is_lost_midway_costs_the_units_it_was_at(long_inputs, prep,
     )
     try:
         node = cluster.add_node(num_cpus=1)
-        driver = start(
-            *common, "-o", "ds", "--engine", "ray", "--address", cluster.address, cwd=tmp_path
-        )
+        how = ("--engine", "ray", "--address", cluster.address, "--ffmpeg", gated)
+        driver = start("extract", long_inputs, *options, "-o", "ds", *how, cwd=tmp_path)
         shelf = tmp_path / "ds" / ".prep" / "segments" / "long"
         wait_for(lambda: len(list(shelf.glob("0*.npz"))) >= 2)
         done_before = {file.name: file.stat().st_mtime_ns for file in shelf.glob("0*.npz")}
         cluster.remove_node(node, allow_graceful=False)
         assert not (tmp_path / "ds" / "long").exists()  # there was work left
+        (gated.parent / "open").touch()
         kept = {}
         while driver.poll() is None:
             with contextlib.suppress(FileNotFoundError):  # it is cleared away at the end
@@ -257,7 +289,7 @@ def test_a_node_that_is_lost_midway_costs_the_units_it_was_at(long_inputs, prep,
         out, err = driver.communicate()
         assert driver.returncode == 0, out + err
         assert done_before.items() <= kept.items()  # none of what was done was done again
-        assert snapshot(tmp_path / "ds") == snapshot(tmp_path / "undisturbed")
+        assert snapshot(tmp_path / "ds") == undisturbed(*options)
     finally:
         cluster.shutdown()
         if old is None:

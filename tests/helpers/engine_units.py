@@ -10,6 +10,8 @@ from pathlib import Path
 
 from video_prep.base.machine import die_with_parent
 
+from .patience import wait_for
+
 
 @dataclass(frozen=True)
 class Job:
@@ -45,10 +47,11 @@ def tell_lambda(item, link):
 
 
 def tell_numbers(job, link):
-    """Tell 0..19 in ``seconds``."""
+    """Tell 0..19; what is called long goes on only once it was heard."""
     for number in range(20):
         link.tell(number)
-        time.sleep(job.seconds / 20)
+        if job.name == "long":
+            wait_for(lambda: link.is_stopped() or (job.folder / "heard").exists())
     return job.name
 
 
@@ -86,6 +89,15 @@ def pass_time(job, link):
     while time.monotonic() < start + job.seconds and not link.is_stopped():
         time.sleep(0.05)
     return start, time.monotonic()
+
+
+def wait_for_company(job, link):
+    """Be at work until as many units have begun as the file ``company`` says, and a while more."""
+    begun(job)
+    start = time.monotonic()
+    company = int((job.folder / "company").read_text())
+    wait_for(lambda: link.is_stopped() or len(list(job.folder.glob("*.run-*"))) >= company)
+    return start, pass_time(job, link)[1]
 
 
 def work_on_a_node(job, link):

@@ -4,7 +4,7 @@ from video_prep.engines.pool import Pool
 from video_prep.engines.ray_cluster import RayEngine
 from video_prep.engines.threads import InProcess
 
-SILENCE_SECONDS = 2.0
+SILENCE_SECONDS = 3.0
 
 
 def open_engine(name, silence_seconds=SILENCE_SECONDS):

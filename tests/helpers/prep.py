@@ -11,14 +11,13 @@ import subprocess
 import sys
 import tempfile
 import termios
-import time
 from dataclasses import dataclass
 
 import pytest
 from video_prep.__main__ import main
 from video_prep.engines.threads import InProcess
 
-PATIENCE_SECONDS = 120
+from .patience import PATIENCE_SECONDS, wait_for
 
 
 @dataclass
@@ -136,8 +135,7 @@ def end_when(condition, sign, arguments, cwd, **env) -> Run:
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not condition() and process.poll() is None:
-        time.sleep(0.01)
+    wait_for(lambda: condition() or process.poll() is not None)
     process.send_signal(sign)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     return Run(process.returncode, out, err)

@@ -3,6 +3,7 @@
 One contract, held over every kind of footage and every ffmpeg at hand.
 """
 
+import functools
 import subprocess
 import sys
 from fractions import Fraction
@@ -13,7 +14,7 @@ from helpers import media
 from helpers.datasets import frames, images, indices, names, record, times
 from helpers.footage import FOOTAGE, JITTER, VFR, join, small, two_streams
 from helpers.media import FFMPEGS
-from helpers.prep import environment
+from helpers.prep import environment, run_here
 
 # Close timestamps collide in the time base of the recipe's encoder, now and then.
 RECIPE_FAILS = {"vfr", "equal_timestamps"}
@@ -61,14 +62,29 @@ def test_frames_are_those_of_the_decoder_and_images_those_of_the_recipe(
         assert footage.stem in RECIPE_FAILS
 
 
+@pytest.fixture(scope="module")
+def every_frame_of(tmp_path_factory):
+    """Extract all frames of a video, once for each format of images; return their folder."""
+
+    @functools.cache
+    def extract(footage, image_format):
+        folder = tmp_path_factory.mktemp("all")
+        arguments = ("extract", footage, "-o", "ds", "--dedupe", "off", "--format", image_format)
+        assert run_here(arguments, folder, {}).code in {0, 1}
+        return folder / "ds" / footage.stem
+
+    return extract
+
+
 @pytest.mark.parametrize("method", ["still", "similar"])
 @pytest.mark.parametrize("image_format", ["jpg", "png"])
 @pytest.mark.parametrize("footage", FOOTAGE, indirect=True)
-def test_what_dedupe_leaves_is_untouched(footage, image_format, method, prep, tmp_path):
-    common = ("extract", footage, "--format", image_format)
-    assert prep(*common, "-o", "all", "--dedupe", "off").code in {0, 1}
-    assert prep(*common, "-o", "ds", "--dedupe", method, "--max-gap", "7").code in {0, 1}
-    everything, folder = (tmp_path / name / footage.stem for name in ("all", "ds"))
+def test_what_dedupe_leaves_is_untouched(
+    footage, image_format, method, every_frame_of, prep, tmp_path
+):
+    everything, folder = every_frame_of(footage, image_format), tmp_path / "ds" / footage.stem
+    options = ("--format", image_format, "--dedupe", method, "--max-gap", "7")
+    assert prep("extract", footage, "-o", "ds", *options).code in {0, 1}
     rows, counts = frames(folder), record(folder)["counts"]
     assert rows["pts"] == frames(everything)["pts"]
     kept = [i for i, fate in enumerate(rows["fate"]) if fate == "kept"]

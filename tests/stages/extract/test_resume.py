@@ -4,13 +4,13 @@ import os
 import random
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 from helpers import media
 from helpers.datasets import count_files, images, indices, record, snapshot
+from helpers.patience import wait_for
 from helpers.prep import end_when
 from video_prep.dataset.store import Dataset
 
@@ -61,8 +61,7 @@ def test_ffmpeg_does_not_outlive_a_killed_prep(steady, tmp_path):
         ("extract", steady, "-o", "ds", "--ffmpeg", media.paced(tmp_path / "slow", 0.001)),
         tmp_path,
     )
-    while [process for process in psutil.process_iter() if works_in(work, process)]:
-        time.sleep(0.01)
+    wait_for(lambda: not any(works_in(work, process) for process in psutil.process_iter()))
     assert 0 < count_files(work, ".jpg") < 50
 
 
