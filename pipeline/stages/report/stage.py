@@ -1,7 +1,6 @@
 """Report: one page that shows a dataset, and the same numbers for machines.
 
-The page needs nothing but itself: style, script, numbers and small pictures are inside. What
-comes from outside is escaped by the template, which alone makes HTML.
+The page needs nothing but itself: style, script, numbers and small pictures are inside.
 """
 
 import dataclasses
@@ -15,11 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import jinja2
-
-from ... import __version__, pages
+from ... import __version__
 from ...base.errors import WorkerDiedError, printable
-from ...base.words import count
 from ...base.work import Batch, Link, Watch, refuse_stopped
 from ...cvat.journal import Journal, Upload
 from ...dataset.files import WRITE_ELSEWHERE, results_folder, save_text
@@ -27,6 +23,7 @@ from ...dataset.records import VideoRecord
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for
+from ...pages.environment import render
 from ...pictures.thumbnails import thumbnail
 from ...settings.stages import BREAK_KINDS, BreakSettings, RunSettings, ValidateSettings
 from . import UNITS
@@ -169,22 +166,12 @@ def _read_tracks(file: Path) -> dict[str, Any] | None:
 
 def _render(numbers: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> Iterable[str]:
     """Yield the page in pieces."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(pages.__name__),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    environment.filters |= {"clock": _clock, "size": _size, "counted": count}
     concerns: dict[str, list[str]] = {}
     for finding in numbers["findings"]:
         for video_id in finding["videos"] if finding["needs_person"] else ():
             concerns.setdefault(video_id, []).append(finding["kind"])
-    return environment.get_template("report.html.j2").generate(
-        numbers, pictures=pictures, concerns=concerns, break_kinds=BREAK_KINDS
-    )
+    values = {"pictures": pictures, "concerns": concerns, "break_kinds": BREAK_KINDS}
+    return render("report", {"clock": _clock, "size": _size}, numbers | values)
 
 
 def _pictures(
