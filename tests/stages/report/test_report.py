@@ -155,7 +155,7 @@ def test_json_of_the_command(dataset, prep):
 def test_on_a_terminal_there_is_a_bar(dataset, tmp_path):
     code, shown = on_terminal(["report", dataset], tmp_path)
     assert code == 0
-    assert "/3 [" in shown
+    assert "all 3/3 videos 100%" in shown
     assert on_terminal(["report", dataset, "-q"], tmp_path) == (0, "")
 
 
