@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...cvat.annotations import CvatAnnotations
-from ...tracks.model import outline_at
+from ...tracks.pieces import TaskView, outline_at
 from .rules import Finding
 from .stage import PlacedFinding, TaskAudit
 
@@ -53,6 +53,7 @@ def post_task(
         for message in issue.messages
         for mark in _MARK.findall(message)
     }
+    task = TaskView(audited.match.clock)
     posted = known = 0
     for placed in audited.findings:
         if placed.job_id is None:
@@ -66,7 +67,7 @@ def post_task(
             server.post_issue(
                 placed.job_id,
                 placed.finding.worst_frame,
-                _position(audited, placed.finding),
+                _position(audited, task, placed.finding),
                 f"{placed.finding.message} {mark}",
             )
         posted += 1
@@ -87,14 +88,19 @@ def _mark(placed: PlacedFinding) -> str:
     return f"[prep {hashlib.sha256(repr(facts).encode()).hexdigest()[:10]}]"
 
 
-def _position(audited: TaskAudit, finding: Finding) -> list[float]:
-    """Return left, top, right and bottom of the box at the worst frame, in pixels."""
+def _position(audited: TaskAudit, task: TaskView, finding: Finding) -> list[float]:
+    """Return left, top, right and bottom of the box at the worst frame, in pixels.
+
+    Where CVAT shows none there, of that of the keyframe which the finding begins with.
+    """
     track = next(
         each
         for each in audited.tracks
         if (each.number, each.element) == (finding.track_number, finding.element)
     )
-    outline = outline_at(track, finding.worst_frame)
+    outline = outline_at(track, task, finding.worst_frame)
+    if outline is None:
+        outline = track.outline(int(np.searchsorted(track.frames, finding.first_frame)))
     low, high = outline.min(axis=0), outline.max(axis=0)
     high = np.maximum(high, low + _LEAST_SIDE_PX)
     return [round(float(each), 2) for each in (*low, *high)]

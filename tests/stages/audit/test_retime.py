@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.cvat import (
     OUT,
+    SKELETON,
     Caller,
     access,
     annotate,
@@ -467,17 +468,6 @@ def test_polygons_that_cannot_be_followed_are_left_alone(stand_in, server, tmp_p
         ],
     )
     assert retime(server, ds).tracks == 0
-
-
-SKELETON = [
-    {
-        "name": "bike",
-        "type": "skeleton",
-        "svg": '<circle data-element-id="1" data-label-name="nose" data-node-id="1"></circle>'
-        '<circle data-element-id="2" data-label-name="tail" data-node-id="2"></circle>',
-        "sublabels": [{"name": "nose", "type": "points"}, {"name": "tail", "type": "points"}],
-    }
-]
 
 
 def test_skeletons(stand_in, server, tmp_path):
