@@ -80,8 +80,10 @@ def audit(
     """
     from ..cvat.annotations import CvatAnnotations
     from ..dataset.files import results_folder
+    from ..dataset.store import AUDIT_NAME
     from ..stages.audit.page import write_page
-    from ..stages.audit.stage import audit as audit_stage, audit_export, write_audit
+    from ..stages.audit.stage import audit as audit_stage, audit_export
+    from ..tracks.audit_record import write_audit
 
     _refuse_contradictions(annotations, tasks, project, post, retime, undo, dry_run)
     folder = dataset if output is None else results_folder(output)
@@ -108,7 +110,7 @@ def audit(
                 result = audit_stage(dataset, server, settings, breaks=breaks, tasks=chosen)
             if post:
                 posted = _post(server, result, dry_run)
-    write_audit(result, folder)
+    write_audit(folder / AUDIT_NAME, result.to_record())
     page = write_page(result, folder)
     return _answer(result, page, posted, mended, dry_run, console)
 

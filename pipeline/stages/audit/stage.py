@@ -1,6 +1,5 @@
 """The stage: find where CVAT's interpolation of tracks is wrong, in tasks or in an export."""
 
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -14,11 +13,11 @@ from ...base.words import count
 from ...base.work import Batch, Watch
 from ...cvat.annotations import CvatAnnotations, TaskFrames
 from ...cvat.journal import Journal, TaskEntry
-from ...dataset.files import WRITE_ELSEWHERE, save_text
-from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
+from ...dataset.store import Dataset, open_dataset
 from ...engines.threads import InProcess
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BreakSettings
+from ...tracks.audit_record import AuditedTask, AuditRecord
 from ...tracks.model import Track, tracks_from_api
 from ...tracks.statistics import TrackStatistics, statistics
 from ...tracks.xml import XmlAnnotations, tracks_from_xml
@@ -60,25 +59,21 @@ class TaskAudit:
     statistics: TrackStatistics
     note: str | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the audit as JSON-ready data, without the tracks themselves."""
-        counts = {
-            label: {**asdict(each), "share_filled_in": round(each.share_filled_in, 4)}
-            for label, each in self.statistics.by_label.items()
-        }
+    def to_record(self) -> AuditedTask:
+        """Return what is written down of the audit, without the tracks themselves."""
         clock = self.match.clock
-        return {
-            "task": self.task_id,
-            "name": self.name,
-            "url": self.url,
-            "video": self.match.video,
-            "frames": len(clock),
-            "matched": clock.matched,
-            "tracks": self.statistics.total.tracks,
-            "labels": counts,
-            "findings": len(self.findings),
-            "note": self.note,
-        }
+        return AuditedTask(
+            task=self.task_id,
+            name=self.name,
+            url=self.url,
+            video=self.match.video,
+            frames=len(clock),
+            matched=clock.matched,
+            tracks=self.statistics.total.tracks,
+            labels=self.statistics.by_label,
+            findings=len(self.findings),
+            note=self.note,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +87,13 @@ class AuditResult:
     def findings(self) -> tuple[PlacedFinding, ...]:
         """All findings, in the order of the tasks, worst first in each."""
         return tuple(each for task in self.tasks for each in task.findings)
+
+    def to_record(self) -> AuditRecord:
+        """Return what ``audit.json`` holds."""
+        return AuditRecord(
+            tuple(task.to_record() for task in self.tasks),
+            tuple(each.to_json() for each in self.findings),
+        )
 
     @property
     def exit_code(self) -> ExitCode:
@@ -222,21 +224,6 @@ def audit_export(
         "looked at.",
     )
     return AuditResult(os.fspath(store.path), (judged,))
-
-
-def write_audit(result: AuditResult, output: Path | None = None) -> Path:
-    """Write ``audit.json`` into the dataset, or another folder, and return its path.
-
-    Raises:
-        DatasetError: it cannot be written.
-    """
-    path = (output or Path(result.dataset)) / AUDIT_NAME
-    data = {
-        "tasks": [task.to_json() for task in result.tasks],
-        "findings": [each.to_json() for each in result.findings],
-    }
-    save_text(path, [json.dumps(data, indent=1), "\n"], way_out=WRITE_ELSEWHERE)
-    return path
 
 
 def _uploaded(store: Dataset, host: str) -> Iterator[int]:

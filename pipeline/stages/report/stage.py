@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 from ... import __version__
 from ...base.errors import WorkerDiedError, printable
+from ...base.guard import guard
 from ...base.work import Batch, Link, Watch, refuse_stopped
 from ...cvat.journal import Journal, Upload
 from ...dataset.files import WRITE_ELSEWHERE, results_folder, save_text
@@ -26,6 +28,8 @@ from ...engines.choice import engine_for
 from ...pages.environment import render
 from ...pictures.thumbnails import thumbnail
 from ...settings.stages import BREAK_KINDS, BreakSettings, RunSettings, ValidateSettings
+from ...tracks.audit_record import AuditRecord, read_audit
+from ...tracks.statistics import TrackCounts
 from . import UNITS
 from .summary import Distribution, Finding, Histogram, Threshold, Totals, find, thresholds_of, total
 from .video import Extent, VideoReport, read_video
@@ -103,7 +107,9 @@ def report(
             seen[video_id] = video, drawn
             watch.item_done(video_id, 1)
     videos, pictures = zip(*(seen[video_id] for video_id in video_ids), strict=True)
-    findings = find(videos, breaks)
+    file = store.path / AUDIT_NAME
+    audit = guard(lambda: read_audit(file), None, file)
+    findings = find(videos, breaks, audit)
     result = ReportResult(
         page=folder / "report.html",
         numbers=folder / "report.json",
@@ -119,7 +125,7 @@ def report(
         "findings": [dataclasses.asdict(finding) for finding in findings],
         "histograms": [dataclasses.asdict(histogram) for histogram in result.histograms],
         "break_settings": dataclasses.asdict(breaks),
-        "tracks": _read_tracks(store.path / AUDIT_NAME),
+        "tracks": _tracks(audit) if isinstance(audit, AuditRecord) else None,
         "videos": [dataclasses.asdict(video) for video in videos],
     }
     text = json.dumps(numbers, separators=(",", ":"))
@@ -148,20 +154,16 @@ def _look_at(
     return video, _pictures(store, record, video, picture_bytes, images_at), distribution
 
 
-def _read_tracks(file: Path) -> dict[str, Any] | None:
+def _tracks(audit: AuditRecord) -> dict[str, Any]:
     """Return how many boxes CVAT filled in, for each label, as the last audit counted them."""
-    names = ("tracks", "keyframes", "interpolated", "held")
-    labels: dict[str, dict[str, int]] = {}
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        for task in told["tasks"]:
-            for label, counts in task["labels"].items():
-                known = labels.setdefault(printable(label), dict.fromkeys(names, 0))
-                for name in names:
-                    known[name] += int(counts[name])
-        return {"findings": len(told["findings"]), "labels": labels}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None  # no audit yet, or none of ours; the report can do without
+    labels: dict[str, TrackCounts] = defaultdict(TrackCounts)
+    for task in audit.tasks:
+        for label, counts in task.labels.items():
+            labels[printable(label)] += counts
+    return {
+        "findings": len(audit.findings),
+        "labels": {label: dataclasses.asdict(counts) for label, counts in labels.items()},
+    }
 
 
 def _render(numbers: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> Iterable[str]:

@@ -29,6 +29,8 @@ from video_prep.base.errors import CvatError, CvatUncertainError, ExitCode, Inpu
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.stages.audit.post import post_task
 from video_prep.stages.audit.stage import audit, audit_export
+from video_prep.tracks.audit_record import AuditedTask, read_audit
+from video_prep.tracks.statistics import TrackCounts
 
 
 def job_of(stand_in, task, frame):
@@ -203,7 +205,20 @@ def test_the_command_tells_findings_as_text_and_json(prep, stand_in, planted):
     }  # fmt: skip
     written = json.loads((planted / "audit.json").read_text())
     assert written["findings"] == told["findings"]
-    assert [each["findings"] for each in written["tasks"]] == [2, 0]
+    one, other = read_audit(planted / "audit.json").tasks
+    assert one == AuditedTask(
+        task=task.id,
+        name="a",
+        url=f"{stand_in.url}/tasks/{task.id}",
+        video="a",
+        frames=30,
+        matched=30,
+        tracks=2,
+        labels={"car": TrackCounts(tracks=2, keyframes=4, interpolated=9, held=3)},
+        findings=2,
+        note=None,
+    )
+    assert (other.name, other.findings) == ("b", 0)
     assert (planted / "audit.html").stat().st_size > 1000
 
 
