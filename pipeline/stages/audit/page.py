@@ -23,8 +23,8 @@ from ...tracks.pieces import TaskView
 from ...tracks.statistics import TrackCounts
 from .drawings import Panel, panels_of
 from .lanes import name_of, timelines
+from .result import AuditResult, PlacedFinding, TaskAudit
 from .rules import FINDING_KINDS, Finding
-from .stage import AuditResult, PlacedFinding, TaskAudit
 
 PAGE_NAME = "audit.html"
 
@@ -70,15 +70,13 @@ _LISTED_FINDINGS = 1000
 _LISTED_TASKS, _LISTED_LABELS, _LISTED_NOTES = 300, 200, 50
 
 
-def write_page(result: AuditResult, output: Path | None = None) -> Path:
-    """Write ``audit.html`` into the dataset, or another folder, and return its path.
+def write_page(result: AuditResult) -> None:
+    """Write the page of a result to its place.
 
     Raises:
         DatasetError: it cannot be written.
     """
-    path = (output or Path(result.dataset)) / PAGE_NAME
-    save_text(path, _render(result), way_out=WRITE_ELSEWHERE)
-    return path
+    save_text(result.page, _render(result), way_out=WRITE_ELSEWHERE)
 
 
 def share_out(counts: Mapping[str, int], limit: int) -> dict[str, int]:

@@ -2,35 +2,20 @@
 
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...cvat.annotations import CvatAnnotations
 from ...tracks.pieces import TaskView, outline_at
+from .result import PlacedFinding, PostResult, TaskAudit
 from .rules import Finding
-from .stage import PlacedFinding, TaskAudit
 
 _LEAST_SIDE_PX = 4.0
 _MARK = re.compile(r"\[prep [0-9a-f]{10}\]")
 
 
-@dataclass(frozen=True)
-class PostResult:
-    """``posted`` issues are new, or would be in a dry run; ``known`` were there already."""
-
-    task_id: int
-    posted: int
-    known: int
-
-
 def post_task(
-    server: CvatAnnotations,
-    audited: TaskAudit,
-    *,
-    is_dry_run: bool = False,
-    stop: Callable[[], None] = lambda: None,
+    server: CvatAnnotations, audited: TaskAudit, *, is_dry_run: bool = False
 ) -> PostResult:
     """Make an issue of each finding of a task that has none yet; resolved ones stay resolved.
 
@@ -38,7 +23,6 @@ def post_task(
         server: where the task is.
         audited: the task.
         is_dry_run: make none, and count.
-        stop: called before each; what it raises ends the work.
 
     Raises:
         CvatError: the server does not answer. What is posted stays, and is known the next time.
@@ -63,7 +47,6 @@ def post_task(
             known += 1
             continue
         if not is_dry_run:
-            stop()
             server.post_issue(
                 placed.job_id,
                 placed.finding.worst_frame,

@@ -39,6 +39,7 @@ from video_prep.base.errors import (
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
 from video_prep.stages.audit.mend import retime_task, undo
+from video_prep.stages.audit.result import PostResult
 from video_prep.stages.audit.retime import Guide, can_follow, fewest_keyframes, retimed
 from video_prep.stages.audit.rules import audit_tracks
 from video_prep.stages.audit.stage import audit, audit_export
@@ -696,7 +697,7 @@ def test_a_full_disk_changes_nothing(stand_in, server, uneven, monkeypatch):
 
     monkeypatch.setattr("video_prep.dataset.files.replace_text", full)
     with pytest.raises(DatasetError, match="Nothing was changed"):
-        retime(server, ds)
+        audit(ds, server, retime=True)
     assert stored(stand_in, task) == before
     assert patches(stand_in) == []
 
@@ -754,6 +755,29 @@ def test_a_file_of_another_server(stand_in, server, uneven):
     with pytest.raises(UsageError, match="elsewhere"):
         undo(server, file)
     assert stored(stand_in, uneven[1]) == before
+
+
+def test_the_stage_posts_what_is_wrong_after_it_has_retimed(stand_in, server, tmp_path):
+    ds = tmp_path / "ds"
+    task, times = stalled(stand_in, ds)
+    uneven = [at(times, 0), at(times, 28), at(times, 29, OUT)]
+    annotate(stand_in, task, uneven, boxes((20, 5, False), (24, 9, False)))
+    dry = audit(ds, server, retime=True, post=True, dry_run=True)
+    assert [kind for kind, *_ in told(dry)] == ["uneven-time", "never-ends"]
+    assert [(each.task_id, each.undo_file) for each in dry.mended] == [(task.id, None)]
+    assert dry.posted == (PostResult(task.id, 2, 0),)
+    assert (patches(stand_in), stand_in.state.issues) == ([], {})
+    done = audit(ds, server, retime=True, post=True, output=tmp_path / "found")
+    assert [kind for kind, *_ in told(done)] == ["never-ends"]
+    (mended,) = done.mended
+    assert (mended.tracks, mended.keyframes) == (1, dry.mended[0].keyframes)
+    assert done.posted == (PostResult(task.id, 1, 0),)
+    assert len(stand_in.state.issues) == 1
+    names = {done.page.name, done.numbers.name, mended.undo_file.name}
+    assert {each.name for each in (tmp_path / "found").iterdir()} == names
+    assert [one["kind"] for one in json.loads(done.numbers.read_text())["findings"]] == [
+        "never-ends"
+    ]
 
 
 def test_the_command_retimes_and_undoes(prep, stand_in, uneven):
