@@ -48,11 +48,8 @@ from .settings.stages import (
     RunSettings as RunSettings,
     ValidateSettings as ValidateSettings,
 )
-from .stages.audit.stage import (
-    AuditResult as AuditResult,
-    audit as audit,
-    audit_export as audit_export,
-)
+from .stages.audit.result import AuditResult as AuditResult
+from .stages.audit.stage import audit as audit, audit_export as audit_export
 from .stages.dedupe.result import DedupeResult as DedupeResult
 from .stages.dedupe.stage import dedupe as dedupe
 from .stages.extract.result import ExtractResult as ExtractResult

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..base.errors import ExitCode, InputError, UsageError, printable
+from ..base.errors import ExitCode, UsageError, printable
 from ..base.words import count, plural
 from ..settings.cvat import AuditSettings, CvatSettings
 from ..settings.file import load_config
@@ -14,11 +14,8 @@ from ..settings.stages import BreakSettings
 from .console import Answer, Console, cvat_session, verb
 from .options import config_option, cvat_options, dataset_argument, output_option, settings_options
 
-if TYPE_CHECKING:  # they load libraries that --help can do without
-    from ..cvat.annotations import CvatAnnotations
-    from ..stages.audit.mend import RetimeResult
-    from ..stages.audit.post import PostResult
-    from ..stages.audit.stage import AuditResult, PlacedFinding
+if TYPE_CHECKING:  # it loads libraries that --help can do without
+    from ..stages.audit.result import AuditResult, PlacedFinding, RetimeResult
 
 _SHOWN = 30
 _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
@@ -79,122 +76,60 @@ def audit(
     --retime corrects what can be corrected.
     """
     from ..cvat.annotations import CvatAnnotations
-    from ..dataset.files import results_folder
-    from ..stages.audit.page import write_page
-    from ..stages.audit.stage import audit as audit_stage, audit_export, write_audit
+    from ..stages.audit.mend import undo as undo_retime
+    from ..stages.audit.stage import audit as audit_stage, audit_export
 
-    _refuse_contradictions(annotations, tasks, project, post, retime, undo, dry_run)
-    folder = dataset if output is None else results_folder(output)
+    _refuse_contradictions(annotations, undo, bool(tasks or project), post or retime, dry_run)
     config = load_config(config_file, flags)
-    settings = config.section(AuditSettings)
-    breaks = config.section(BreakSettings)
-    posted: list[PostResult] = []
-    mended: list[RetimeResult] = []
+    settings, breaks = config.section(AuditSettings), config.section(BreakSettings)
     if annotations is not None:
-        result = audit_export(dataset, annotations, settings, breaks=breaks)
-    else:
-        server_settings = config.section(CvatSettings)
-        with cvat_session(server_settings, auth) as session, console.watch() as watch:
-            server = CvatAnnotations(session)
-            if undo is not None:
-                return _undone(server, undo)
-            chosen = [*tasks, *_of_project(server, project)]
-            result = audit_stage(
-                dataset, server, settings, breaks=breaks, tasks=chosen, watch=watch
-            )
-            if retime:
-                mended = _retime(server, result, settings, folder, dry_run)
-            if retime and not dry_run and any(each.keyframes for each in mended):
-                result = audit_stage(dataset, server, settings, breaks=breaks, tasks=chosen)
-            if post:
-                posted = _post(server, result, dry_run)
-    write_audit(result, folder)
-    page = write_page(result, folder)
-    return _answer(result, page, posted, mended, dry_run, console)
+        result = audit_export(dataset, annotations, settings, breaks=breaks, output=output)
+        return _answer(result, dry_run, console)
+    with cvat_session(config.section(CvatSettings), auth) as session, console.watch() as watch:
+        server = CvatAnnotations(session)
+        if undo is not None:
+            return _undone(undo_retime(server, undo))
+        result = audit_stage(
+            dataset,
+            server,
+            settings,
+            breaks=breaks,
+            tasks=tasks,
+            project=project,
+            retime=retime,
+            post=post,
+            dry_run=dry_run,
+            output=output,
+            watch=watch,
+        )
+    return _answer(result, dry_run, console)
 
 
 def _refuse_contradictions(
-    annotations: Path | None,
-    tasks: tuple[int, ...],
-    project: str | None,
-    post: bool,
-    retime: bool,
-    undo: Path | None,
-    dry_run: bool,
+    annotations: Path | None, undo: Path | None, names_tasks: bool, changes: bool, dry_run: bool
 ) -> None:
-    wants_server = bool(tasks or project or post or retime or undo)
-    if annotations is not None and wants_server:
+    if annotations is not None and (names_tasks or changes or undo is not None):
         raise UsageError("--annotations reads a file; it goes with nothing that needs a server.")
-    if undo is not None and (tasks or project or post or retime or dry_run):
+    if undo is not None and (names_tasks or changes or dry_run):
         raise UsageError("--undo goes alone: its file says what is put back.")
-    if dry_run and not (post or retime):
+    if dry_run and not changes:
         raise UsageError("--dry-run goes with --post or --retime; without them nothing is changed.")
 
 
-def _of_project(server: "CvatAnnotations", project: str | None) -> list[int]:
-    if project is None:
-        return []
-    found = server.tasks_of_project(project)
-    if not found:
-        raise InputError(f"--project {printable(project)}: there is none with tasks to be seen.")
-    return found
-
-
-def _retime(
-    server: "CvatAnnotations",
-    result: "AuditResult",
-    settings: AuditSettings,
-    folder: Path,
-    is_dry_run: bool,
-) -> "list[RetimeResult]":
-    from ..stages.audit.mend import retime_task
-
-    if not is_dry_run:
-        server.refuse_read_only()
-    return [
-        retime_task(server, task, settings, folder, is_dry_run=is_dry_run)
-        for task in result.tasks
-        if task.task_id is not None and any(f.finding.kind == "uneven-time" for f in task.findings)
-    ]
-
-
-def _post(server: "CvatAnnotations", result: "AuditResult", is_dry_run: bool) -> "list[PostResult]":
-    from ..stages.audit.post import post_task
-
-    if not is_dry_run:
-        server.refuse_read_only()
-    return [
-        post_task(server, task, is_dry_run=is_dry_run)
-        for task in result.tasks
-        if task.task_id is not None
-    ]
-
-
-def _undone(server: "CvatAnnotations", file: Path) -> Answer:
-    from ..stages.audit.mend import undo
-
-    server.refuse_read_only()
-    result = undo(server, file)
+def _undone(result: "RetimeResult") -> Answer:
     line = f"Task {result.task_id}: {count(result.tracks, 'track is', 'tracks are')} as before."
     return Answer(ExitCode.OK, lines=(line,), totals={"tracks_restored": result.tracks})
 
 
-def _answer(
-    result: "AuditResult",
-    page: Path,
-    posted: "list[PostResult]",
-    mended: "list[RetimeResult]",
-    is_dry_run: bool,
-    console: Console,
-) -> Answer:
+def _answer(result: "AuditResult", is_dry_run: bool, console: Console) -> Answer:
     totals = {
         "tasks": len(result.tasks),
         "tracks": sum(task.statistics.total.tracks for task in result.tasks),
         "findings": len(result.findings),
-        "issues_posted": 0 if is_dry_run else sum(each.posted for each in posted),
-        "issues_known": sum(each.known for each in posted),
-        "keyframes_added": 0 if is_dry_run else sum(each.keyframes for each in mended),
-        "tracks_changed": 0 if is_dry_run else sum(each.tracks for each in mended),
+        "issues_posted": 0 if is_dry_run else sum(each.posted for each in result.posted),
+        "issues_known": sum(each.known for each in result.posted),
+        "keyframes_added": 0 if is_dry_run else sum(each.keyframes for each in result.mended),
+        "tracks_changed": 0 if is_dry_run else sum(each.tracks for each in result.mended),
     }
     would = " would be" if is_dry_run else ""
     extra = [
@@ -202,17 +137,17 @@ def _answer(
         f"{count(each.tracks, 'track')}"
         + (f"; undo with --undo {printable(each.undo_file)}" if each.undo_file else "")
         + "."
-        for each in mended
+        for each in result.mended
     ]
     extra += [
         f"Task {each.task_id}: {count(each.posted, 'issue')}{would} posted, "
         f"{each.known:,} already there."
-        for each in posted
+        for each in result.posted
     ]
     notes = [f"{task.name}: {task.note}" for task in result.tasks if task.note]
     return Answer(
         exit_code=result.exit_code,
-        lines=(*_lines(result, console), *extra, f"See {printable(page)}."),
+        lines=(*_lines(result, console), *extra, f"See {printable(result.page)}."),
         results=tuple(each.to_json() for each in result.findings),
         totals=totals,
         warnings=tuple(notes),

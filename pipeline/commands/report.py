@@ -68,6 +68,6 @@ def _lines(result: "ReportResult") -> Iterable[str]:
     for finding in result.findings:
         mark = click.style("look at", fg="yellow") if finding.needs_person else "note   "
         yield f"{mark}  {finding.title}"
-    if not totals.videos_with_findings:
+    if not any(finding.needs_person for finding in result.findings):
         yield click.style("Nothing needs a person.", fg="green")
     yield f"The report is {printable(result.page)}"

@@ -161,18 +161,6 @@ def interpolate(track: Track, a: int, b: int, fraction: float) -> tuple[Floats, 
     return one + (other - one) * fraction, float(rotation)
 
 
-def outline_at(track: Track, frame: int) -> Floats:
-    """Return the outline that CVAT shows of a track at a frame, shape (points, 2), in pixels."""
-    place = max(int(np.searchsorted(track.frames, frame, side="right")) - 1, 0)
-    if place + 1 < len(track) and track.frames[place] < frame:
-        span = int(track.frames[place + 1] - track.frames[place])
-        share = (frame - int(track.frames[place])) / span
-        between = outline_between(track, place, place + 1, share)
-        if between is not None:
-            return between
-    return track.outline(place)
-
-
 def outline_between(track: Track, a: int, b: int, fraction: float) -> Floats | None:
     """Return the outline between two keyframes, shape (points, 2), in pixels; see `interpolate`."""
     between = interpolate(track, a, b, fraction)

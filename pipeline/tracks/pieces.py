@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .clock import TaskClock
-from .model import Track, interpolate, is_held
+from .model import Track, interpolate, is_held, outline_between
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -108,6 +108,27 @@ def read_track(track: Track, task: TaskView) -> Reading:
     if len(task.borders) and len(places) > 1:
         places = places[~set_by_server(track, places, task)]
     return Reading(track, places, track.frames[places], track.is_outside[places], last, is_open)
+
+
+def outline_at(track: Track, task: TaskView, frame: int) -> Floats | None:
+    """Return the outline that CVAT shows of a track at a frame, shape (points, 2), in pixels.
+
+    ``None`` where it shows none: before the first keyframe that counts, and where the track is
+    outside. Also ``None`` between two polygons of other numbers of points, which CVAT fits in its
+    own way.
+    """
+    reading = read_track(track, task)
+    places = reading.places
+    here = int(np.searchsorted(reading.frames, frame, side="right")) - 1
+    if here < 0 or reading.is_outside[here]:
+        return None
+    a = int(places[here])
+    is_still = is_held(track.shape, len(track.raw(a)))
+    if track.frames[a] == frame or here + 1 == len(places) or is_still:
+        return track.outline(a)
+    b = int(places[here + 1])
+    share = (frame - track.frames[a]) / (track.frames[b] - track.frames[a])
+    return outline_between(track, a, b, float(share))
 
 
 def set_by_server(track: Track, places: Ints, task: TaskView) -> Flags:

@@ -21,6 +21,15 @@ from .tracks import xml_shape
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 USER = {"CVAT_USERNAME": "admin", "CVAT_PASSWORD": "secret"}
 LABELS = [{"name": "car"}]
+SKELETON = [
+    {
+        "name": "bike",
+        "type": "skeleton",
+        "svg": '<circle data-element-id="1" data-label-name="nose" data-node-id="1"></circle>'
+        '<circle data-element-id="2" data-label-name="tail" data-node-id="2"></circle>',
+        "sublabels": [{"name": "nose", "type": "points"}, {"name": "tail", "type": "points"}],
+    }
+]
 TASKS = ["a (1/2)", "a (2/2)", "b (1/2)", "b (2/2)"]  # of the fixture `uploaded`
 OUT = True
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...tracks.clock import TaskClock
-from ...tracks.model import Track, is_held, outline_between
-from ...tracks.pieces import TaskView, read_track
+from ...tracks.model import Track, outline_between
+from ...tracks.pieces import TaskView, outline_at
 from .lanes import HELD_KINDS
 from .retime import progress_by_time
 from .rules import Finding
@@ -100,25 +100,6 @@ def panels_of(
             window = _window(centre, near, size)
             placed.append(replace(placed[1], role="close up", window=window))
     return placed
-
-
-def outline_at(track: Track, task: TaskView, frame: int) -> Floats | None:
-    """Return where CVAT has a shape at a frame, shape (points, 2); ``None`` if nowhere.
-
-    Also ``None`` between two polygons of other numbers of points, which CVAT fits in its own way.
-    """
-    reading = read_track(track, task)
-    places = reading.places
-    here = int(np.searchsorted(reading.frames, frame, side="right")) - 1
-    if here < 0 or reading.is_outside[here]:
-        return None
-    a = int(places[here])
-    is_still = is_held(track.shape, len(track.raw(a)))
-    if track.frames[a] == frame or here + 1 == len(places) or is_still:
-        return track.outline(a)
-    b = int(places[here + 1])
-    share = (frame - track.frames[a]) / (track.frames[b] - track.frames[a])
-    return outline_between(track, a, b, float(share))
 
 
 def outline_by_clock(track: Track, clock: TaskClock, finding: Finding) -> Floats | None:

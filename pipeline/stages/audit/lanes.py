@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ...tracks.clock import TaskClock
 from ...tracks.model import Track
 from ...tracks.pieces import TaskView, read_track
+from .result import TaskAudit
 from .rules import Finding
-from .stage import TaskAudit
 
 Ints = npt.NDArray[np.int64]
 Span = tuple[int, int]

@@ -4,7 +4,6 @@ import itertools
 import json
 import time
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +22,13 @@ from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...settings.cvat import AuditSettings
 from ...tracks.model import tracks_from_api
 from ...tracks.pieces import TaskView
+from .result import RetimeResult, TaskAudit
 from .retime import Guide, parts_of, retimed
-from .stage import TaskAudit
 
 _VERSION = 1
 _ROUNDING_PX = 0.02
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class RetimeResult:
-    """What was changed in one task. ``undo_file`` is ``None`` where nothing was, or was asked."""
-
-    task_id: int
-    tracks: int
-    keyframes: int
-    undo_file: Path | None
 
 
 def retime_task(
@@ -97,8 +86,10 @@ def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
 
     Raises:
         UsageError: the file is not one that a retime of this server has written.
-        CvatError: the server does not answer; `UnprovenError` where it shows something else.
+        CvatError: the server does not answer, or lets nothing be changed; `UnprovenError` where it
+            shows something else.
     """
+    server.refuse_read_only()
     try:
         saved = json.loads(file.read_text(encoding="utf-8"))
         if saved["version"] != _VERSION:

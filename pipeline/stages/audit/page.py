@@ -1,8 +1,7 @@
 """The page of findings: where tracks are wrong, drawn over the frames, for annotators.
 
 The page needs nothing but itself. It stays under 10 MB: the worst findings of each kind get
-pictures, more get a line, and it says how many are left out. The template alone makes HTML, and
-escapes all that comes from outside.
+pictures, more get a line, and it says how many are left out.
 """
 
 from collections import defaultdict
@@ -11,22 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from ... import __version__, pages
+from ... import __version__
 from ...base.errors import DatasetError, printable
 from ...base.words import count
 from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
+from ...pages.environment import render
 from ...pictures.thumbnails import thumbnail
 from ...settings.stages import BREAK_KINDS
 from ...tracks.pieces import TaskView
 from ...tracks.statistics import TrackCounts
 from .drawings import Panel, panels_of
 from .lanes import name_of, timelines
+from .result import AuditResult, PlacedFinding, TaskAudit
 from .rules import FINDING_KINDS, Finding
-from .stage import AuditResult, PlacedFinding, TaskAudit
 
 PAGE_NAME = "audit.html"
 
@@ -72,15 +70,13 @@ _LISTED_FINDINGS = 1000
 _LISTED_TASKS, _LISTED_LABELS, _LISTED_NOTES = 300, 200, 50
 
 
-def write_page(result: AuditResult, output: Path | None = None) -> Path:
-    """Write ``audit.html`` into the dataset, or another folder, and return its path.
+def write_page(result: AuditResult) -> None:
+    """Write the page of a result to its place.
 
     Raises:
         DatasetError: it cannot be written.
     """
-    path = (output or Path(result.dataset)) / PAGE_NAME
-    save_text(path, _render(result), way_out=WRITE_ELSEWHERE)
-    return path
+    save_text(result.page, _render(result), way_out=WRITE_ELSEWHERE)
 
 
 def share_out(counts: Mapping[str, int], limit: int) -> dict[str, int]:
@@ -97,14 +93,6 @@ def share_out(counts: Mapping[str, int], limit: int) -> dict[str, int]:
 
 def _render(result: AuditResult) -> Iterable[str]:
     """Yield the page in pieces."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(pages.__name__),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"clip": _clip, "web": _web, "whole": "{:,}".format, "counted": count}
     kinds, anchors = _kinds(result)
     labels: dict[str, TrackCounts] = defaultdict(TrackCounts)
     for task in result.tasks:
@@ -112,26 +100,27 @@ def _render(result: AuditResult) -> Iterable[str]:
             labels[label] += counts
     by_boxes = sorted(labels.items(), key=lambda each: -each[1].boxes)
     notes = [task for task in result.tasks if task.note]
-    return environment.get_template("audit.html.j2").generate(
-        prep_version=__version__,
-        dataset=Path(result.dataset).name,
-        count=len(result.findings),
-        tasks_with_findings=sum(bool(task.findings) for task in result.tasks),
-        task_count=len(result.tasks),
-        notes=notes[:_LISTED_NOTES],
-        notes_left=len(notes[_LISTED_NOTES:]),
-        kinds=kinds,
-        labels=by_boxes[:_LISTED_LABELS],
-        labels_left=len(by_boxes[_LISTED_LABELS:]),
-        total=sum(labels.values(), start=TrackCounts()),
-        tasks=timelines(result.tasks, anchors)[:_LISTED_TASKS],
-        tasks_left=len(result.tasks[_LISTED_TASKS:]),
-        break_kinds=[
+    values = {
+        "prep_version": __version__,
+        "dataset": Path(result.dataset).name,
+        "count": len(result.findings),
+        "tasks_with_findings": sum(bool(task.findings) for task in result.tasks),
+        "task_count": len(result.tasks),
+        "notes": notes[:_LISTED_NOTES],
+        "notes_left": len(notes[_LISTED_NOTES:]),
+        "kinds": kinds,
+        "labels": by_boxes[:_LISTED_LABELS],
+        "labels_left": len(by_boxes[_LISTED_LABELS:]),
+        "total": sum(labels.values(), start=TrackCounts()),
+        "tasks": timelines(result.tasks, anchors)[:_LISTED_TASKS],
+        "tasks_left": len(result.tasks[_LISTED_TASKS:]),
+        "break_kinds": [
             kind
             for kind in BREAK_KINDS
             if any(one.kind == kind for task in result.tasks for one in task.match.clock.breaks)
         ],
-    )
+    }
+    return render("audit", {"clip": _clip, "web": _web, "whole": "{:,}".format}, values)
 
 
 def _kinds(result: AuditResult) -> tuple[list[dict[str, Any]], dict[tuple[int, int], str]]:

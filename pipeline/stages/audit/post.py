@@ -2,35 +2,20 @@
 
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...cvat.annotations import CvatAnnotations
-from ...tracks.model import outline_at
+from ...tracks.pieces import TaskView, outline_at
+from .result import PlacedFinding, PostResult, TaskAudit
 from .rules import Finding
-from .stage import PlacedFinding, TaskAudit
 
 _LEAST_SIDE_PX = 4.0
 _MARK = re.compile(r"\[prep [0-9a-f]{10}\]")
 
 
-@dataclass(frozen=True)
-class PostResult:
-    """``posted`` issues are new, or would be in a dry run; ``known`` were there already."""
-
-    task_id: int
-    posted: int
-    known: int
-
-
 def post_task(
-    server: CvatAnnotations,
-    audited: TaskAudit,
-    *,
-    is_dry_run: bool = False,
-    stop: Callable[[], None] = lambda: None,
+    server: CvatAnnotations, audited: TaskAudit, *, is_dry_run: bool = False
 ) -> PostResult:
     """Make an issue of each finding of a task that has none yet; resolved ones stay resolved.
 
@@ -38,7 +23,6 @@ def post_task(
         server: where the task is.
         audited: the task.
         is_dry_run: make none, and count.
-        stop: called before each; what it raises ends the work.
 
     Raises:
         CvatError: the server does not answer. What is posted stays, and is known the next time.
@@ -53,6 +37,7 @@ def post_task(
         for message in issue.messages
         for mark in _MARK.findall(message)
     }
+    task = TaskView(audited.match.clock)
     posted = known = 0
     for placed in audited.findings:
         if placed.job_id is None:
@@ -62,11 +47,10 @@ def post_task(
             known += 1
             continue
         if not is_dry_run:
-            stop()
             server.post_issue(
                 placed.job_id,
                 placed.finding.worst_frame,
-                _position(audited, placed.finding),
+                _position(audited, task, placed.finding),
                 f"{placed.finding.message} {mark}",
             )
         posted += 1
@@ -87,14 +71,19 @@ def _mark(placed: PlacedFinding) -> str:
     return f"[prep {hashlib.sha256(repr(facts).encode()).hexdigest()[:10]}]"
 
 
-def _position(audited: TaskAudit, finding: Finding) -> list[float]:
-    """Return left, top, right and bottom of the box at the worst frame, in pixels."""
+def _position(audited: TaskAudit, task: TaskView, finding: Finding) -> list[float]:
+    """Return left, top, right and bottom of the box at the worst frame, in pixels.
+
+    Where CVAT shows none there, of that of the keyframe which the finding begins with.
+    """
     track = next(
         each
         for each in audited.tracks
         if (each.number, each.element) == (finding.track_number, finding.element)
     )
-    outline = outline_at(track, finding.worst_frame)
+    outline = outline_at(track, task, finding.worst_frame)
+    if outline is None:
+        outline = track.outline(int(np.searchsorted(track.frames, finding.first_frame)))
     low, high = outline.min(axis=0), outline.max(axis=0)
     high = np.maximum(high, low + _LEAST_SIDE_PX)
     return [round(float(each), 2) for each in (*low, *high)]

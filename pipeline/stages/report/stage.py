@@ -1,41 +1,34 @@
-"""Report: one page that shows a dataset, and the same numbers for machines.
-
-The page needs nothing but itself: style, script, numbers and small pictures are inside. What
-comes from outside is escaped by the template, which alone makes HTML.
-"""
+"""The stage: one page that shows a dataset, and the same numbers for machines."""
 
 import dataclasses
-import functools
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import jinja2
-
-from ... import __version__, pages
+from ... import __version__
 from ...base.errors import WorkerDiedError, printable
-from ...base.words import count
-from ...base.work import Batch, Link, Watch, refuse_stopped
-from ...cvat.journal import Journal, Upload
+from ...base.guard import Failure, guard
+from ...base.work import Batch, Watch
+from ...cvat.journal import Journal
 from ...dataset.files import WRITE_ELSEWHERE, results_folder, save_text
-from ...dataset.records import VideoRecord
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for
-from ...pictures.thumbnails import thumbnail
-from ...settings.stages import BREAK_KINDS, BreakSettings, RunSettings, ValidateSettings
+from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
+from ...tracks.audit_record import AuditRecord, read_audit
+from ...tracks.statistics import TrackCounts
 from . import UNITS
-from .summary import Distribution, Finding, Histogram, Threshold, Totals, find, thresholds_of, total
-from .video import Extent, VideoReport, read_video
+from .page import write_page
+from .summary import Distribution, Finding, Histogram, Totals, find, thresholds_of, total
+from .units import Look
+from .video import Extent, VideoReport
 
 _PICTURE_BYTES_OF_ALL = 3_500_000
-_LARGE_FROM_BYTES = 60_000
-_LARGE, _SMALL = 320, 144
 
 
 @dataclass(frozen=True)
@@ -63,6 +56,8 @@ def report(
     """Write ``report.html`` and ``report.json`` into a dataset, or into another folder.
 
     The same dataset gives the same bytes; nothing else in it is touched, and no lock is needed.
+    So many parameters, as each is something else that a caller may want; all but the first are
+    optional.
 
     Args:
         dataset: the folder of the dataset.
@@ -79,150 +74,84 @@ def report(
     """
     store, breaks = open_dataset(dataset), breaks or BreakSettings()
     folder = store.path if output is None else results_folder(output)
-    video_ids, watch = store.video_ids(), watch or Watch()
-    thresholds = thresholds_of(validate or ValidateSettings())
-    look = functools.partial(
-        _look_at,
+    video_ids = store.video_ids()
+    look = Look(
         store,
         breaks,
         Extent.for_videos(len(video_ids)),
         Journal(store.path).uploads,
-        thresholds,
+        thresholds_of(validate or ValidateSettings()),
         _PICTURE_BYTES_OF_ALL // len(video_ids),
         os.path.relpath(store.path, folder),
     )
-    watch.batch_started(Batch(len(video_ids), len(video_ids), unit=""))
-    distribution = Distribution(thresholds)
-    seen: dict[str, tuple[VideoReport, dict[str, Any]]] = {}
-    with (
-        engine_for(engine, run or RunSettings(), UNITS) as engine,
-        closing(engine.run(look, video_ids)) as results,
-    ):
-        for video_id, found in results:
-            if isinstance(found, Lost):
-                raise WorkerDiedError(f"{printable(store.folder(video_id))}: {found.why}.")
-            video, drawn, of_video = found
-            distribution.include(of_video)
-            seen[video_id] = video, drawn
-            watch.item_done(video_id, 1)
-    videos, pictures = zip(*(seen[video_id] for video_id in video_ids), strict=True)
-    findings = find(videos, breaks)
+    with engine_for(engine, run or RunSettings(), UNITS) as engine:
+        seen, measures = _look_at_all(look, video_ids, engine, watch or Watch())
+    videos = tuple(video for video, _ in seen)
+    audit = guard(lambda: read_audit(store.path / AUDIT_NAME), None, store.path / AUDIT_NAME)
+    findings = find(videos, breaks, audit)
     result = ReportResult(
         page=folder / "report.html",
         numbers=folder / "report.json",
         totals=total(videos, findings),
         findings=findings,
-        histograms=distribution.histograms(),
+        histograms=measures.histograms(),
         videos=videos,
     )
-    numbers = {
-        "prep_version": __version__,
-        "dataset": printable(store.path.name),
-        "totals": dataclasses.asdict(result.totals),
-        "findings": [dataclasses.asdict(finding) for finding in findings],
-        "histograms": [dataclasses.asdict(histogram) for histogram in result.histograms],
-        "break_settings": dataclasses.asdict(breaks),
-        "tracks": _read_tracks(store.path / AUDIT_NAME),
-        "videos": [dataclasses.asdict(video) for video in videos],
-    }
+    numbers = _numbers(store, result, breaks, audit)
     text = json.dumps(numbers, separators=(",", ":"))
     save_text(result.numbers, [text, "\n"], way_out=WRITE_ELSEWHERE)
-    save_text(result.page, _render(numbers, pictures), way_out=WRITE_ELSEWHERE)
+    write_page(result.page, numbers, [pictures for _, pictures in seen])
     return result
 
 
-def _look_at(
-    store: Dataset,
-    breaks: BreakSettings,
-    extent: Extent,
-    uploads: tuple[Upload, ...],
-    thresholds: tuple[Threshold, ...],
-    picture_bytes: int,
-    images_at: str,
-    video_id: str,
-    link: Link,
-) -> tuple[VideoReport, dict[str, Any], Distribution]:
-    """Return the numbers of a video, its small pictures, and the measures of its frames."""
-    refuse_stopped(link)
-    record, frames = store.read_video(video_id)
-    distribution = Distribution(thresholds)
-    distribution.add(frames)
-    video = read_video(store, record, frames, breaks, extent, uploads)
-    return video, _pictures(store, record, video, picture_bytes, images_at), distribution
+def _look_at_all(
+    look: Look, video_ids: Sequence[str], engine: Engine, watch: Watch
+) -> tuple[list[tuple[VideoReport, dict[str, Any]]], Distribution]:
+    """Return the videos in their order with their pictures, and the measures of all together.
 
-
-def _read_tracks(file: Path) -> dict[str, Any] | None:
-    """Return how many boxes CVAT filled in, for each label, as the last audit counted them."""
-    names = ("tracks", "keyframes", "interpolated", "held")
-    labels: dict[str, dict[str, int]] = {}
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        for task in told["tasks"]:
-            for label, counts in task["labels"].items():
-                known = labels.setdefault(printable(label), dict.fromkeys(names, 0))
-                for name in names:
-                    known[name] += int(counts[name])
-        return {"findings": len(told["findings"]), "labels": labels}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None  # no audit yet, or none of ours; the report can do without
-
-
-def _render(numbers: dict[str, Any], pictures: Sequence[dict[str, Any]]) -> Iterable[str]:
-    """Yield the page in pieces."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(pages.__name__),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    environment.filters |= {"clock": _clock, "size": _size, "counted": count}
-    concerns: dict[str, list[str]] = {}
-    for finding in numbers["findings"]:
-        for video_id in finding["videos"] if finding["needs_person"] else ():
-            concerns.setdefault(video_id, []).append(finding["kind"])
-    return environment.get_template("report.html.j2").generate(
-        numbers, pictures=pictures, concerns=concerns, break_kinds=BREAK_KINDS
-    )
-
-
-def _pictures(
-    store: Dataset, record: VideoRecord, video: VideoReport, limit_bytes: int, images_at: str
-) -> dict[str, Any]:
-    """Return small pictures of the frames that a video shows, and where the images are.
-
-    They take at most ``limit_bytes``: where they are too many, every other one goes. ``images_at``
-    is the path from the page to the dataset.
+    Raises:
+        WorkerDiedError: a video was lost with what looked at it.
     """
-    wanted = dict.fromkeys([*(i for p in video.pairs for i in (p.left, p.right)), *video.sheet])
-    names = {i: record.images.name(i) for i in wanted}
-    side = _LARGE if limit_bytes >= _LARGE_FROM_BYTES else _SMALL
-    drawn = {i: thumbnail(store.folder(record.id) / name, side) for i, name in names.items()}
-    while sum(map(len, drawn.values())) > limit_bytes:
-        drawn = dict(list(drawn.items())[::2]) if len(drawn) > 1 else {}
-    folder = quote(os.fsencode(Path(images_at) / record.id))
+    watch.batch_started(Batch(len(video_ids), len(video_ids), unit=""))
+    measures = Distribution(look.thresholds)
+    seen: dict[str, tuple[VideoReport, dict[str, Any]]] = {}
+    with closing(engine.run(look, video_ids)) as results:
+        for video_id, found in results:
+            if isinstance(found, Lost):
+                folder = printable(look.store.folder(video_id))
+                raise WorkerDiedError(f"{folder}: {found.why}.")
+            measures.include(found.measures)
+            seen[video_id] = found.video, found.pictures
+            watch.item_done(video_id, 1)
+    return [seen[video_id] for video_id in video_ids], measures
+
+
+def _numbers(
+    store: Dataset,
+    result: ReportResult,
+    breaks: BreakSettings,
+    audit: AuditRecord | Failure | None,
+) -> dict[str, Any]:
+    """Return what ``report.json`` holds."""
     return {
-        "thumbnails": drawn,
-        "images": {i: f"{folder}/{quote(os.fsencode(name))}" for i, name in names.items()},
+        "prep_version": __version__,
+        "dataset": printable(store.path.name),
+        "totals": dataclasses.asdict(result.totals),
+        "findings": [dataclasses.asdict(finding) for finding in result.findings],
+        "histograms": [dataclasses.asdict(histogram) for histogram in result.histograms],
+        "break_settings": dataclasses.asdict(breaks),
+        "tracks": _tracks(audit) if isinstance(audit, AuditRecord) else None,
+        "videos": [dataclasses.asdict(video) for video in result.videos],
     }
 
 
-def _clock(seconds: float | None) -> str:
-    """Return a length of time as people write it: 0:04.0, 12:07, 3:04:09."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds, 1), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    if hours:
-        return f"{hours}:{minutes:02d}:{int(rest):02d}"
-    return f"{minutes}:{rest:04.1f}"
-
-
-def _size(size_bytes: float) -> str:
-    """Return a number of bytes in the unit that suits it."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:,.1f} TB"
+def _tracks(audit: AuditRecord) -> dict[str, Any]:
+    """Return how many boxes CVAT filled in, for each label, as the last audit counted them."""
+    labels: dict[str, TrackCounts] = defaultdict(TrackCounts)
+    for task in audit.tasks:
+        for label, counts in task.labels.items():
+            labels[printable(label)] += counts
+    return {
+        "findings": len(audit.findings),
+        "labels": {label: dataclasses.asdict(counts) for label, counts in labels.items()},
+    }

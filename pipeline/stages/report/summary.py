@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...base.guard import Failure
 from ...base.words import count
 from ...dataset.frame_table import Fate, FrameTable, Reason
 from ...settings.stages import BreakSettings, ValidateSettings
+from ...tracks.audit_record import AuditRecord
 from .video import VideoReport
 
 _BINS = {
@@ -72,7 +74,7 @@ class Finding:
     """Something about the dataset that a person should know.
 
     ``needs_person`` is false for what explains and needs nothing. ``count`` is in units that the
-    title names; ``videos`` are the ids concerned.
+    title names; ``videos`` are the ids concerned, none where it is about the dataset.
     """
 
     kind: str
@@ -167,9 +169,23 @@ def total(videos: Sequence[VideoReport], findings: Sequence[Finding]) -> Totals:
     )
 
 
-def find(videos: Sequence[VideoReport], breaks: BreakSettings) -> tuple[Finding, ...]:
-    """Return what a person should know, what needs them first."""
-    return (*_imbalances(videos), *_rejected(videos), *_notices(videos), *_breaks(videos, breaks))
+def find(
+    videos: Sequence[VideoReport], breaks: BreakSettings, audit: AuditRecord | Failure | None
+) -> tuple[Finding, ...]:
+    """Return what a person should know, what needs them first.
+
+    Args:
+        videos: all of the dataset.
+        breaks: which breaks end a run.
+        audit: the last audit, or why it cannot be read; ``None`` if there was none.
+    """
+    return (
+        *_imbalances(videos),
+        *_rejected(videos),
+        *_notices(videos),
+        *_unread(audit),
+        *_breaks(videos, breaks),
+    )
 
 
 def _imbalances(videos: Sequence[VideoReport]) -> Iterable[Finding]:
@@ -211,6 +227,12 @@ def _notices(videos: Sequence[VideoReport]) -> Iterable[Finding]:
         yield Finding(
             kind, True, f"{title}: {count(len(ids), 'video')}", advice, len(ids), tuple(ids)
         )
+
+
+def _unread(audit: AuditRecord | Failure | None) -> Iterable[Finding]:
+    if isinstance(audit, Failure):
+        advice = "Until it can be read, the report tells nothing of the tracks in CVAT."
+        yield Finding("audit", True, audit.error, advice, 1, ())
 
 
 def _breaks(videos: Sequence[VideoReport], breaks: BreakSettings) -> Iterable[Finding]:

@@ -8,12 +8,14 @@ import pytest
 from helpers.cvat import (
     LABELS,
     OUT,
+    SKELETON,
     Caller,
     access,
     annotate,
     boxes,
     delete_frames,
     export,
+    label_id,
     send,
     shape,
     task_named,
@@ -27,6 +29,8 @@ from video_prep.base.errors import CvatError, CvatUncertainError, ExitCode, Inpu
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.stages.audit.post import post_task
 from video_prep.stages.audit.stage import audit, audit_export
+from video_prep.tracks.audit_record import AuditedTask, read_audit
+from video_prep.tracks.statistics import TrackCounts
 
 
 def job_of(stand_in, task, frame):
@@ -201,7 +205,20 @@ def test_the_command_tells_findings_as_text_and_json(prep, stand_in, planted):
     }  # fmt: skip
     written = json.loads((planted / "audit.json").read_text())
     assert written["findings"] == told["findings"]
-    assert [each["findings"] for each in written["tasks"]] == [2, 0]
+    one, other = read_audit(planted / "audit.json").tasks
+    assert one == AuditedTask(
+        task=task.id,
+        name="a",
+        url=f"{stand_in.url}/tasks/{task.id}",
+        video="a",
+        frames=30,
+        matched=30,
+        tracks=2,
+        labels={"car": TrackCounts(tracks=2, keyframes=4, interpolated=9, held=3)},
+        findings=2,
+        note=None,
+    )
+    assert (other.name, other.findings) == ("b", 0)
     assert (planted / "audit.html").stat().st_size > 1000
 
 
@@ -363,6 +380,62 @@ def test_the_position_holds_what_is_no_box(stand_in, server, tmp_path, kind, one
     assert post(server, tmp_path / "ds") == [(1, 0)]
     (issue,) = stand_in.state.issues.values()
     assert issue.position == position
+
+
+@pytest.mark.parametrize(
+    ("keyframes", "deleted", "kind", "left"),
+    [
+        # As if the keyframe on frame 10 had never been set: halfway from 0 to 200.
+        ([(0, 0), (10, 900), (20, 200), (21, 200, OUT)], 10, "deleted-keyframe", 100),
+        # The end on frame 10 does not count: a third of the way from 60 to 210.
+        ([(0, 0), (5, 60), (10, 900, OUT), (20, 210), (21, 210, OUT)], 10,
+         "deleted-keyframe", 110),
+        # CVAT shows no box around frame 12: the keyframe that was set is meant.
+        ([(0, 0), (5, 60), (6, 60, OUT), (12, 700), (20, 200), (21, 200, OUT)], 12,
+         "deleted-keyframe", 700),
+        # On its way from 0 to 300 in spite of the keyframe on frame 4, as the finding says.
+        ([(0, 0), (4, 900), (10, 300), (11, 300, OUT)], 4, "uneven-time", 150),
+    ],
+)  # fmt: skip
+def test_the_issue_is_on_the_box_as_cvat_shows_it(
+    stand_in, server, tmp_path, keyframes, deleted, kind, left
+):
+    film(tmp_path / "ds", "v", HALTING)
+    send(stand_in, tmp_path / "ds", jobs="one")
+    task = task_named(stand_in, "v")
+    annotate(stand_in, task, boxes(*keyframes))
+    delete_frames(stand_in, task, deleted)
+    post(server, tmp_path / "ds")
+    texts = {c.issue.id: c.message for c in stand_in.state.comments.values()}
+    word = {"deleted-keyframe": "is deleted", "uneven-time": "does not pass evenly"}[kind]
+    (position,) = [
+        issue.position for issue in stand_in.state.issues.values() if word in texts[issue.id]
+    ]
+    assert position == [left, 20, left + 50, 80]
+
+
+def test_the_elements_of_a_skeleton_have_issues_of_their_own(stand_in, server, tmp_path):
+    film(tmp_path / "ds", "v", HALTING)
+    send(stand_in, tmp_path / "ds", jobs="one", labels=SKELETON)
+    task = task_named(stand_in, "v")
+    frames = ((0, 0, False), (10, 300, False), (11, 300, OUT))
+    elements = [
+        {
+            "frame": 0,
+            "label_id": label_id(stand_in, name),
+            "shapes": [shape(f, [x, y], kind="points", outside=out) for f, x, out in frames],
+        }
+        for name, y in (("nose", 10), ("tail", 90))
+    ]
+    whole = [shape(frame, [], kind="skeleton", outside=out) for frame, _, out in frames]
+    track = {"frame": 0, "label_id": label_id(stand_in, "bike"), "shapes": whole}
+    body = {"version": 0, "tags": [], "shapes": [], "tracks": [{**track, "elements": elements}]}
+    assert Caller(stand_in)("PUT", f"/api/tasks/{task.id}/annotations/", body).status == 200
+    assert post(server, tmp_path / "ds") == [(2, 0)]
+    nose, tail = stand_in.state.issues.values()
+    assert (nose.position, tail.position) == ([150, 10, 154, 14], [150, 90, 154, 94])
+    del stand_in.state.issues[nose.id]
+    assert post(server, tmp_path / "ds") == [(1, 1)]
 
 
 def test_the_command_posts_and_tells(prep, stand_in, planted):

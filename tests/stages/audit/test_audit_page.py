@@ -19,8 +19,8 @@ from video_prep.stages.audit.drawings import panels_of
 from video_prep.stages.audit.lanes import lane_of
 from video_prep.stages.audit.match import Match, unmatched_clock
 from video_prep.stages.audit.page import KIND_TEXTS, share_out, write_page
+from video_prep.stages.audit.result import AuditResult, PlacedFinding, TaskAudit
 from video_prep.stages.audit.rules import FINDING_KINDS, audit_tracks
-from video_prep.stages.audit.stage import AuditResult, PlacedFinding, TaskAudit
 from video_prep.tracks.clock import clock_of
 from video_prep.tracks.model import tracks_from_api
 from video_prep.tracks.pieces import TaskView
@@ -72,6 +72,15 @@ def task_of(name, task_id, match, answer, *, url="https://cvat.example", note=No
     return TaskAudit(task_id, name, place, match, tracks, tuple(placed), counts, note or match.note)
 
 
+def result_of(folder, tasks):
+    return AuditResult(str(folder), tasks, folder / "audit.html", folder / "audit.json")
+
+
+def written(result):
+    write_page(result)
+    return result.page
+
+
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     """A street: frames 20 to 29 were sampled out, 50 to 54 rejected, one image was removed."""
@@ -117,8 +126,8 @@ def result(dataset, clock):
     unknown = Match(None, unmatched_clock(400, (), ()), "its images are not named as prep's.")
     long = track(201, 1, box(3, 3), box(390, 9), box(391, 9, outside=True))
     steady = track(301, 1, box(0, 0), box(10, 10), box(11, 11, outside=True))
-    return AuditResult(
-        str(dataset),
+    return result_of(
+        dataset,
         (
             task_of("street", 7, Match("street", clock, None), answer),
             task_of(HOSTILE, 8, unknown, [long], url="javascript:alert(1)//"),
@@ -275,18 +284,16 @@ def test_every_kind_has_words():
 
 
 @pytest.mark.smoke
-def test_the_same_findings_give_the_same_bytes(result, dataset):
-    path = write_page(result)
-    assert path == dataset / "audit.html"
-    first = path.read_bytes()
-    assert write_page(result).read_bytes() == first
+def test_the_same_findings_give_the_same_bytes(result):
+    first = written(result).read_bytes()
+    assert written(result).read_bytes() == first
     assert "<script>alert" not in first.decode()
 
 
 def test_no_room(result, tmp_path):
     (tmp_path / "audit.html").mkdir()  # nothing can be renamed to there
     with pytest.raises(DatasetError, match=r"audit\.html: cannot be written: .*\. Make room"):
-        write_page(dataclasses.replace(result, dataset=str(tmp_path)))
+        write_page(dataclasses.replace(result, page=tmp_path / "audit.html"))
     assert [each.name for each in tmp_path.iterdir()] == ["audit.html"]
 
 
@@ -300,7 +307,7 @@ def test_an_export_and_a_video_that_cannot_be_read(result, dataset, tmp_path):
         for one in task.findings
     )
     task = dataclasses.replace(task, task_id=None, url=None, tracks=tracks, findings=placed)
-    text = write_page(AuditResult(str(tmp_path), (task,))).read_text()
+    text = written(result_of(tmp_path, (task,))).read_text()
     assert "car · track no. 1 of the file" in text
     assert "no. 7 of the file · nose" in text
     assert 'href="http' not in text
@@ -329,11 +336,9 @@ def test_twenty_thousand_findings_on_noise(dataset, tmp_path, clock):
     note = "'" * 5000
     match = Match("street", clock, None)
     task = TaskAudit(1, name, url, match, tracks, placed, counts, note)
-    many = AuditResult(
-        str(tmp_path), (task,) * 50 + (dataclasses.replace(task, findings=()),) * 900
-    )
+    many = result_of(tmp_path, (task,) * 50 + (dataclasses.replace(task, findings=()),) * 900)
     assert len(many.findings) == 20_000
-    path = write_page(many)
+    path = written(many)
     assert path.stat().st_size < 10_000_000
     text = path.read_text()
     shown = text.count('class="finding"')
@@ -351,7 +356,7 @@ def test_twenty_thousand_findings_on_noise(dataset, tmp_path, clock):
 @pytest.fixture
 def open_page(browser, result):
     """Open the page; at the end it must have asked for nothing and complained of nothing."""
-    path = write_page(result)
+    path = written(result)
     said, asked, pages = [], [], []
 
     def start(which=None, **options):
@@ -495,10 +500,9 @@ def test_dark_light_narrow_and_paper(open_page):
 
 
 def test_nothing_found(open_page, result, tmp_path):
-    calm = dataclasses.replace(result, dataset=str(tmp_path), tasks=result.tasks[2:])
-    page = open_page(write_page(calm))
+    page = open_page(written(result_of(tmp_path, result.tasks[2:])))
     assert page.locator("h1").inner_text() == "Nothing needs a look"
     assert page.locator("#findings").count() == 0
-    page = open_page(write_page(AuditResult(str(tmp_path), ())))
+    page = open_page(written(result_of(tmp_path, ())))
     assert page.locator("h1").inner_text() == "Nothing needs a look"
     page.keyboard.press("j")

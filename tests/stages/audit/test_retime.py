@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.cvat import (
     OUT,
+    SKELETON,
     Caller,
     access,
     annotate,
@@ -38,6 +39,7 @@ from video_prep.base.errors import (
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
 from video_prep.stages.audit.mend import retime_task, undo
+from video_prep.stages.audit.result import PostResult
 from video_prep.stages.audit.retime import Guide, can_follow, fewest_keyframes, retimed
 from video_prep.stages.audit.rules import audit_tracks
 from video_prep.stages.audit.stage import audit, audit_export
@@ -163,6 +165,21 @@ def test_after_it_no_span_without_a_break_is_off_and_no_keyframe_has_moved(case)
     assert sorted((f.first_frame, f.last_frame) for f in left) == sorted(stayed)
     again = retimed(changed, [Guide.of(after, view)], view, RULES.tolerance_px, 1.0)
     assert again is None
+
+
+def test_boxes_still_follow_once_a_server_has_rounded_them():
+    task = clock(video(np.cumsum([0, 40, 40, 40, 80, 40, 60]) / 1000))
+    track = {"id": 7, "label_id": 1, "shapes": [box(0, 0), box(6, 25)]}
+    (seen,) = tracks_from_api({"tracks": [track]}, {})
+    view = TaskView(task)
+    changed = retimed(track, [Guide.of(seen, view)], view, RULES.tolerance_px, 1.0)
+    # On frame 1 in place of frame 2 it would do by less than a thousandth of a pixel.
+    assert [one["frame"] for one in changed["shapes"]] == [0, 2, 6]
+    for one in changed["shapes"]:
+        one["points"] = [round(each, 2) for each in one["points"]]
+    (after,) = tracks_from_api({"tracks": [changed]}, {})
+    found = [each.kind for each in audit_tracks([after], task, RULES)]
+    assert "uneven-time" not in found
 
 
 # On a server
@@ -469,17 +486,6 @@ def test_polygons_that_cannot_be_followed_are_left_alone(stand_in, server, tmp_p
     assert retime(server, ds).tracks == 0
 
 
-SKELETON = [
-    {
-        "name": "bike",
-        "type": "skeleton",
-        "svg": '<circle data-element-id="1" data-label-name="nose" data-node-id="1"></circle>'
-        '<circle data-element-id="2" data-label-name="tail" data-node-id="2"></circle>',
-        "sublabels": [{"name": "nose", "type": "points"}, {"name": "tail", "type": "points"}],
-    }
-]
-
-
 def test_skeletons(stand_in, server, tmp_path):
     ds = tmp_path / "ds"
     task, times = stalled(stand_in, ds, labels=SKELETON)
@@ -706,7 +712,7 @@ def test_a_full_disk_changes_nothing(stand_in, server, uneven, monkeypatch):
 
     monkeypatch.setattr("video_prep.dataset.files.replace_text", full)
     with pytest.raises(DatasetError, match="Nothing was changed"):
-        retime(server, ds)
+        audit(ds, server, retime=True)
     assert stored(stand_in, task) == before
     assert patches(stand_in) == []
 
@@ -764,6 +770,29 @@ def test_a_file_of_another_server(stand_in, server, uneven):
     with pytest.raises(UsageError, match="elsewhere"):
         undo(server, file)
     assert stored(stand_in, uneven[1]) == before
+
+
+def test_the_stage_posts_what_is_wrong_after_it_has_retimed(stand_in, server, tmp_path):
+    ds = tmp_path / "ds"
+    task, times = stalled(stand_in, ds, steps=[0.04] * 15 + [0.055] * 14)
+    uneven = [at(times, 0), at(times, 28), at(times, 29, OUT)]
+    annotate(stand_in, task, uneven, boxes((20, 5, False), (24, 9, False)))
+    dry = audit(ds, server, retime=True, post=True, dry_run=True)
+    assert [kind for kind, *_ in told(dry)] == ["uneven-time", "never-ends"]
+    assert [(each.task_id, each.undo_file) for each in dry.mended] == [(task.id, None)]
+    assert dry.posted == (PostResult(task.id, 2, 0),)
+    assert (patches(stand_in), stand_in.state.issues) == ([], {})
+    done = audit(ds, server, retime=True, post=True, output=tmp_path / "found")
+    assert [kind for kind, *_ in told(done)] == ["never-ends"]
+    (mended,) = done.mended
+    assert (mended.tracks, mended.keyframes) == (1, dry.mended[0].keyframes)
+    assert done.posted == (PostResult(task.id, 1, 0),)
+    assert len(stand_in.state.issues) == 1
+    names = {done.page.name, done.numbers.name, mended.undo_file.name}
+    assert {each.name for each in (tmp_path / "found").iterdir()} == names
+    assert [one["kind"] for one in json.loads(done.numbers.read_text())["findings"]] == [
+        "never-ends"
+    ]
 
 
 def test_the_command_retimes_and_undoes(prep, stand_in, uneven):

@@ -17,6 +17,8 @@ from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.dataset.records import Notice
 from video_prep.dataset.store import Dataset
 from video_prep.settings.stages import ValidateSettings
+from video_prep.tracks.audit_record import AuditedTask, AuditRecord, write_audit
+from video_prep.tracks.statistics import TrackCounts
 
 report = in_threads(video_prep.report)
 
@@ -155,7 +157,7 @@ def test_json_of_the_command(dataset, prep):
 def test_on_a_terminal_there_is_a_bar(dataset, tmp_path):
     code, shown = on_terminal(["report", dataset], tmp_path)
     assert code == 0
-    assert "/3 [" in shown
+    assert "all 3/3 videos 100%" in shown
     assert on_terminal(["report", dataset, "-q"], tmp_path) == (0, "")
 
 
@@ -375,9 +377,9 @@ def test_a_video_in_detail(open_page, dataset):
 @pytest.fixture
 def audited(dataset):
     """The report of a dataset whose tracks were audited: two tasks with the same label."""
-    counts = {"tracks": 2, "keyframes": 5, "interpolated": 30, "held": 15}
-    told = {"tasks": [{"labels": {"<b>car</b>": counts}}] * 2, "findings": [{}]}
-    (dataset / "audit.json").write_text(json.dumps(told))
+    counts = TrackCounts(tracks=2, keyframes=5, interpolated=30, held=15)
+    task = AuditedTask(7, "good", None, "good", 9, 9, 2, {"<b>car</b>": counts}, 1, None)
+    write_audit(dataset / "audit.json", AuditRecord((task, task), ({},)))
     yield dataset
     (dataset / "audit.json").unlink()
 
@@ -392,14 +394,49 @@ def test_tracks_of_the_last_audit(audited, open_page):
     assert numbers_of(audited)["tracks"] == {"findings": 1, "labels": {"<b>car</b>": doubled}}
 
 
-@pytest.mark.parametrize("text", [None, "{", "[]", '{"tasks": 1}', '{"tasks": [1], "findings": 1}'])
-def test_without_an_audit_the_report_says_nothing_of_tracks(text, dataset):
-    if text is not None:
-        (dataset / "audit.json").write_text(text)
+def test_without_an_audit_the_report_says_nothing_of_tracks(dataset):
     report(dataset)
-    (dataset / "audit.json").unlink(missing_ok=True)
     assert numbers_of(dataset)["tracks"] is None
     assert "tracks-title" not in (dataset / "report.html").read_text()
+    assert "audit" not in [finding["kind"] for finding in numbers_of(dataset)["findings"]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"tasks": 1}', '{"tasks": [1], "findings": 1}', '{"tasks": [], "found": []}'],
+)
+def test_an_audit_that_cannot_be_read_is_told(text, dataset, prep):
+    file = dataset / "audit.json"
+    file.write_text(text)
+    try:
+        done = prep("report", dataset)
+    finally:
+        file.unlink()
+    (told,) = (one for one in numbers_of(dataset)["findings"] if one["kind"] == "audit")
+    assert re.fullmatch(
+        re.escape(f"{file}: this is not what 'prep audit' writes (")
+        + r".+\)\. Run 'prep audit' again\.",
+        told["title"],
+    )
+    assert (told["needs_person"], told["videos"]) == (True, [])
+    assert f"look at  {told['title']}\n" in done.out
+    assert (done.code, numbers_of(dataset)["tracks"]) == (0, None)
+    page = (dataset / "report.html").read_text()
+    assert "tracks-title" not in page
+    assert "the report tells nothing of the tracks in CVAT" in page
+
+
+def test_a_damaged_audit_is_no_fault_of_a_video(tmp_path, prep, browser):
+    make_video(tmp_path / "ds", "good", [Fate.KEPT] * 4, draw=paint)
+    (tmp_path / "ds" / "audit.json").write_text("{")
+    done = prep("report", tmp_path / "ds")
+    assert "look at" in done.out
+    assert "Nothing needs a person." not in done.out
+    page = browser.new_page()
+    page.goto((tmp_path / "ds" / "report.html").as_uri())
+    assert page.locator("h1").inner_text() == "No video needs a look"
+    assert page.locator(".findings .chip").count() == 0
+    page.close()
 
 
 def test_tasks_in_cvat_are_linked(open_page, dataset):

@@ -1,0 +1,97 @@
+"""One task: its frames matched, its tracks read and judged, its findings placed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ...base.errors import InputError, printable
+from ...cvat.annotations import CvatAnnotations
+from ...settings.cvat import AuditSettings
+from ...tracks.model import Track, tracks_from_api
+from ...tracks.statistics import statistics
+from .match import Match, Matcher, unmatched_clock
+from .result import PlacedFinding, TaskAudit
+from .rules import audit_tracks
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a task is, as far as that is known: its id and address, and those of its jobs."""
+
+    task_id: int | None
+    url: str | None = None
+    job_urls: Mapping[int, str] = field(default_factory=dict)
+
+
+def audit_task(
+    server: CvatAnnotations,
+    matcher: Matcher,
+    settings: AuditSettings,
+    task_id: int,
+    *,
+    may_be_gone: bool = False,
+) -> TaskAudit:
+    """Return what is wrong with the tracks of one task.
+
+    Args:
+        server: where it is.
+        matcher: finds its video.
+        settings: what is a finding.
+        task_id: its id.
+        may_be_gone: say so in its note if it is no longer there.
+
+    Raises:
+        InputError: there is no such task.
+        CvatError: the server does not answer.
+    """
+    place = Place(task_id, f"{server.host}/tasks/{task_id}")
+    task = server.task(task_id)
+    if task is None and may_be_gone:
+        gone = "it is no longer there, or not for you to see; 'prep upload' makes it anew."
+        match = Match(None, unmatched_clock(0, (), ()), gone)
+        return judge(f"task {task_id}", place, match, (), settings)
+    if task is None:
+        raise InputError(
+            f"task {task_id}: there is none on {printable(server.host)}, or none that you may see."
+        )
+    jobs = tuple((job.id, job.start, job.stop) for job in server.jobs(task_id))
+    place = replace(place, job_urls={job[0]: f"{place.url}/jobs/{job[0]}" for job in jobs})
+    # One without frames has no annotations either; the server refuses to look.
+    given = server.of_task(task_id) if task.size else {}
+    tracks = tracks_from_api(given, server.labels(task_id))
+    return judge(task.name, place, matcher.match(task, jobs), tracks, settings)
+
+
+def judge(
+    name: str, place: Place, match: Match, tracks: Sequence[Track], settings: AuditSettings
+) -> TaskAudit:
+    """Return what is wrong with tracks, wherever they were read.
+
+    Args:
+        name: that of their task.
+        place: where that is.
+        match: which frames it shows.
+        tracks: all that it has.
+        settings: what is a finding.
+    """
+    placed = []
+    for finding in audit_tracks(tracks, match.clock, settings):
+        job_id = _job_at(match, finding.worst_frame)
+        job_url = None if job_id is None else place.job_urls.get(job_id)
+        link = job_url and f"{job_url}?frame={finding.worst_frame}"
+        placed.append(PlacedFinding(finding, place.task_id, job_id, link))
+    return TaskAudit(
+        place.task_id,
+        name,
+        place.url,
+        match,
+        tuple(tracks),
+        tuple(placed),
+        statistics(tracks, match.clock),
+        match.note,
+    )
+
+
+def _job_at(match: Match, frame: int) -> int | None:
+    """Return the job that shows a frame; of two that overlap, the later."""
+    holding = [job for job in match.clock.jobs if job[1] <= frame <= job[2]]
+    return max(holding, key=lambda job: job[2])[0] if holding else None
