@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .base.errors import CvatError, ExitCode, UsageError
+from .base.guard import worst
 from .base.work import Watch
 from .cvat.server import CvatServer
 from .dataset.accounts import DatasetAccounts, balance_dataset
@@ -58,7 +59,7 @@ class RunResult:
             self.uploaded,
             self.upload_error,
         )
-        return max(result.exit_code for result in results if result is not None)
+        return worst(result for result in results if result is not None)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,19 @@ class Destination:
 
     server: CvatServer
     labels: Sequence[Mapping[str, Any]] = ()
+
+    def upload(
+        self, dataset: str | os.PathLike[str], config: Config, watch: Watch | None = None
+    ) -> UploadResult:
+        """Bring a dataset there, by the settings of all stages; see `stages.upload`."""
+        return upload(
+            dataset,
+            self.server,
+            config.section(UploadSettings),
+            breaks=config.section(BreakSettings),
+            labels=self.labels,
+            watch=watch,
+        )
 
 
 def run(
@@ -82,6 +96,8 @@ def run(
     """Extract, look for duplicates, validate, balance the accounts, upload, write the report.
 
     What is done already is left as it is, so a run that was cut off is simply repeated.
+
+    So many parameters, as all but the first two are optional: they are those of all stages.
 
     Args:
         inputs: files, folders (recursive) and glob patterns.
@@ -121,14 +137,7 @@ def run(
         uploaded, upload_error = None, None
         if destination is not None:
             try:
-                uploaded = upload(
-                    dataset,
-                    destination.server,
-                    config.section(UploadSettings),
-                    breaks=breaks,
-                    labels=destination.labels,
-                    watch=watch,
-                )
+                uploaded = destination.upload(dataset, config, watch)
             except (CvatError, UsageError) as error:  # the report is worth having all the same
                 upload_error = error
         reported = report(dataset, how, breaks=breaks, validate=limits, engine=engine, watch=watch)

@@ -67,6 +67,21 @@ def test_a_module_without_a_layer_is_refused(tmp_path):
     assert violations(tmp_path) == ["export has no layer"]
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)
+def test_modules_and_functions_are_small(path):
+    text = path.read_text()
+    assert text.count("\n") <= 300
+    is_command = path.parent.name == "commands"  # click gives each option as a parameter
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        assert node.end_lineno - node.lineno < 60, node.name
+        taken = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        parameters = [argument.arg for argument in taken if argument.arg not in {"self", "cls"}]
+        has_reason = "So many parameters, " in (ast.get_docstring(node) or "")
+        assert len(parameters) <= 6 or is_command or has_reason, node.name
+
+
 def test_the_wheel_has_every_package():
     packages = {path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("__init__.py")}
     names = [".".join(["video_prep", *package.parts]) for package in packages]
