@@ -31,6 +31,7 @@ from .layout import width_of, wrap
 from .options import ANSWER, Command, Option
 
 if TYPE_CHECKING:  # --help needs no server
+    from ..cvat.server import CvatServer
     from ..cvat.session import Session
 
 
@@ -133,22 +134,29 @@ def verb(
 
 
 @contextlib.contextmanager
-def cvat_session(
-    settings: CvatSettings,
-    auth: str | None,
-    dataset: Path | None = None,
-) -> "Iterator[Session]":
-    """Give a session with a server that is logged in to; log out at the end.
+def cvat_session(settings: CvatSettings, auth: str | None) -> "Iterator[Session]":
+    """Give a session with a server that is logged in to; log out at the end."""
+    from ..cvat.connect import connect
+
+    with connect(settings, auth) as session:
+        yield session
+
+
+@contextlib.contextmanager
+def cvat_server(
+    settings: CvatSettings, auth: str | None, dataset: Path | None = None
+) -> "Iterator[CvatServer]":
+    """Give a server that is logged in to, for uploads; log out at the end.
 
     Nobody is asked for a password if the dataset that is named is none.
     """
-    from ..cvat.connect import connect
+    from ..cvat.server import CvatServer
     from ..dataset.store import open_dataset
 
     if dataset is not None:
         open_dataset(dataset)
-    with connect(settings, auth) as session:
-        yield session
+    with cvat_session(settings, auth) as session:
+        yield CvatServer(session)
 
 
 def _guarded(

@@ -18,7 +18,7 @@ from ..settings.stages import RunSettings
 from ..stages.extract import UNITS as EXTRACT_UNITS
 from ..stages.report import UNITS as REPORT_UNITS
 from ..stages.validate import UNITS as VALIDATE_UNITS
-from .console import Answer, Console, cvat_session, verb
+from .console import Answer, Console, cvat_server, verb
 from .extract import count_outcomes, without_input
 from .options import (
     MATTER_FIRST,
@@ -105,12 +105,10 @@ def _destination(
 ) -> "Iterator[Destination]":
     """Give a server that is connected and logged in to, and log out at the end."""
     from ..all_stages import Destination
-    from ..cvat.server import CvatServer
     from ..stages.upload.project import labels_of
 
     labels = labels_of(config.section(UploadSettings))
-    with cvat_session(server, auth) as session:
-        connected = CvatServer(session)
+    with cvat_server(server, auth) as connected:
         connected.refuse_read_only()
         yield Destination(connected, labels)
 

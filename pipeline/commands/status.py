@@ -11,7 +11,7 @@ from ..base.errors import printable
 from ..base.words import count, listing
 from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
-from .console import Answer, Console, cvat_session, verb
+from .console import Answer, Console, cvat_server, verb
 from .extract import what_of_gone
 from .layout import align
 from .options import config_option, cvat_options, dataset_argument
@@ -57,11 +57,9 @@ def status(
     from ..stages.status.stage import status as status_stage
 
     if cvat:
-        from ..cvat.server import CvatServer
-
         settings = load_config(config_file, flags).section(CvatSettings)
-        with cvat_session(settings, auth, dataset) as session:
-            result = status_stage(dataset, CvatServer(session))
+        with cvat_server(settings, auth, dataset) as server:
+            result = status_stage(dataset, server)
     else:
         result = status_stage(dataset)
     return _answer(result, console)

@@ -12,7 +12,7 @@ from ..base.words import count, plural
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings
-from .console import Answer, Console, cvat_session, verb
+from .console import Answer, Console, cvat_server, verb
 from .layout import align
 from .options import config_option, cvat_options, dataset_argument, settings_options
 
@@ -69,13 +69,11 @@ def upload(
         raise UsageError("--force goes with --replace.")
     if dry_run:
         return _planned(plan_upload(dataset, settings, breaks=breaks), console)
-    from ..cvat.server import CvatServer
-
     labels = labels_of(settings)  # before anyone is asked for a password
-    with cvat_session(server_settings, auth, dataset) as session, console.watch() as watch:
+    with cvat_server(server_settings, auth, dataset) as server, console.watch() as watch:
         result = upload_stage(
             dataset,
-            CvatServer(session),
+            server,
             settings,
             breaks=breaks,
             labels=labels,
