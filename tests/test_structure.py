@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from helpers.layers import violations
+from helpers.layers import LAYERS, violations
 
 PACKAGE = Path(__file__).parents[1] / "pipeline"
 TESTS = Path(__file__).parent
@@ -99,10 +99,23 @@ def test_the_command_line_opens_without_the_libraries_of_the_stages():
     assert not {"numpy", "pyarrow", "av", "cv2", "cvat_sdk", "jinja2"} & {*done.stdout.split()}
 
 
-def test_architecture_names_every_module():
+def test_architecture_has_the_layers_every_package_and_where_to_add_what():
     text = (PACKAGE.parent / "docs" / "architecture.md").read_text()
-    for module in MODULES:
-        assert f"`{module}" in text, module
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", text, re.M)
+    told = [(int(number), set(re.findall(r"`([\w.*]+)`", names))) for number, names in rows]
+    assert told == [*reversed([(n, set(row.split())) for n, row in enumerate(LAYERS, 1)])]
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert packages | {"all_stages", "cli"} == set(re.findall(r"\*\*`(\w+)`\*\*", text))
+    places = text.partition("## Where do I add")[2]
+    lists = {
+        name: re.findall(r"`([\w./]+)`", files)
+        for name, files in re.findall(r"^\| ([\w ]+) \| (.+) \|$", places, re.M)
+    }
+    for name in ["setting", "dedupe method", "exporter", "decoder", "number in the report"]:
+        assert 0 < len(lists[name]) <= 5, name
+    assert 0 < len(lists["annotation server"]) <= 8
+    files = {file for files in lists.values() for file in files} - {"pipeline/stages/export/"}
+    assert [file for file in sorted(files) if not (PACKAGE.parent / file).exists()] == []
 
 
 def imports_of_tests(folder):
