@@ -25,6 +25,7 @@ from cvat_sdk.core.auth import AuthStore, ProfileEntry
 from cvat_sdk.version import VERSION
 from helpers import media
 from helpers.cvat_stand_in import Fault, Kind, StandIn
+from helpers.patience import PATIENCE_SECONDS, wait_for, wait_for_end
 from helpers.prep import command, environment
 from video_prep.base.errors import (
     CvatAuthError,
@@ -193,7 +194,7 @@ def at_terminal(keys, *arguments):
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(inner)
-    too_late = threading.Timer(60, process.kill)
+    too_late = threading.Timer(PATIENCE_SECONDS, process.kill)
     too_late.start()
     shown, keys = b"", list(keys)
     with contextlib.suppress(OSError):
@@ -367,14 +368,12 @@ def test_nothing_answers(opened, closed, silent):
     assert unreachable(opened, closed).startswith(
         f"http://{closed}: no answer from CVAT (Connection refused). Check the address"
     )
-    began = time.monotonic()
     message = unreachable(opened, "no-such-host.invalid")
     assert message.startswith("https://no-such-host.invalid: no answer from CVAT (")
     for scheme in ("http", "https"):
         message = unreachable(opened, f"{scheme}://{silent}")
         assert message.startswith(f"{scheme}://{silent}: no answer to GET /api/server/about (")
         assert "timed out). Check that CVAT runs there, and the address; it is" in message
-    assert time.monotonic() - began < 12
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -675,7 +674,8 @@ def test_versions_that_go_together(version, notices):
 
 
 def test_the_end_of_a_session(stand_in, opened):
-    opened = functools.partial(opened, waits=dataclasses.replace(HASTY, logout_seconds=0.3))
+    hasty = dataclasses.replace(HASTY, logout_seconds=0.3)
+    opened = functools.partial(opened, waits=hasty, timeout_seconds=600)
     session = opened()
     session.stopped.set()
     session.close()
@@ -684,14 +684,10 @@ def test_the_end_of_a_session(stand_in, opened):
     for kind in (Kind.HANG, Kind.CUT_ANSWER, Kind.REFUSE):
         session = opened()
         stand_in.faults.add(Fault(kind))
-        began = time.monotonic()
-        session.close()
-        assert time.monotonic() - began < 1
+        wait_for_end(session.close)
     session = opened()
     stand_in.close()
-    began = time.monotonic()
-    session.close()
-    assert time.monotonic() - began < 1
+    wait_for_end(session.close)
 
 
 def test_a_log_in_that_fails_is_over_soon(stand_in, opened):
@@ -787,7 +783,7 @@ def test_patience_has_an_end(stand_in, opened):
 
 
 def test_a_refused_connection_is_tried_again(stand_in, opened):
-    session = opened(waits=Waits(pauses_seconds=(0.1,) * 30))
+    session = opened(waits=Waits(pauses_seconds=(0.1,) * 10 * PATIENCE_SECONDS))
     restart = threading.Thread(target=stand_in.restart, args=(0.5,))
     restart.start()
     time.sleep(0.25)
@@ -796,40 +792,51 @@ def test_a_refused_connection_is_tried_again(stand_in, opened):
     assert [project.name for project in stand_in.state.projects.values()] == ["p"]
     assert sent(stand_in, "/projects") == {"POST /api/projects": 1}
     stand_in.close()
-    began = time.monotonic()
+    paused = pauses_of(session)
     with pytest.raises(CvatUnreachableError, match="Connection refused"):
         session.send_stream("PATCH", "nowhere", iter([b"a"]), {"Content-Length": "1"})
-    assert time.monotonic() - began < 0.1
+    assert paused == []
+
+
+def pauses_of(session):
+    """Return the pauses that a session makes, in seconds, as it comes to them; it makes none."""
+    paused = []
+    session.pause = paused.append
+    return paused
 
 
 @pytest.mark.parametrize(
-    ("asked", "patience", "least", "most"),
+    ("asked", "pause_seconds"),
     [
-        ("1", 30.0, 1.0, 1.6),
-        ("3600", 0.4, 0.4, 1.0),
-        ("0", 30.0, 0.0, 0.5),
-        ("Wed, 21 Oct 2065 07:28:00 GMT", 30.0, 0.0, 0.5),
-        ("\xb2", 30.0, 0.0, 0.5),
+        ("1", 1),
+        ("3600", 30),
+        ("0", 0.01),
+        ("Wed, 21 Oct 2065 07:28:00 GMT", 0.01),
+        ("\xb2", 0.01),
     ],
 )
-def test_retry_after_is_heeded_within_bounds(asked, patience, least, most, ask, opened):
-    session = opened(waits=dataclasses.replace(HASTY, longest_asked_seconds=patience))
+def test_retry_after_is_heeded_within_bounds(asked, pause_seconds, ask, opened):
+    session = opened(waits=dataclasses.replace(HASTY, longest_asked_seconds=30))
+    paused = pauses_of(session)
     for fault in (Fault(Kind.REFUSE, status=status, retry_after=asked) for status in (429, 503)):
-        began = time.monotonic()
         assert ask("GET", fault, session.request) == (2, None)
-        assert least <= time.monotonic() - began < most
+    assert paused == [pause_seconds] * 2
+
+
+def test_a_pause_takes_its_time(opened):
+    began = time.monotonic()
+    opened().pause(0.3)
+    assert time.monotonic() - began >= 0.3
 
 
 def test_a_stop_ends_every_wait(stand_in, opened):
-    session = opened()
-    stand_in.faults.add(Fault(Kind.REFUSE, status=503, retry_after="20"))
-    for wait in (lambda: session.pause(20), lambda: session.get("projects")):
+    session = opened(waits=dataclasses.replace(HASTY, longest_asked_seconds=600))
+    stand_in.faults.add(Fault(Kind.REFUSE, status=503, retry_after="600"))
+    for wait in (lambda: session.pause(600), lambda: session.get("projects")):
         session.stopped.clear()
         threading.Timer(0.1, session.stopped.set).start()
-        began = time.monotonic()
         with pytest.raises(InterruptedRunError):
-            wait()
-        assert time.monotonic() - began < 0.1 + 0.3
+            wait_for_end(wait)
     before = len(stand_in.requests)
     with pytest.raises(InterruptedRunError):
         session.get("projects")
@@ -850,12 +857,9 @@ def test_ctrl_c_ends_a_run_whose_server_keeps_silent(step, stand_in, dataset):
         stderr=subprocess.PIPE,
         text=True,
     )
-    end = time.monotonic() + 20
-    while stand_in.faults.waiting:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_for(lambda: not stand_in.faults.waiting)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, "Interrupted" in err) == (5, True), out + err
     assert "Traceback" not in out + err

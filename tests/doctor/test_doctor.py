@@ -8,13 +8,13 @@ import re
 import signal
 import subprocess
 import tempfile
-import time
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import media
+from helpers.patience import PATIENCE_SECONDS, wait_for
 from helpers.prep import command, environment
 from video_prep.cli import run
 from video_prep.doctor import clip
@@ -288,11 +288,9 @@ def test_ctrl_c_leaves_nothing_behind(temporary):
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not list(temporary.glob("prep-doctor-*/numbered")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for(lambda: list(temporary.glob("prep-doctor-*/numbered")))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out) == (5, "")
     assert err.startswith("error: Interrupted.")
     assert not any(temporary.iterdir())

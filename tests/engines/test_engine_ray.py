@@ -181,7 +181,7 @@ def test_stdout_is_the_drivers_alone_also_where_a_worker_dies(tmp_path):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=True,
     )
     assert done.stdout == "(1, 1)\nLost\n"

@@ -14,6 +14,7 @@ from helpers import media
 from helpers.datasets import frames, images, indices, names, record, times
 from helpers.footage import FOOTAGE, JITTER, VFR, join, small, two_streams
 from helpers.media import FFMPEGS
+from helpers.patience import PATIENCE_SECONDS
 from helpers.prep import environment, run_here
 
 # Close timestamps collide in the time base of the recipe's encoder, now and then.
@@ -271,6 +272,6 @@ def test_a_reader_that_closes_the_pipe_is_no_error(steady, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.stderr == ""

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 
 import numpy as np
@@ -28,6 +27,7 @@ from helpers.cvat import (
 from helpers.cvat_stand_in import Fault, Kind, StandIn
 from helpers.datasets import names, snapshot
 from helpers.handmade import change_fates, noise, write_video
+from helpers.patience import PATIENCE_SECONDS, wait_for
 from helpers.prep import command, environment, on_terminal
 from video_prep.base.errors import CvatRefusedError, UsageError
 from video_prep.base.work import Batch, Watch
@@ -643,7 +643,7 @@ def test_memory_does_not_grow_with_the_task(stand_in, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stderr.split()[-1]) / 1024 < 250  # MiB
@@ -657,14 +657,12 @@ def test_two_runs_at_once_are_refused(prep, stand_in, dataset):
         env=environment(**access(stand_in)),
         stdin=subprocess.DEVNULL,
     )
-    while not any(r.step == "Upload-Finish" for r in stand_in.requests):
-        assert first.poll() is None
-        time.sleep(0.01)
+    wait_for(lambda: any(r.step == "Upload-Finish" for r in stand_in.requests))
     refused = prep("upload", dataset, "--cvat", "--json", **access(stand_in))
     assert refused.code == 2
     assert "another prep is writing into this dataset" in refused.json["errors"][0]["message"]
     stand_in.worker.running.set()
-    assert first.wait(30) == 0
+    assert first.wait(PATIENCE_SECONDS) == 0
     assert shown(stand_in) == TWO
 
 

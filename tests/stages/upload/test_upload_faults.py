@@ -26,6 +26,7 @@ from helpers.cvat import (
 from helpers.cvat_stand_in import Fault, Kind, StandIn, WorkerFault, faults
 from helpers.datasets import names
 from helpers.handmade import change_fates, noise, picture, write_video
+from helpers.patience import PATIENCE_SECONDS, wait_for
 from helpers.prep import command, environment
 from video_prep.base import errors
 from video_prep.base.errors import DatasetError, PrepError
@@ -114,8 +115,7 @@ def test_each_request_may_break(small, tmp_path, name):
                 assert code == 0
                 check(stand_in, dataset)
                 break
-            while stand_in.faults.waiting:  # the server is not back yet
-                time.sleep(0.005)
+            wait_for(lambda stand_in=stand_in: not stand_in.faults.waiting)  # it is not back yet
             broken = stand_in.requests[number]
             steps.add((broken.method, broken.step))
             finish(stand_in, dataset, code)
@@ -192,16 +192,13 @@ def test_a_request_that_is_carried_out_long_after_it_was_given_up(
         log(request)
         if WRITING["task"](request) and not given_up:
             given_up.append(request)
-            go.wait(30)
+            go.wait(PATIENCE_SECONDS)
         elif WRITING["rename"](request) and not is_over:
             carry_out()
 
     def carry_out():
         go.set()
-        end = time.monotonic() + 10
-        while given_up[0].status is None:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        wait_for(lambda: given_up[0].status is not None)
 
     stand_in.log = late
     assert attempt(stand_in, ds, auth=None, timeout=1) == 0
@@ -255,9 +252,7 @@ def test_a_server_that_is_away_for_long(stand_in, ds):
         stand_in._stop_listening()
         return True
 
-    begun = time.monotonic()
     assert attempt(stand_in, ds) == 4
-    assert time.monotonic() - begun < 10
     stand_in._listen(stand_in.port)
     assert attempt(stand_in, ds) == 0
     check(stand_in, ds)
@@ -287,12 +282,9 @@ def kill_at(stand_in, dataset, match, *, how=signal.SIGKILL, kind=Kind.LATE, arg
         return True
 
     stand_in.faults.add(Fault(kind, match=kill, seconds=0.2))
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert "Traceback" not in out + err
-    end = time.monotonic() + 10
-    while stand_in.connections:  # the server may still be at work on the last request
-        assert time.monotonic() < end
-        time.sleep(0.005)
+    wait_for(lambda: not stand_in.connections)  # it may still be at work on the last request
     return process.returncode
 
 
@@ -321,10 +313,8 @@ def test_killed_again_and_again(stand_in, tmp_path):
 @pytest.mark.parametrize("request_", ["task", "piece", "finish", "rename", "poll"])
 def test_interrupted_by_a_person(stand_in, ds, request_):
     matches = {**WRITING, "poll": lambda r: "/requests/" in r.path}
-    begun = time.monotonic()
     code = kill_at(stand_in, ds, matches[request_], how=signal.SIGINT)
     assert code == 5
-    assert time.monotonic() - begun < 20
     assert attempt(stand_in, ds) == 0
     check(stand_in, ds)
 
