@@ -1,6 +1,11 @@
 """Each command as a process of its own: most tests run it in theirs, and must see the same."""
 
+import logging
+import os
 import shutil
+import signal
+import sys
+import warnings
 
 import pytest
 from helpers import media
@@ -53,3 +58,38 @@ def test_a_process_does_what_this_one_does(name, made, prep, prep_process, tmp_p
         ends.append((done.code, done.out.replace(server.url, "http://cvat"), done.err))
     assert ends[0] == ends[1]
     assert ends[0][::2] == (1 if name in {"run", "extract"} else 0, "")
+
+
+def past_python():
+    os.write(2, b"said")
+
+
+SAID = {
+    "printed": (lambda: print("said", file=sys.stderr), 0, "said\n"),
+    "past Python": (past_python, 0, "said"),
+    "logged": (lambda: logging.getLogger("library").warning("said"), 0, "said\n"),
+    "a warning": (lambda: warnings.warn("said", stacklevel=1), 70, "UserWarning: said"),
+    "its surroundings": (
+        lambda: print(*map(os.getenv, ("GIVEN", "PREP_FFMPEG")), os.getcwd(), file=sys.stderr),
+        0,
+        "by-the-test None {folder}\n",
+    ),
+    "stdin": (lambda: print(f"nothing:{sys.stdin.read()}", file=sys.stderr), 0, "nothing:\n"),
+}
+
+
+@pytest.mark.parametrize("how", SAID)
+def test_nothing_that_is_said_is_missed(how, prep, tmp_path, monkeypatch):
+    say, code, words = SAID[how]
+    monkeypatch.setenv("PREP_FFMPEG", "/of/whoever/runs/the/tests")
+    monkeypatch.setattr("video_prep.cli.run", lambda arguments: say() or len(arguments))
+    before = dict(os.environ), os.getcwd(), signal.getsignal(signal.SIGINT)
+    done = prep(GIVEN="by-the-test")
+    assert (done.code, done.out, words.format(folder=tmp_path) in done.err) == (code, "", True)
+    assert (dict(os.environ), os.getcwd(), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_traceback_is_never_right(prep, monkeypatch):
+    monkeypatch.setattr("video_prep.cli.run", lambda arguments: print("Traceback"))
+    with pytest.raises(AssertionError, match="Traceback"):
+        prep()
