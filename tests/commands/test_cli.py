@@ -66,7 +66,7 @@ def test_help_names_ranges_in_words(prep):
 
 
 def test_version(prep_process):
-    assert re.fullmatch(r"prep_process, version \d+\.\d+\.\d+\n", prep_process("--version").out)
+    assert re.fullmatch(r"prep, version \d+\.\d+\.\d+\n", prep_process("--version").out)
 
 
 def test_usage_errors(prep_process):
