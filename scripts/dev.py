@@ -56,7 +56,9 @@ def demo(rest):
 
 def test(rest):
     """Run the tests, those of a module mostly one after another, as they share what is costly."""
-    return run(PYTHON, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *rest)
+    # Two a core: many of them wait for other processes, or for what must not happen.
+    workers = min(2 * len(os.sched_getaffinity(0)), 16)
+    return run(PYTHON, "-m", "pytest", "-n", str(workers), "--dist", "worksteal", *rest)
 
 
 def lint(rest):
