@@ -43,6 +43,16 @@ class Failure:
         return cls(name, str(where), str(error), error.kind)
 
 
+def done(outcomes: Iterable[R | Failure]) -> tuple[R, ...]:
+    """Return the results of those that did not fail."""
+    return tuple(outcome for outcome in outcomes if not isinstance(outcome, Failure))
+
+
+def failures(outcomes: Iterable[object]) -> tuple[Failure, ...]:
+    """Return why the others did."""
+    return tuple(outcome for outcome in outcomes if isinstance(outcome, Failure))
+
+
 def guard(work: Callable[[], R], name: str | None, where: object) -> R | Failure:
     """Do some work on one of many items; what goes wrong with it alone is a value.
 

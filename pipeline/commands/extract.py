@@ -108,9 +108,7 @@ def _extract_answer(result: ExtractResult, console: Console) -> Answer:
             *without_input(result),
         ),
         errors=tuple(
-            {"kind": video.error_kind, "message": video.error}
-            for video in result.videos
-            if isinstance(video, Failure)
+            {"kind": video.error_kind, "message": video.error} for video in result.failures
         ),
     )
 

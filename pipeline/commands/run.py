@@ -134,10 +134,12 @@ Concern = tuple[str, str | None, str, str]
 
 
 def _failures(result: "RunResult") -> Iterable[Concern]:
-    for video in result.extracted.videos:
-        if isinstance(video, Failure):
-            yield "extract", video.id, video.error_kind, video.error
-    for stage, outcome in (("dedupe", result.deduped), ("validate", result.validated)):
+    stages = {
+        "extract": result.extracted,
+        "dedupe": result.deduped,
+        "validate": result.validated,
+    }
+    for stage, outcome in stages.items():
         for failure in outcome.failures if outcome is not None else ():
             yield stage, failure.id, failure.error_kind, failure.error
     if result.upload_error is not None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...base.errors import ExitCode
-from ...base.guard import Failure, worst
+from ...base.guard import Failure, done, failures, worst
 from ...dataset.records import Notice
 
 
@@ -43,12 +43,12 @@ class DedupeResult:
     @property
     def done(self) -> tuple[DedupeOutcome, ...]:
         """The videos or folders that did not fail."""
-        return tuple(video for video in self.videos if not isinstance(video, Failure))
+        return done(self.videos)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Why the others did."""
-        return tuple(video for video in self.videos if isinstance(video, Failure))
+        return failures(self.videos)
 
     @property
     def exit_code(self) -> ExitCode:

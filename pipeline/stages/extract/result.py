@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...base.errors import ExitCode
-from ...base.guard import Failure, worst
+from ...base.guard import Failure, done, failures, worst
 from ...dataset.records import AbsentSource, Notice, VideoRecord
 
 
@@ -71,6 +71,16 @@ class ExtractResult:
     skipped: dict[str, tuple[str, ...]]
     notices: tuple[Notice, ...] = ()
     without_input: tuple[AbsentSource, ...] = ()
+
+    @property
+    def done(self) -> tuple[VideoOutcome | Copy, ...]:
+        """The videos that did not fail."""
+        return done(self.videos)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Why the others did."""
+        return failures(self.videos)
 
     def count(self, status: str) -> int:
         """Return the number of videos with this status: also ``copy`` or ``failed``."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...base.errors import ExitCode, InputError, PrepError, UnbalancedVideoError, printable
-from ...base.guard import Failure, worst
+from ...base.guard import Failure, failures, worst
 from ...cvat.journal import images_digest
 from ...dataset.accounts import balance
 from ...dataset.frame_table import Fate
@@ -45,7 +45,7 @@ class UploadPlan:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """The videos that cannot be uploaded."""
-        return tuple(plan for plan in self.videos.values() if isinstance(plan, Failure))
+        return failures(self.videos.values())
 
     @property
     def exit_code(self) -> ExitCode:

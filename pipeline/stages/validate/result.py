@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.errors import ExitCode, printable
-from ...base.guard import Failure, worst
+from ...base.guard import Failure, done, failures, worst
 from ...dataset.frame_table import Fate, FrameTable
 from ...dataset.records import VideoRecord
 from ...settings.stages import ValidateSettings
@@ -92,12 +92,12 @@ class ValidateResult:
     @property
     def done(self) -> tuple[ValidatedVideo, ...]:
         """The videos that did not fail."""
-        return tuple(video for video in self.videos if not isinstance(video, Failure))
+        return done(self.videos)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Why the others did."""
-        return tuple(video for video in self.videos if isinstance(video, Failure))
+        return failures(self.videos)
 
     @property
     def exit_code(self) -> ExitCode:
