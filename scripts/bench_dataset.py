@@ -36,7 +36,7 @@ folder = pathlib.Path(sys.argv[1])
 journal = Journal(folder)
 upload = journal.open("http://localhost", None, 1, "bench")
 task_id = 0
-for plan in plan_dataset(Dataset(folder), UploadSettings(), BreakSettings()):
+for plan in plan_dataset(Dataset(folder), UploadSettings(), BreakSettings()).videos.values():
     for part in plan.parts:
         task_id += 1
         first, last = int(part.frames[0]), int(part.frames[-1])

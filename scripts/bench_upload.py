@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from video_prep.cvat.connect import connect
 from video_prep.cvat.server import CvatServer
-from video_prep.cvat.session import connect
 from video_prep.settings.cvat import CvatSettings
 
 IMAGES = 2000

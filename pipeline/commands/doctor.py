@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import ExitCode
+from ..base.guard import worst
 from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
 from ..settings.stages import RunSettings
@@ -44,7 +45,7 @@ def doctor(
     )
     marks = {True: click.style("ok  ", fg="green"), False: click.style("FAIL", fg="red")}
     return Answer(
-        exit_code=max((check.exit_code for check in checks), default=ExitCode.OK),
+        exit_code=worst(checks),
         lines=tuple(f"{marks[not c.exit_code]}  {c.name:<8} {c.detail}" for c in checks),
         results=tuple(
             {"name": c.name, "ok": c.exit_code == ExitCode.OK, "detail": c.detail} for c in checks

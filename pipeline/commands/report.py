@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..base.errors import ExitCode, printable
+from ..base.errors import printable
 from ..base.words import count
 from ..engines.choice import open_engine
 from ..settings.file import load_config
@@ -50,7 +50,7 @@ def report(
             watch=watch,
         )
     return Answer(
-        exit_code=ExitCode.OK,
+        exit_code=result.exit_code,
         lines=tuple(_lines(result)),
         results=tuple(dataclasses.asdict(finding) for finding in result.findings),
         totals=dataclasses.asdict(result.totals),

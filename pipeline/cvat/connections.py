@@ -25,13 +25,14 @@ class Breaker:
         self._closed.set()
 
     def _watch(self) -> None:
+        was_stopped = False
         while not self._closed.wait(self._look_seconds):
-            if not self._stopped.is_set():
-                continue
-            for connection in list(self._connections):
+            is_stopped = self._stopped.is_set()
+            # Once only: what is opened later is to log out.
+            for connection in list(self._connections) if is_stopped and not was_stopped else ():
                 with contextlib.suppress(OSError, AttributeError):  # it ends by itself just now
                     connection.sock.shutdown(socket.SHUT_RDWR)
-            return  # what is opened later is to log out
+            was_stopped = is_stopped
 
 
 def _pools(known: "weakref.WeakSet[Any]") -> dict[str, type]:

@@ -43,7 +43,7 @@ class Session:
         notices: what a person should know of the server.
         user: the user name.
         is_read_only: whether it is an access token's that may not change anything.
-        stopped: set when the work is stopped: all waiting ends, and nothing more is sent; for good.
+        stopped: set while work is being stopped: all waiting ends, and nothing more is sent.
     """
 
     def __init__(

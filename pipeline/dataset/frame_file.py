@@ -15,6 +15,11 @@ _REASON_NAMES = ["", *(reason.name.lower() for reason in Reason if reason)]
 _TYPES = {**COLUMNS, **dict.fromkeys(("fate", "reason", "duplicate_video"), "string")}
 
 
+def load() -> None:
+    """Load what reading and writing needs, where there is time for it."""
+    import pyarrow.parquet  # noqa: F401
+
+
 def write_frames(path: Path, frames: FrameTable) -> None:
     """Write a frame table; the same table always gives the same bytes."""
     import pyarrow as pa

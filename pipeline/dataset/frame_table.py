@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the command line needs records, but no arrays
     import numpy as np
@@ -100,10 +100,10 @@ class FrameTable:
                     f"{name} must be {dtype} of shape ({len(self)},), not {array.dtype} of shape "
                     f"{array.shape}"
                 )
-            if array.flags.writeable:
-                array = array.view()  # its maker may go on with the array itself
-                array.setflags(write=False)
-                object.__setattr__(self, name, array)
+            array.setflags(write=False)
+
+    def __reduce__(self) -> tuple[type["FrameTable"], tuple["npt.NDArray[Any]", ...]]:
+        return type(self), tuple(getattr(self, name) for name in COLUMNS)  # checked anew
 
     def __len__(self) -> int:
         return len(self.pts)

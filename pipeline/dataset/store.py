@@ -14,7 +14,6 @@
 
 import contextlib
 import errno
-import importlib
 import os
 import shutil
 import tempfile
@@ -275,12 +274,3 @@ def open_dataset(path: str | os.PathLike[str], way_out: str = NAME_DATASET) -> D
             f"{printable(store.path)}: this folder holds no video of a dataset. {way_out}"
         )
     return store
-
-
-def load_libraries() -> None:
-    """Load what writing frames and reading image sizes needs.
-
-    That takes a fifth of a second, which is free while ffmpeg is at work.
-    """
-    for name in ("numpy.ma", "pyarrow.parquet", "PIL.JpegImagePlugin", "PIL.PngImagePlugin"):
-        importlib.import_module(name)

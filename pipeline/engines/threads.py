@@ -27,7 +27,8 @@ class InProcess(LocalEngine):
     Args:
         workers: how many units are at work at once; one a core if absent.
         silence_seconds: how long a unit may give no sign of life.
-        stop: set when units are told to give up, for what does not ask its link.
+        stop: set when units are told to give up, for what does not ask its link, and cleared when
+            none of them is at work any more.
     """
 
     def __init__(
@@ -82,6 +83,8 @@ class InProcess(LocalEngine):
         deadline = time.monotonic() + _GRACE_SECONDS
         for thread, _ in self._units.values():
             thread.join(max(0.0, deadline - time.monotonic()))
+        if self._stop_all is not None and not any(t.is_alive() for t, _ in self._units.values()):
+            self._stop_all.clear()
         self._units.clear()
 
     def close(self) -> None:

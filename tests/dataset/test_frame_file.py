@@ -1,6 +1,8 @@
 """The frame table, and its file."""
 
+import copy as copy_module
 import dataclasses
+import pickle
 import re
 
 import numpy as np
@@ -65,7 +67,11 @@ def test_a_frame_table_is_never_written_into():
         with pytest.raises(ValueError, match="read-only"):
             getattr(table, name)[0] = 0
     assert np.shares_memory(table.scene_score, scores)  # which is not copied for that
-    scores[0] = 9  # its maker's own
+    with pytest.raises(ValueError, match="read-only"):
+        scores[0] = 9  # nor by its maker
+    for copy in (pickle.loads(pickle.dumps(table)), copy_module.deepcopy(table)):
+        assert copy.scene_score.tolist() == [0, 1, 2]
+        assert not any(getattr(copy, name).flags.writeable for name in COLUMNS)
 
 
 def test_rows_are_changed_in_another_table():

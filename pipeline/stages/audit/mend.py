@@ -165,13 +165,16 @@ def _send(
     Raises:
         CvatError: the server does not answer, or, as an `UnprovenError`, shows something else.
     """
+    way_back = (
+        f"Some tracks may be changed already; --undo {printable(file)} puts all of them back."
+    )
     try:
         for job_id, tracks in jobs.items():
             server.update_tracks(job_id, tracks)
     except (CvatError, InterruptedRunError) as error:
-        raise error.with_more(
-            f"Some tracks may be changed already; --undo {printable(file)} puts all of them back."
-        ) from error
+        raise error.with_more(way_back) from error
+    except KeyboardInterrupt:
+        raise InterruptedRunError("Interrupted", way_back) from None
     _prove(server, task_id, jobs, file)
 
 

@@ -121,8 +121,7 @@ def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterato
             time = "" if np.isnan(seconds[i]) else f", {seconds[i]:.1f} s"
             message = (
                 f"{span} on {count(int(shown[i]), 'frame')}{time}, without a keyframe. Look "
-                "whether it follows "
-                "the object, and set keyframes where it does not."
+                "whether it follows the object, and set keyframes where it does not."
             )
             middle = (first + last) // 2
             yield _finding(task, track, "long-span", (first, last, middle), shown[i], message)

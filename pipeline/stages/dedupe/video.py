@@ -147,8 +147,7 @@ class VideoImages:
         text = (
             f"restored by ffmpeg {version}, while the other images are by "
             f"{self.record.ffmpeg_version}; {count(differing, 'image has', 'images have')} other "
-            "bytes "
-            "than before."
+            "bytes than before."
         )
         return (Notice("other-bytes", text),)
 

@@ -58,7 +58,7 @@ class TaskMaker:
 
         Raises:
             CvatError: it did not work; `UnprovenError` where CVAT shows something else.
-            ArchiveError: an image cannot be read, or is not what was extracted.
+            UnbalancedVideoError: an image cannot be read, or is not what was extracted.
             DatasetError: the journal cannot be written.
             InterruptedRunError: the link is stopped.
         """

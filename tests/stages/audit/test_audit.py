@@ -579,6 +579,13 @@ def test_an_answer_that_is_no_json_is_an_error_of_the_server(
         audit(planted, server)
 
 
+def test_a_session_goes_on_after_tasks_that_are_not_there(server, planted):
+    with pytest.raises(InputError, match="there is none"):
+        audit(planted, server, tasks=[999_997, 999_998, 999_999])
+    assert not server.stopped.is_set()
+    assert audit(planted, server).findings
+
+
 # Exports
 
 
