@@ -5,6 +5,7 @@ What was made is looked at through the API alone, and deleted again.
 
 import os
 import secrets
+import shutil
 import subprocess
 import time
 import zipfile
@@ -12,7 +13,7 @@ import zipfile
 import pytest
 from helpers import media
 from helpers.datasets import images, names
-from helpers.prep import command, environment
+from helpers.prep import command, environment, run_process
 from video_prep.cvat.connect import connect
 from video_prep.cvat.server import CvatServer
 from video_prep.settings.cvat import CvatSettings
@@ -78,20 +79,33 @@ def cvat(request, prep, monkeypatch):
     server.close()
 
 
-@pytest.fixture
-def dataset(prep, tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """A video with a cut after frame 9, a still one of which frame 0 is kept; one rejected."""
+    home = tmp_path_factory.mktemp("made")
+
+    def prep(*arguments):
+        return run_process(arguments, home, {}).code
+
     scenes = "color=red:s=160x120:r=25:d=0.4[a];testsrc2=s=160x120:r=25:d=0.4[b];[a][b]concat"
     graph = ["-filter_complex", scenes, *media.X264]
-    media.run([*graph, str(tmp_path / "Zürich 1.mp4")])
+    media.run([*graph, str(home / "Zürich 1.mp4")])
     media.run(["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=0.4,trim=end_frame=1,loop=9:1",
-               *media.X264, str(tmp_path / "b.mp4")])  # fmt: skip
-    assert prep("extract", "Zürich 1.mp4", "--dedupe", "off", "-o", "ds").code == 0
-    assert prep("extract", "b.mp4", "-o", "ds").code == 0
-    (folder,) = (tmp_path / "ds").glob("Z*")
+               *media.X264, str(home / "b.mp4")])  # fmt: skip
+    assert prep("extract", "Zürich 1.mp4", "--dedupe", "off", "-o", "ds") == 0
+    assert prep("extract", "b.mp4", "-o", "ds") == 0
+    (folder,) = (home / "ds").glob("Z*")
     (folder / f"{folder.name}-frame_000003.jpg").write_bytes(b"")
-    assert prep("validate", "ds").code == 1
+    assert prep("validate", "ds") == 1
+    return home
+
+
+@pytest.fixture
+def dataset(made, tmp_path):
+    """A copy of them, to be changed."""
+    shutil.copytree(made / "ds", tmp_path / "ds")
     (tmp_path / "labels.yaml").write_text(LABELS)
+    (folder,) = (tmp_path / "ds").glob("Z*")
     return folder
 
 
@@ -155,7 +169,7 @@ def test_what_a_killed_run_left_is_finished(cvat, dataset):
     assert cvat.prep("status", "ds", "--cvat").code == 0
 
 
-def test_tasks_are_replaced_only_as_long_as_no_work_is_lost(cvat, dataset, prep, tmp_path):
+def test_tasks_are_replaced_only_as_long_as_no_work_is_lost(cvat, made, dataset, prep, tmp_path):
     cvat.upload("--labels", "labels.yaml")
     before = {task["name"]: task["id"] for task in cvat.tasks()}
     (label, *_) = cvat.server.project_labels(cvat.server.find_project(cvat.project).id)
@@ -167,7 +181,8 @@ def test_tasks_are_replaced_only_as_long_as_no_work_is_lost(cvat, dataset, prep,
     cvat.session.request("PUT", f"tasks/{before['b']}/annotations/", body=body)
     for folder in (dataset, tmp_path / "ds" / "b"):
         (folder / images(folder)[0]).unlink()
-    prep("extract", "b.mp4", "-o", "ds", "--dedupe", "off", "--overwrite")
+    again = prep("extract", made / "b.mp4", "-o", "ds", "--dedupe", "off", "--overwrite")
+    assert again.code == 0
     prep("validate", "ds")
 
     done = cvat.upload(code=1)
@@ -196,5 +211,5 @@ def test_what_goes_over_the_wire_holds_names_of_images_and_nothing_else(
             assert archive.namelist() == [frame.name for frame in task.data.frames]
             assert all("/" not in name for name in archive.namelist())
         content = uploaded.read_bytes()
-        assert str(tmp_path).encode() not in content
+        assert str(tmp_path.parent).encode() not in content  # nor where it was made
         assert b"secret" not in content

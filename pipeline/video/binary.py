@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import imageio_ffmpeg
 
@@ -64,9 +65,7 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
     """
     path = run.ffmpeg or os.environ.get("PREP_FFMPEG") or _bundled()
     path = os.path.abspath(shutil.which(path) or path)  # it will run in another folder
-    with ThreadPoolExecutor() as pool:  # at once: each takes as long as ffmpeg takes to start
-        listed = {what: pool.submit(list_abilities, path, what) for what in NEEDED}
-        banner = _output([path, "-version"])
+    banner, listed = _ask(path, _state(path))
     version = _version(banner)
     library = re.search(r"^libavfilter\s+(\d+)\.\s*(\d+)", banner, re.MULTILINE)
     if not version or not library:
@@ -78,7 +77,7 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
             f"Without {_NAMED_BY} the bundled one is used."
         )
     for what, needed in NEEDED.items():
-        lacking = sorted(needed - listed[what].result())
+        lacking = sorted(needed - listed[what])
         if lacking:
             raise FfmpegUnusableError(
                 f"{printable(path)}: this build of ffmpeg lacks the {what} {', '.join(lacking)}. "
@@ -93,6 +92,24 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
                 "leave it out."
             )
     return found
+
+
+@functools.lru_cache(maxsize=16)
+def _ask(path: str, state: tuple[int, ...]) -> tuple[str, dict[str, set[str]]]:
+    """Return the banner of an ffmpeg and what it lists, asked once for each state of its file."""
+    with ThreadPoolExecutor() as pool:  # at once: each takes as long as ffmpeg takes to start
+        listed = {what: pool.submit(list_abilities, path, what) for what in NEEDED}
+        banner = _output([path, "-version"])
+    return banner, {what: names.result() for what, names in listed.items()}
+
+
+def _state(path: str) -> tuple[int, ...]:
+    """Return what tells a file from another in its place; nothing where there is none."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode
 
 
 @functools.cache

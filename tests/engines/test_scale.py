@@ -33,9 +33,9 @@ def inputs(tmp_path_factory):
     """Short videos, one that is cut, one of the same frames, one that is no video."""
     folder = tmp_path_factory.mktemp("scale") / "in"
     folder.mkdir()
-    media.encode(folder / "long.mp4", *H264, frames=300)
+    media.encode(folder / "long.mp4", *H264, frames=160)
     media.twin(folder / "long.mp4", folder / "copy.mp4")
-    media.encode(folder / "calm.mp4", *H264, frames=90, picture="smptebars")
+    media.encode(folder / "calm.mp4", *H264, frames=50, picture="smptebars")
     media.encode(folder / "short.mkv", *H264, frames=30)
     (folder / "broken.mp4").write_bytes(b"no video at all")
     return folder
@@ -55,7 +55,7 @@ def test_all_stages_give_the_same_bytes_on_all_engines(inputs, prep, tmp_path):
         assert "broken.mp4: not a video" in done.out
         if first is None:
             first = snapshot(home / "ds")
-            assert record(home / "ds" / "long")["segments"] == [0, 40, 80, 120, 160, 200, 240]
+            assert record(home / "ds" / "long")["segments"] == [0, 40, 80, 120]
             assert record(home / "ds" / "short")["segments"] == [0]
             assert images(home / "ds" / "calm")
         assert snapshot(home / "ds").keys() == first.keys()
@@ -108,7 +108,7 @@ def workers_at_ffmpeg(driver):
 def long_inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("long") / "in"
     folder.mkdir()
-    media.encode(folder / "long.mp4", *H264, frames=600)
+    media.encode(folder / "long.mp4", *H264, frames=300)
     media.encode(folder / "other.mp4", *H264, frames=50)
     return folder
 
@@ -152,7 +152,7 @@ def is_midway(driver, shelf):
 def test_a_worker_that_is_killed_costs_one_unit_and_changes_nothing(
     engine, long_inputs, undisturbed, gated, tmp_path
 ):
-    options = ("--segment-frames", "100", "--dedupe", "off")
+    options = ("--segment-frames", "50", "--dedupe", "off")
     how = ("--engine", engine, "--ffmpeg", gated)
     driver = start("extract", long_inputs, *options, "-o", "ds", *how, "--json", cwd=tmp_path)
     shelf = tmp_path / "ds" / ".prep" / "segments" / "long"
@@ -191,14 +191,14 @@ def crashing(tmp_path):
 
 def test_a_worker_that_dies_is_repeated_once_and_then_reported(inputs, crashing, prep, tmp_path):
     common = ("extract", inputs / "long.mp4", inputs / "calm.mp4", inputs / "short.mkv")
-    assert prep(*common, "-o", "expected", "--segment-frames", "100").code == 0
+    assert prep(*common, "-o", "expected", "--segment-frames", "50").code == 0
     once = crashing("calm", 1)
-    done = prep(*common, "-o", "once", "--segment-frames", "100", "--ffmpeg", once)
+    done = prep(*common, "-o", "once", "--segment-frames", "50", "--ffmpeg", once)
     assert done.code == 0, done.out
     assert snapshot(tmp_path / "once") == snapshot(tmp_path / "expected")
 
     always = crashing("calm", 99)
-    done = prep(*common, "-o", "ds", "--segment-frames", "100", "--ffmpeg", always, "--json")
+    done = prep(*common, "-o", "ds", "--segment-frames", "50", "--ffmpeg", always, "--json")
     assert done.code == 3
     assert {v["id"]: v["status"] for v in done.json["videos"]} == {
         "long": "extracted",
@@ -219,12 +219,13 @@ def test_a_worker_that_dies_is_repeated_once_and_then_reported(inputs, crashing,
 def test_a_segment_whose_worker_dies_fails_the_video_and_keeps_the_rest(
     inputs, crashing, prep, tmp_path
 ):
-    common = ("extract", inputs / "long.mp4", "--segment-frames", "100", "--workers", "1")
+    common = ("extract", inputs / "long.mp4", "--segment-frames", "40", "--workers", "1")
     assert prep(*common, "-o", "expected").code == 0
     done = prep(*common, "-o", "ds", "--ffmpeg", crashing("long", 2), "--json")
     assert (done.code, done.json["errors"][0]["kind"]) == (3, "worker-died")
     shelf = tmp_path / "ds" / ".prep" / "segments" / "long"
-    assert sorted(file.name for file in shelf.glob("0*")) == ["000001.npz", "000002.npz"]
+    kept = sorted(file.name for file in shelf.glob("0*"))
+    assert kept == ["000001.npz", "000002.npz", "000003.npz"]
     done = prep(*common, "-o", "ds")
     assert done.code == 0
     assert snapshot(tmp_path / "ds") == snapshot(tmp_path / "expected")
@@ -233,9 +234,9 @@ def test_a_segment_whose_worker_dies_fails_the_video_and_keeps_the_rest(
 @pytest.mark.parametrize("engine", ["pool", "threads", "ray"])
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interruption_ends_all_and_loses_nothing(
-    engine, signum, long_inputs, undisturbed, gated, prep, tmp_path
+    engine, signum, long_inputs, undisturbed, gated, tmp_path
 ):
-    options = ("--segment-frames", "60")
+    options = ("--segment-frames", "50")
     common = ("extract", long_inputs, "-o", "ds", *options, "--engine", engine, "--ffmpeg", gated)
     driver = start(*common, cwd=tmp_path)
     shelf = tmp_path / "ds" / ".prep" / "segments" / "long"
@@ -250,8 +251,8 @@ def test_an_interruption_ends_all_and_loses_nothing(
     assert "run the same command again" in err
     wait_for(lambda: not [p for p in begun if p.is_running() and "ffmpeg" in p.name()])
     assert done_before <= {file.name for file in shelf.glob("0*.npz")}
-    (gated.parent / "open").touch()
-    assert prep(*common).code == 0
+    # What is left is for any engine to finish.
+    assert run_here(("extract", long_inputs, "-o", "ds", *options), tmp_path, {}).code == 0
     assert snapshot(tmp_path / "ds") == undisturbed(*options)
 
 
@@ -260,7 +261,7 @@ def test_a_node_that_is_lost_midway_costs_the_units_it_was_at(
 ):
     from ray.cluster_utils import Cluster
 
-    options = ("--segment-frames", "60", "--dedupe", "off")
+    options = ("--segment-frames", "50", "--dedupe", "off")
     old = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     cluster = Cluster(

@@ -54,15 +54,17 @@ def timelines(
     left = _LANE_CHARACTERS
     for place in sorted(range(len(tasks)), key=lambda each: -len(tasks[each].findings)):
         task = tasks[place]
-        lanes = list(_lanes(task, place, anchors)) if left > 0 else []
-        breaks = break_lines(task.match.clock) if lanes else {}
-        size = sum(lane["characters"] for lane in lanes)
-        size += sum(map(len, breaks.values()))
-        if size > left:
-            lanes, breaks = [], {}
-        else:
-            left -= size
-        made[place] = {"task": task, "lanes": lanes, "breaks": breaks}
+        breaks = break_lines(task.match.clock)
+        lanes: list[dict[str, Any]] = []
+        size = sum(map(len, breaks.values()))
+        for lane in _lanes(task, place, anchors) if left > 0 else ():
+            size += lane["characters"]
+            if size > left:  # the others would be drawn in vain
+                lanes.clear()
+                break
+            lanes.append(lane)
+        left -= size if lanes else 0
+        made[place] = {"task": task, "lanes": lanes, "breaks": breaks if lanes else {}}
     return [made[place] for place in range(len(tasks))]
 
 

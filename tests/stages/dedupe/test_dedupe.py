@@ -132,11 +132,11 @@ def test_a_film_of_24_in_a_file_of_60_loses_exactly_its_repeated_frames(prep, tm
 
 
 @pytest.mark.smoke
-def test_a_loop_of_four_is_found_by_similar_and_not_by_still(prep_process, tmp_path):
+def test_a_loop_of_four_is_found_by_similar_and_not_by_still(prep, tmp_path):
     film(tmp_path / "loop.mp4", [texture(n % 4 if n < 16 else 4) for n in range(17)])
-    prep_process("extract", "loop.mp4", "-o", "ds", "--dedupe", "off")
-    assert prep_process("dedupe", "ds", "--json").json["totals"]["still"] == 0
-    done = prep_process("dedupe", "ds", "--dedupe", "similar", "--json")
+    prep("extract", "loop.mp4", "-o", "ds", "--dedupe", "off")
+    assert prep("dedupe", "ds", "--json").json["totals"]["still"] == 0
+    done = prep("dedupe", "ds", "--dedupe", "similar", "--json")
     assert (done.code, done.json["totals"]["similar"], done.json["totals"]["elsewhere"]) == (
         0,
         12,
@@ -148,7 +148,7 @@ def test_a_loop_of_four_is_found_by_similar_and_not_by_still(prep_process, tmp_p
     assert {
         "kind": "missing", "after": 3, "before": 16, "frames": 12, "seconds": 0.52,
     } in record(tmp_path / "ds" / "loop")["breaks"]  # fmt: skip
-    prep_process("extract", "loop.mp4", "-o", "graph", "--dedupe", "similar")
+    prep("extract", "loop.mp4", "-o", "graph", "--dedupe", "similar")
     assert frames(tmp_path / "graph" / "loop")["duplicate_of"] == table["duplicate_of"]
 
 

@@ -15,7 +15,7 @@ import video_prep
 from helpers import media
 from helpers.datasets import frames, images, indices, record, snapshot
 from helpers.media import FFMPEGS
-from helpers.prep import end_when, in_threads
+from helpers.prep import end_when, in_threads, run_here
 from video_prep.base import errors
 from video_prep.base.work import UNWATCHED, Batch, Unwatched, Watch
 from video_prep.dataset.frame_table import MISSING_PTS
@@ -185,14 +185,14 @@ def test_sampling_does_not_see_segments(footage, options, prep, tmp_path):
 
 @pytest.mark.parametrize("options", [("--dedupe", "still"), ("--dedupe", "similar")])
 @pytest.mark.parametrize("image_format", ["jpg", "png"])
-def test_duplicates_begin_anew_in_each_segment(options, image_format, prep_process, tmp_path):
+def test_duplicates_begin_anew_in_each_segment(options, image_format, prep, prep_process, tmp_path):
     """A still picture: one image a segment, whoever does it."""
     video = media.encode(tmp_path / "v.mp4", *B_FRAMES, frames=120, picture="smptebars")
     common = ("extract", video, *options, "--format", image_format, "--segment-frames", "30")
-    for engine in ("pool", "threads"):
+    for engine, run in (("pool", prep_process), ("threads", prep)):
         for workers in ("1", "2"):
             name = f"{engine}{workers}"
-            done = prep_process(*common, "-o", name, "--engine", engine, "--workers", workers)
+            done = run(*common, "-o", name, "--engine", engine, "--workers", workers)
             assert done.code == 0, done.err
     starts = record(tmp_path / "pool1" / "v")["segments"]
     assert len(starts) == 3
@@ -281,11 +281,19 @@ def shelf(dataset):
     return dataset / ".prep" / "segments" / "long"
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A long video, beside it what a run makes of it that nothing disturbs."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    video = media.encode(home / "long.mp4", *H264, size="640x360", frames=600)
+    assert run_here(("extract", video, "--segment-frames", "60", "-o", "ds"), home, {}).code == 0
+    return home
+
+
 @pytest.mark.parametrize("engine", ["pool", "threads"])
-def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, prep_process, tmp_path):
-    video = media.encode(tmp_path / "long.mp4", *H264, size="640x360", frames=600)
+def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, undisturbed, prep, tmp_path):
+    video = undisturbed / "long.mp4"
     common = ("extract", video, "--segment-frames", "60", "--engine", engine, "--workers", "1")
-    assert prep_process(*common, "-o", "undisturbed").code == 0
     done_before = set()
     for kills in range(1, 4):
         done = {}
@@ -300,8 +308,8 @@ def test_a_killed_run_goes_on_at_the_segments_that_are_missing(engine, prep_proc
         assert done_before <= set(done.items())  # none was done again
         done_before = set(done.items())
         assert not (tmp_path / "ds" / "long").exists()
-    assert prep_process(*common, "-o", "ds").code == 0
-    assert snapshot(tmp_path / "ds") == snapshot(tmp_path / "undisturbed")
+    assert prep(*common, "-o", "ds").code == 0
+    assert snapshot(tmp_path / "ds") == snapshot(undisturbed / "ds")
     assert len(record(tmp_path / "ds" / "long")["segments"]) == 10
     assert not shelf(tmp_path / "ds").exists()
     assert list((tmp_path / "ds" / ".prep" / "work").iterdir()) == []
