@@ -69,7 +69,9 @@ def lint(rest):
 
 def run(*command):
     """Run a command in the clone and return its exit code."""
-    process = subprocess.Popen(command, cwd=ROOT)
+    # Where Python may keep nothing, each prep of the tests would compile the package anew.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         return process.wait()
     except KeyboardInterrupt:
