@@ -51,8 +51,10 @@ _FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
 EVERYTHING = "1"
 """The condition that selects every frame."""
 
-GRAPH_FILE, THUMBNAILS_FILE = "../../graph.txt", "../../thumbnails.gray"
-"""What ffmpeg reads and writes besides, as seen from the folder of the images, where it runs."""
+GRAPH_FILE, THUMBNAILS_FILE = "graph.txt", "thumbnails.gray"
+"""What ffmpeg reads and writes besides, two folders above that of the images, where it runs."""
+
+_TWO_UP = "../../"
 
 MARK = "prep"
 """The metadata key under which ffmpeg prints the frames that are ``selected``, ``kept``, or changed
@@ -145,7 +147,7 @@ def extraction_command(
     else:
         side = THUMBNAIL_SIDE
         chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
-        written = chosen.output(THUMBNAILS_FILE, format="rawvideo", **timing)
+        written = chosen.output(_TWO_UP + THUMBNAILS_FILE, format="rawvideo", **timing)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
     return _compile(recipe.ffmpeg, written, outputs)
 
@@ -197,7 +199,7 @@ def _compile(ffmpeg: Ffmpeg, written: Any, outputs: Sequence[Any]) -> tuple[list
     place = command.index("-filter_complex")
     graph = command[place + 1]
     # The graph of a long sampled video is larger than a command line may be.
-    command[place : place + 2] = [ffmpeg.graph_from_file, GRAPH_FILE]
+    command[place : place + 2] = [ffmpeg.graph_from_file, _TWO_UP + GRAPH_FILE]
     return command, graph
 
 

@@ -184,7 +184,7 @@ class VideoDecoder:
         if len(chosen.kept) == 0:
             return chosen
         side = THUMBNAIL_SIDE
-        pixels = np.memmap(self.folder / THUMBNAILS_FILE, dtype=np.uint8, mode="r")
+        pixels = np.memmap(self.folder.parents[1] / THUMBNAILS_FILE, dtype=np.uint8, mode="r")
         thumbnails = pixels.reshape(-1, side, side)
         places = np.arange(len(thumbnails))
         positions = np.searchsorted(chosen.selected, chosen.kept)
@@ -201,13 +201,13 @@ class VideoDecoder:
         return dataclasses.replace(self, link=_Quiet(self.link))._decode(work)
 
     def _decode(self, work: Pass) -> Decoded:
-        source, folder = self.source, self.folder
+        source, folder, scratch = self.source, self.folder, self.folder.parents[1]
         shutil.rmtree(folder)  # with what an earlier pass has left
         folder.mkdir()
-        (folder / THUMBNAILS_FILE).unlink(missing_ok=True)
-        name = _plain_name(source, folder.parents[1])
+        (scratch / THUMBNAILS_FILE).unlink(missing_ok=True)
+        name = _plain_name(source, scratch)
         command, graph = extraction_command(self.recipe, work, self.info, name, folder.name)
-        (folder / GRAPH_FILE).write_text(graph, encoding="utf-8")
+        (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
         limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
         decoded = decode(command, folder, source.path, self.info, limits, self.link)
         if len(decoded.pts) == 0:
