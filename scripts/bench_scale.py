@@ -30,7 +30,7 @@ ENGINE = """
 import operator, sys, time
 from pathlib import Path
 from video_prep.settings.dedupe import DedupeSettings
-from video_prep.settings.stages import (RunSettings)
+from video_prep.settings.stages import RunSettings
 from video_prep.engines.choice import open_engine
 from video_prep.stages.extract import UNITS
 from video_prep.stages.extract.stage import extract
