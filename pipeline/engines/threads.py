@@ -55,6 +55,9 @@ class InProcess(LocalEngine):
     def _carry_out(
         self, key: int, function: Callable[[T, Link], R], item: T, link: "_ThreadLink"
     ) -> None:
+        link.has_begun = True
+        if link.stopped.is_set():  # nobody waits for it any more
+            return
         try:
             event = Event(key, EventKind.RESULT, function(item, link))
         except BaseException as error:  # raised again by the driver
@@ -80,10 +83,12 @@ class InProcess(LocalEngine):
             self._stop_all.set()
         for _, link in self._units.values():
             link.stopped.set()
+        # One that Ctrl-C met while it was being started cannot be joined, and gives up by itself.
+        begun = [thread for thread, link in self._units.values() if link.has_begun]
         deadline = time.monotonic() + _GRACE_SECONDS
-        for thread, _ in self._units.values():
+        for thread in begun:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if self._stop_all is not None and not any(t.is_alive() for t, _ in self._units.values()):
+        if self._stop_all is not None and not any(thread.is_alive() for thread in begun):
             self._stop_all.clear()
         self._units.clear()
 
@@ -95,6 +100,7 @@ class _ThreadLink(Link):
     def __init__(self, key: int, told: "queue.SimpleQueue[Event]") -> None:
         self._key, self._told = key, told
         self.stopped = threading.Event()
+        self.has_begun = False
         self._sign = Metronome()
 
     def tell(self, message: Any) -> None:

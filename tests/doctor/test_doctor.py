@@ -276,7 +276,7 @@ def test_no_temporary_folder(monkeypatch, tmp_path, capsys):
 @pytest.fixture
 def temporary():
     """A folder for temporary files, with a path that is short enough for sockets."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
         yield Path(folder)
 
 

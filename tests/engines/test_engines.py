@@ -249,6 +249,26 @@ def test_leaving_early_stops_the_units_and_the_engine_goes_on(engine, tmp_path):
     assert sorted(engine.run(units.double, range(5))) == [(n, 2 * n) for n in range(5)]
 
 
+@pytest.mark.parametrize("is_launched", [False, True])
+def test_ctrl_c_while_a_thread_is_started_is_told_and_starts_nothing(
+    is_launched, tmp_path, monkeypatch
+):
+    start, launched = threading.Thread.start, []
+
+    def interrupted(thread):
+        if is_launched:
+            launched.append((start, thread))  # the system is still at it
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with InProcess(1) as engine, pytest.raises(KeyboardInterrupt):
+        list(engine.run(units.tick_or_return, [Job("ticking", tmp_path)]))
+    for start, thread in launched:
+        start(thread)
+        thread.join()
+    assert not any(tmp_path.iterdir())
+
+
 def living_units():
     return {thread for thread in threading.enumerate() if thread.name == "prep-unit"}
 
