@@ -132,7 +132,13 @@ def effective_settings(
 ) -> dict[str, Any]:
     """Return the settings that the images of a video depend on, by name."""
     decoder = {"hwaccel": run.hwaccel} if run.hwaccel else {}  # others may round otherwise
-    return dataclasses.asdict(extract) | effective_dedupe(dedupe) | decoder
+    images = {
+        field.name: value
+        for field in dataclasses.fields(extract)
+        if (value := getattr(extract, field.name)) != field.default
+        or not field.metadata["is_named_if_set"]
+    }
+    return images | effective_dedupe(dedupe) | decoder
 
 
 def effective_dedupe(dedupe: DedupeSettings) -> dict[str, Any]:

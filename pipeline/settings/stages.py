@@ -22,8 +22,15 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Collection[str] = (),
+    is_named_if_set: bool = False,
 ) -> Any:
-    """Return a dataclass field that carries its help text and range for flag and file alike."""
+    """Return a dataclass field that carries its help text and range for flag and file alike.
+
+    So many parameters, for a setting has so many properties; each is named in the call.
+
+    ``is_named_if_set``: datasets are older than this setting, so their records name it only where
+    it is not the default. Else each of their videos would count as made with other settings.
+    """
     return dataclasses.field(
         default=default,
         metadata={
@@ -32,6 +39,7 @@ def option(
             "min": minimum,
             "max": maximum,
             "choices": choices,
+            "is_named_if_set": is_named_if_set,
         },
     )
 

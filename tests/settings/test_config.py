@@ -122,8 +122,8 @@ def test_digest_depends_on_the_meaning_alone():
         assert (digest(run=RunSettings(**run)) != digest()) == differs
 
 
-def test_without_hwaccel_nothing_of_it_is_in_the_settings():
-    """So the datasets that were made before it was recorded are still valid."""
+def test_settings_that_came_later_are_named_only_where_they_are_set():
+    """So the datasets that were made before there were such settings are still valid."""
     made = effective_settings(ExtractSettings(), DedupeSettings(), RunSettings())
     names = "quality digits format start end every fps keyframes max_size dedupe hi lo frac max_gap"
     assert list(made) == names.split()
