@@ -92,7 +92,8 @@ class VideoInfo:
 
     Widths and heights are in pixels. ``coded_*`` is the size in the stream; the size that people
     see, after rotation, is measured on the images (``VideoRecord.image_width``). Rates and the
-    time base are fractions as text (``30000/1001``).
+    time base are fractions as text (``30000/1001``). ``field_order`` is ``progressive``, or tells
+    which field is coded first and which is shown first (``tt``, ``bb``, ``tb``, ``bt``).
     """
 
     container: str
@@ -111,6 +112,13 @@ class VideoInfo:
     color_range: str | None
     color_primaries: str | None
     color_transfer: str | None
+    field_order: str | None = None
+    color_matrix: str | None = None
+
+    @property
+    def is_interlaced(self) -> bool:
+        """Whether the header says that a frame is woven of two fields."""
+        return self.field_order not in {None, "progressive"}
 
     @property
     def is_hdr(self) -> bool:

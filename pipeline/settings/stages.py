@@ -91,6 +91,17 @@ class ExtractSettings:
         minimum=16,
         maximum=65535,
     )
+    deinterlace: bool = option(
+        False,
+        "Make each frame of interlaced footage, which is woven of two half pictures, one whole "
+        "picture (bwdif). Frames and numbers stay.",
+        is_named_if_set=True,
+    )
+    tonemap: bool = option(
+        False,
+        "Show HDR footage as on an ordinary screen (BT.709): without it, its images look pale.",
+        is_named_if_set=True,
+    )
 
     def __post_init__(self) -> None:
         sampling = [name for name in SAMPLING if getattr(self, name)]

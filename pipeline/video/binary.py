@@ -56,8 +56,12 @@ class Ffmpeg:
         return "-filter_complex_script"
 
 
-def find_ffmpeg(run: RunSettings) -> Ffmpeg:
+def find_ffmpeg(run: RunSettings, filters: frozenset[str] = frozenset()) -> Ffmpeg:
     """Return the ffmpeg to use: the setting, else ``PREP_FFMPEG``, else the bundled one.
+
+    Args:
+        run: names it.
+        filters: those that it must have besides what every run needs.
 
     Raises:
         FfmpegUnusableError: it is missing, does not answer, is too old, or lacks a filter, an
@@ -77,7 +81,7 @@ def find_ffmpeg(run: RunSettings) -> Ffmpeg:
             f"Without {_NAMED_BY} the bundled one is used."
         )
     for what, needed in NEEDED.items():
-        lacking = sorted(needed - listed[what])
+        lacking = sorted((needed | filters if what == "filters" else needed) - listed[what])
         if lacking:
             raise FfmpegUnusableError(
                 f"{printable(path)}: this build of ffmpeg lacks the {what} {', '.join(lacking)}. "

@@ -6,6 +6,8 @@
   or pixel format: then it keeps what follows at the first size. Without it ffmpeg 9 and 5 crash on
   a stream that shrinks.
 - ``settb``: all timestamps in the time base of the probe, which ffmpeg does not always share.
+- ``bwdif``, where it is asked for, stands before all choices, for it looks at the frames before
+  and after each; and before ``settb``, for it halves the time base.
 - The colour matrix, where it is given, is written into all frames first: the scaler would convert
   the colours of a stream that changes it, and ffmpeg's own command line does not.
 - One branch scores and prints every frame, with its true timestamp, into the log. The other selects
@@ -34,6 +36,7 @@ from ..pictures.thinner import THUMBNAIL_SIDE
 from ..settings.dedupe import DedupeSettings
 from ..settings.stages import ExtractSettings, RunSettings
 from .binary import Ffmpeg
+from .looks import deinterlace, tonemap
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
 
@@ -140,7 +143,9 @@ def extraction_command(
     if work.segment is not None:
         chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
     if work.writes_images:
-        if work.converts_late(info) and recipe.settings.max_size is None:
+        if recipe.settings.tonemap and info.is_hdr:
+            chosen = tonemap(chosen, info, recipe.settings.format)
+        elif work.converts_late(info) and recipe.settings.max_size is None:
             # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
             chosen = chosen.filter("scale")
         written = _images(chosen, recipe.settings, stem, {**timing, **recipe.thread_options})
@@ -168,7 +173,10 @@ def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any
     stream = ffmpeg_python.input(f"file:{source}", **options)["V:0"]
     if work.matrix is not None:
         stream = stream.filter("setparams", colorspace=work.matrix)
-    stream = stream.filter("scale").filter("settb", info.time_base)
+    stream = stream.filter("scale")
+    if recipe.settings.deinterlace:
+        stream = deinterlace(stream)
+    stream = stream.filter("settb", info.time_base)
     return (stream, None) if work.segment is None else _cut_out(stream, work.segment)
 
 

@@ -31,6 +31,23 @@ open whatever files and addresses they name."""
 
 OPEN_TIMEOUT_SECONDS = 60.0
 
+_FIELD_ORDERS = {1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
+"""FFmpeg's AVFieldOrder."""
+
+_MATRICES = {
+    0: "gbr",
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020nc",
+    10: "bt2020c",
+    14: "ictcp",
+}
+"""FFmpeg's AVColorSpace, by the names that its filters know."""
+
 _ANY_TITLE: dict[str, Any] = (
     {"metadata_errors": "replace"}
     if hasattr(av.container.InputContainer, "metadata_errors")
@@ -91,6 +108,8 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream) ->
         color_range=_color_name(ColorRange, context.color_range),
         color_primaries=_color_name(ColorPrimaries, context.color_primaries),
         color_transfer=_color_name(ColorTrc, context.color_trc),
+        field_order=_FIELD_ORDERS.get(context.field_order),
+        color_matrix=_MATRICES.get(context.colorspace),
     )
 
 

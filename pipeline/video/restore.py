@@ -21,6 +21,7 @@ from ..settings.stages import ExtractSettings, RunSettings
 from .binary import find_ffmpeg
 from .graph import Recipe
 from .identity import is_same_file
+from .looks import needed_filters
 from .passes import VideoDecoder
 from .sources import Source
 from .written import checksum_written
@@ -68,7 +69,8 @@ def _recipe_of(record: VideoRecord, run: RunSettings) -> Recipe:
     names = (field.name for field in dataclasses.fields(ExtractSettings))
     then = {name: record.settings[name] for name in names if name in record.settings}
     settings = build_settings(ExtractSettings, then, "extract")
-    return Recipe(settings, DedupeSettings("off"), run, find_ffmpeg(run), threads=None)
+    ffmpeg = find_ffmpeg(run, needed_filters(settings))
+    return Recipe(settings, DedupeSettings("off"), run, ffmpeg, threads=None)
 
 
 def _extract_again(

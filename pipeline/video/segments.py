@@ -26,6 +26,9 @@ UNPROVEN = "a part of it, decoded alone, is not what it is in the whole"
 _PREROLL_SECONDS = {"mpegts": 1, "mpeg": 1}
 """Containers without an index: a seek ends up near the place, which must not be behind it."""
 
+_LOOK_BACK_SECONDS = 1
+"""So much earlier decoding begins where the frames before the first one matter."""
+
 # What h264 and hevc decoders say of pictures before the first one of a segment, which refer to
 # others before that: where a seek ends up in the midst of a group of pictures, or that is open.
 _OF_A_SEEK = re.compile(
@@ -80,7 +83,7 @@ class Cutting:
     hindrance: str | None = None
 
 
-def cut(packets: PacketIndex, info: VideoInfo, length: int) -> Cutting:
+def cut(packets: PacketIndex, info: VideoInfo, length: int, *, looks_back: bool = False) -> Cutting:
     """Cut a video at the first keyframe after every ``length`` frames; the last one may be longer.
 
     Where depends on the packets alone. A keyframe will do where all packets before it in the file
@@ -90,6 +93,7 @@ def cut(packets: PacketIndex, info: VideoInfo, length: int) -> Cutting:
         packets: of the whole video.
         info: its header.
         length: frames a segment at least.
+        looks_back: whether the picture of a frame depends on the frames before it.
     """
     pts = np.sort(packets.shown_pts)
     if len(pts) < 2 * length:
@@ -107,7 +111,8 @@ def cut(packets: PacketIndex, info: VideoInfo, length: int) -> Cutting:
     if len(starts) == 1:
         return Cutting((), pts, "it has no keyframe at which it could be cut")
     ends = [*starts[1:], len(pts)]
-    time_base, preroll = Fraction(info.time_base), _PREROLL_SECONDS.get(info.container, 0)
+    time_base = Fraction(info.time_base)
+    preroll = max(_PREROLL_SECONDS.get(info.container, 0), _LOOK_BACK_SECONDS * looks_back)
     segments = tuple(
         Segment(
             number=number,

@@ -1,5 +1,7 @@
 """Put into words what a person should know of one extracted video, and where in it."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ...base.words import count, listing, plural
@@ -14,6 +16,7 @@ def describe(
     decoded: Decoded,
     frames: FrameTable,
     hindrance: str | None = None,
+    looks: Iterable[Notice] = (),
 ) -> tuple[Notice, ...]:
     """Return what is remarkable about a video, findings first.
 
@@ -23,6 +26,7 @@ def describe(
         decoded: what the decoder delivered.
         frames: what became of it.
         hindrance: why it could not be cut into segments, if it is long enough for that.
+        looks: what `looks.describe_looks` says.
     """
     notices = [
         *_damage(packets, decoded, frames),
@@ -32,7 +36,7 @@ def describe(
         *_size_changes(decoded, frames),
         *_timestamps(frames),
         *_streams(info),
-        *_hdr(info),
+        *looks,
         *_one_piece(hindrance),
     ]
     return tuple(notices)
@@ -180,20 +184,6 @@ def _streams(info: VideoInfo) -> list[Notice]:
             "several-streams",
             f"the file holds {len(videos)} video streams ({', '.join(map(str, videos))}); stream "
             f"{info.stream_index} was taken.",
-        )
-    ]
-
-
-def _hdr(info: VideoInfo) -> list[Notice]:
-    if not info.is_hdr:
-        return []
-    curve = {"smpte2084": "PQ", "arib-std-b67": "HLG"}[str(info.color_transfer)]
-    return [
-        Notice(
-            "hdr",
-            f"HDR source ({curve}): the images hold its values without tone mapping, so they look "
-            "pale and differ from what a player shows. For labels that is harmless; for training "
-            "beside ordinary footage convert the video to SDR first.",
         )
     ]
 

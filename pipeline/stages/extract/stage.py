@@ -17,6 +17,7 @@ from ...settings.dedupe import DedupeSettings
 from ...settings.stages import BreakSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
 from ...video.identity import try_to_identify
+from ...video.looks import needed_filters
 from ...video.sources import FoundSources, Source, assign_ids, find_sources
 from . import UNITS
 from .batch import VideoBatch
@@ -73,7 +74,7 @@ def extract(
     """
     settings, run = settings or ExtractSettings(), run or RunSettings()
     dedupe, breaks = dedupe or DedupeSettings(), breaks or BreakSettings()
-    ffmpeg = find_ffmpeg(run)
+    ffmpeg = find_ffmpeg(run, needed_filters(settings))
     inputs = list(inputs)
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))

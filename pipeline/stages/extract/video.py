@@ -46,6 +46,7 @@ from ...video.segments import (
 from ...video.shelf import Shelf
 from ...video.sources import Source
 from ...video.written import checksum_written
+from .looks import SomeImages, describe_looks
 from .notices import describe
 from .opened import Opened, refuse_too_many
 from .table import build_frame_table, count_frames, join_segments, segment_frames
@@ -120,7 +121,8 @@ class VideoExtractor:
         info, packets = probe(source.path, link)
         refuse_too_many(source, len(packets.pts), self.settings.digits)
         identity = identity or identify(source, link)
-        cutting = cut(packets, info, self.run.segment_frames)
+        looks_back = self.settings.deinterlace
+        cutting = cut(packets, info, self.run.segment_frames, looks_back=looks_back)
         opened = Opened(
             source=source,
             video_id=video_id,
@@ -238,7 +240,9 @@ class VideoExtractor:
         info = opened.info
         opened.refuse_changed()
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
-        warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance)
+        images = SomeImages(folder, self._images(opened.video_id), frames, self.breaks.cut_score)
+        looks = describe_looks(info, self.settings, images)
+        warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance, looks)
         self.refuse_damage(opened.source, warnings)
         width, height = None, None
         if len(chosen.kept):

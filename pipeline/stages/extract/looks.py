@@ -1,0 +1,74 @@
+"""Whether the images of a video look otherwise than people expect: interlaced, HDR."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.image_folder import ImageNames
+from ...dataset.records import Notice, VideoInfo
+from ...pictures.combing import are_combed
+from ...settings.stages import ExtractSettings
+
+_LOOKED_AT = 2
+"""How many images show whether a video is interlaced. To read more of them would cost time."""
+
+
+@dataclass(frozen=True, eq=False)
+class SomeImages:
+    """The images of a video, to look at some of them; above ``cut_score`` the scene changes."""
+
+    folder: Path
+    names: ImageNames
+    frames: FrameTable
+    cut_score: float
+
+    def are_combed(self) -> bool:
+        """Whether those in which most moved are combed.
+
+        Raises:
+            OSError: one cannot be read.
+        """
+        scores = self.frames.scene_score
+        kept = np.flatnonzero((self.frames.fate == Fate.KEPT) & (scores <= self.cut_score))
+        most = kept[np.argsort(-scores[kept], kind="stable")[:_LOOKED_AT]]
+        paths = [self.folder / self.names.name(index) for index in most.tolist()]
+        return len(paths) == _LOOKED_AT and are_combed(paths)
+
+
+def describe_looks(
+    info: VideoInfo, settings: ExtractSettings, images: SomeImages
+) -> tuple[Notice, ...]:
+    """Return what makes images look otherwise than people expect, unless it was mended.
+
+    Args:
+        info: what the header says.
+        settings: what the images are.
+        images: looked at where the header does not say that the footage is interlaced.
+
+    Raises:
+        OSError: an image cannot be read.
+    """
+    notices = []
+    # In images that are scaled down, no line of the picture is left as it was.
+    if not settings.deinterlace and (
+        info.is_interlaced or (settings.max_size is None and images.are_combed())
+    ):
+        text = (
+            "interlaced footage: each frame is woven of two half pictures of different instants, "
+            "so what moves has edges like a comb"
+        )
+        if not info.is_interlaced:
+            text += " (seen in the images; the file does not say so)"
+        text += ". With --deinterlace, each frame becomes one whole picture."
+        notices.append(Notice("interlaced", text))
+    if info.is_hdr and not settings.tonemap:
+        curve = {"smpte2084": "PQ", "arib-std-b67": "HLG"}[str(info.color_transfer)]
+        text = (
+            f"HDR source ({curve}): the images hold its values without tone mapping, so they look "
+            "pale and differ from what a player shows. For labels that is harmless; for training "
+            "beside ordinary footage extract with --tonemap."
+        )
+        notices.append(Notice("hdr", text))
+    return tuple(notices)
