@@ -36,6 +36,7 @@ from ..pictures.thinner import THUMBNAIL_SIDE
 from ..settings.dedupe import DedupeSettings
 from ..settings.stages import ExtractSettings, RunSettings
 from .binary import Ffmpeg
+from .codecs import thread_options
 from .looks import deinterlace, tonemap
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
@@ -167,7 +168,7 @@ def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any
     }
     if recipe.run.hwaccel:
         options["hwaccel"] = recipe.run.hwaccel
-    options |= recipe.thread_options
+    options |= recipe.thread_options | thread_options(info)
     if work.segment is not None and work.segment.seek_seconds is not None:
         options |= _seek(work.segment.seek_seconds)
     stream = ffmpeg_python.input(f"file:{source}", **options)["V:0"]
