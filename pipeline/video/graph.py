@@ -13,10 +13,6 @@
   ``1e12`` carries the choice over the change of time base.
 - Of a segment, the frames before it are let go, and ``trim`` ends the reading behind its border.
   Checksums of the frames that neighbours share go into the log.
-- ``mpdecimate`` compares each frame with the last one that it let through, in blocks. It takes no
-  notice of the columns on the left, so a strip of these is compared beside it (to frame the whole
-  picture would cost half as much as the comparison). And it would pass frames of unusual pixel
-  formats on in another one, so these get that of the images before it.
 - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames with close
   timestamps collide, and ffmpeg then gives up, now and then.
 """
@@ -36,17 +32,7 @@ from ..settings.stages import ExtractSettings, RunSettings
 from .binary import Ffmpeg
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
-
-_EDGE = 16
-"""Columns that mpdecimate takes no notice of on the left: 8 in each plane, so 16 where colour is
-stored at half the width."""
-
-_COMPARED_FORMATS = frozenset(
-    f"yuv{j}{layout}p" for j in ("", "j") for layout in ("420", "422", "440", "444")
-)
-"""Pixel formats that mpdecimate takes as they are."""
-
-_FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
+from .still import COMPARED_FORMATS, drop_still
 
 EVERYTHING = "1"
 """The condition that selects every frame."""
@@ -90,7 +76,7 @@ class Pass:
         The bytes are the same only where nothing else has to be converted: then one step does
         what otherwise takes two.
         """
-        return self.is_steady and info.pixel_format in _COMPARED_FORMATS
+        return self.is_steady and info.pixel_format in COMPARED_FORMATS
 
 
 @dataclass(frozen=True)
@@ -134,7 +120,8 @@ def extraction_command(
         told.append(_number(border, "N"))
     chosen = _choose(branches[1], recipe.settings, work)
     if work.drops_still:
-        chosen, edge = _drop_still(chosen, recipe.settings, recipe.dedupe, work, info)
+        late = work.converts_late(info)
+        chosen, edge = drop_still(chosen, recipe.settings, recipe.dedupe, info, converts_late=late)
         told.append(_mark(edge, "edge"))
     chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
     if work.segment is not None:
@@ -231,40 +218,6 @@ def _mark(stream: Any, value: str) -> Any:
     return stream.filter("metadata", mode="modify", key=MARK, value=value).filter(
         "metadata", mode="print", key=MARK
     )
-
-
-def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
-    """Whether frames pass the comparison without loss on their way to the images."""
-    return settings.format == "jpg" or info.pixel_format in _COMPARED_FORMATS
-
-
-def _drop_still(
-    stream: Any, settings: ExtractSettings, dedupe: DedupeSettings, work: Pass, info: VideoInfo
-) -> tuple[Any, Any]:
-    """Return the frames in which something moved, and those where it moved on the left edge.
-
-    The second stream is for the log only: what mpdecimate leaves out on the left is put into the
-    middle of a narrow picture, and compared there.
-    """
-    if settings.format == "jpg" and info.pixel_format not in _COMPARED_FORMATS:
-        stream = stream.filter("format", "yuvj420p|yuvj422p|yuvj444p")
-    is_converted = settings.format == "jpg" and not work.converts_late(info)
-    is_full_range = info.color_range == "pc" or (info.pixel_format or "").startswith("yuvj")
-    # mpdecimate takes sums over 8x8 pixels, in levels of the video; the settings are in those of
-    # the image, where black is 0 and white 255.
-    unit = 64 if is_converted or is_full_range else 64 * _LIMITED_LEVELS / _FULL_LEVELS
-    hi, lo = round(unit * dedupe.hi), round(unit * dedupe.lo)
-    branches = stream.filter_multi_output("split")
-    moved = branches[0].filter(
-        "mpdecimate", hi=hi, lo=lo, frac=dedupe.frac, max=dedupe.max_gap or 0
-    )
-    edge = (
-        branches[1]
-        .filter("crop", f"min({_EDGE},iw)", "ih", 0, 0)
-        .filter("pad", 2 * _EDGE, "ih+8", _EDGE, 0)
-        .filter("mpdecimate", hi=hi, lo=hi, frac=1)
-    )
-    return moved, edge
 
 
 def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str, Any]) -> Any:

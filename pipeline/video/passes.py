@@ -17,18 +17,11 @@ from ..base.work import Link
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
 from .decoder import Decoded, Limits, decode
-from .graph import (
-    EVERYTHING,
-    GRAPH_FILE,
-    THUMBNAILS_FILE,
-    Pass,
-    Recipe,
-    compares_exactly,
-    extraction_command,
-)
+from .graph import EVERYTHING, GRAPH_FILE, THUMBNAILS_FILE, Pass, Recipe, extraction_command
 from .sampling import choose_frames, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
 from .sources import Source
+from .still import compares_exactly
 
 _NO_FRAMES = np.empty(0, dtype=np.int32)
 
