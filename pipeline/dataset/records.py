@@ -92,7 +92,8 @@ class VideoInfo:
 
     Widths and heights are in pixels. ``coded_*`` is the size in the stream; the size that people
     see, after rotation, is measured on the images (``VideoRecord.image_width``). Rates and the
-    time base are fractions as text (``30000/1001``).
+    time base are fractions as text (``30000/1001``). ``component_bits`` are those of the deepest
+    component of a pixel, absent where that is not known, and in records of earlier versions.
     """
 
     container: str
@@ -111,6 +112,12 @@ class VideoInfo:
     color_range: str | None
     color_primaries: str | None
     color_transfer: str | None
+    component_bits: int | None = None
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a component of a pixel has more than 8 bits."""
+        return (self.component_bits or 8) > 8
 
     @property
     def is_hdr(self) -> bool:

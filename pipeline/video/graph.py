@@ -8,6 +8,8 @@
 - ``settb``: all timestamps in the time base of the probe, which ffmpeg does not always share.
 - The colour matrix, where it is given, is written into all frames first: the scaler would convert
   the colours of a stream that changes it, and ffmpeg's own command line does not.
+- The scene score takes few pixel formats. Where the images are to keep another one, each branch
+  begins with a ``scale``, which converts for what follows: else ffmpeg does so before the split.
 - One branch scores and prints every frame, with its true timestamp, into the log. The other selects
   and numbers: its timestamps *become* the frame index, which image2 puts into the file name.
   ``1e12`` carries the choice over the change of time base.
@@ -33,6 +35,12 @@ from .binary import Ffmpeg
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
 from .still import COMPARED_FORMATS, drop_still
+
+_SCORED_AS = {"jpg": "yuvj420p|yuvj422p|yuvj444p", "png": "gray|rgb24|rgba"}
+"""Pixel formats that both the scene score and images of a format take."""
+
+_ONLY_IN_PNG = frozenset(("monob", "monow", "pal8", "ya8"))
+"""Pixel formats of at most 8 bits that images may have, and the scene score does not take."""
 
 EVERYTHING = "1"
 """The condition that selects every frame."""
@@ -114,7 +122,10 @@ def extraction_command(
     timing = {**recipe.ffmpeg.passthrough, "enc_time_base": "1/1000"}
     stream, border = _read(recipe, work, info, source)
     branches = stream.filter_multi_output("split")
-    scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
+    scored, is_apart = branches[0], _keeps_format(recipe.settings, work, info)
+    if is_apart:
+        scored = scored.filter("scale").filter("format", _SCORED_AS[recipe.settings.format])
+    scored = scored.filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
     told = [_number(scored, "N")]
     if border is not None:
         told.append(_number(border, "N"))
@@ -127,7 +138,7 @@ def extraction_command(
     if work.segment is not None:
         chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
     if work.writes_images:
-        if work.converts_late(info) and recipe.settings.max_size is None:
+        if (is_apart or work.converts_late(info)) and recipe.settings.max_size is None:
             # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
             chosen = chosen.filter("scale")
         written = _images(chosen, recipe.settings, stem, {**timing, **recipe.thread_options})
@@ -137,6 +148,15 @@ def extraction_command(
         written = chosen.output(_TWO_UP + THUMBNAILS_FILE, format="rawvideo", **timing)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
     return _compile(recipe.ffmpeg, written, outputs)
+
+
+def _keeps_format(settings: ExtractSettings, work: Pass, info: VideoInfo) -> bool:
+    """Whether the images are made of a pixel format that the scene score does not take."""
+    return (
+        work.writes_images
+        and settings.format == "png"
+        and (info.is_deep or info.pixel_format in _ONLY_IN_PNG)
+    )
 
 
 def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any, Any]:

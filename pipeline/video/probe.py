@@ -91,6 +91,11 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream) ->
         color_range=_color_name(ColorRange, context.color_range),
         color_primaries=_color_name(ColorPrimaries, context.color_primaries),
         color_transfer=_color_name(ColorTrc, context.color_trc),
+        component_bits=max(
+            (component.bits for component in context.format.components), default=None
+        )
+        if context.format
+        else None,
     )
 
 
