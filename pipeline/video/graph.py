@@ -34,7 +34,7 @@ from ..settings.stages import ExtractSettings, RunSettings
 from .binary import Ffmpeg
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
-from .still import COMPARED_FORMATS, drop_still
+from .still import COMPARED_FORMATS, HASHES, drop_still
 
 _SCORED_AS = {"jpg": "yuvj420p|yuvj422p|yuvj444p", "png": "gray|rgb24|rgba"}
 """Pixel formats that both the scene score and images of a format take."""
@@ -45,7 +45,7 @@ _ONLY_IN_PNG = frozenset(("monob", "monow", "pal8", "ya8"))
 EVERYTHING = "1"
 """The condition that selects every frame."""
 
-GRAPH_FILE, THUMBNAILS_FILE = "graph.txt", "thumbnails.gray"
+GRAPH_FILE, THUMBNAILS_FILE, HASHES_FILE = "graph.txt", "thumbnails.gray", "hashes.txt"
 """What ffmpeg reads and writes besides, two folders above that of the images, where it runs."""
 
 _TWO_UP = "../../"
@@ -60,7 +60,8 @@ class Pass:
     """What one run of ffmpeg over a video does.
 
     ``condition``: an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames that
-    are selected. ``drops_still``: leave out those of them in which nothing changed.
+    are selected. ``drops_still``: leave out those of them in which nothing changed; where they have
+    more than 8 bits, hash them, so that this can be done afterwards.
     ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
     ``matrix``: write this colour matrix into all frames first. ``is_steady``: whether the stream
     keeps its size and pixel format, as far as is known. ``segment``: the part of the video that is
@@ -130,11 +131,17 @@ def extraction_command(
     if border is not None:
         told.append(_number(border, "N"))
     chosen = _choose(branches[1], recipe.settings, work)
-    if work.drops_still:
+    is_hashed = work.drops_still and info.is_deep
+    if work.drops_still and not is_hashed:
         late = work.converts_late(info)
         chosen, edge = drop_still(chosen, recipe.settings, recipe.dedupe, info, converts_late=late)
         told.append(_mark(edge, "edge"))
     chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
+    hashed = []
+    if is_hashed:
+        branches = chosen.filter_multi_output("split")
+        chosen = branches[0]
+        hashed.append(branches[1].output(_TWO_UP + HASHES_FILE, **HASHES, **timing))
     if work.segment is not None:
         chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
     if work.writes_images:
@@ -147,16 +154,14 @@ def extraction_command(
         chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
         written = chosen.output(_TWO_UP + THUMBNAILS_FILE, format="rawvideo", **timing)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
-    return _compile(recipe.ffmpeg, written, outputs)
+    return _compile(recipe.ffmpeg, written, [*outputs, *hashed])
 
 
 def _keeps_format(settings: ExtractSettings, work: Pass, info: VideoInfo) -> bool:
-    """Whether the images are made of a pixel format that the scene score does not take."""
-    return (
-        work.writes_images
-        and settings.format == "png"
-        and (info.is_deep or info.pixel_format in _ONLY_IN_PNG)
-    )
+    """Whether frames reach the images, or their hashes, as the scene score does not take them."""
+    if settings.format == "png" and info.pixel_format in _ONLY_IN_PNG:
+        return work.writes_images
+    return info.is_deep and (settings.format == "png" or work.drops_still)
 
 
 def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any, Any]:

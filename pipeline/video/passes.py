@@ -13,15 +13,25 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import DecoderDiedError, NotAVideoError, printable
+from ..base.words import count
 from ..base.work import Link
+from ..dataset.image_folder import ImageNames
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
 from .decoder import Decoded, Limits, decode
-from .graph import EVERYTHING, GRAPH_FILE, THUMBNAILS_FILE, Pass, Recipe, extraction_command
+from .graph import (
+    EVERYTHING,
+    GRAPH_FILE,
+    HASHES_FILE,
+    THUMBNAILS_FILE,
+    Pass,
+    Recipe,
+    extraction_command,
+)
 from .sampling import choose_frames, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
 from .sources import Source
-from .still import compares_exactly
+from .still import compares_exactly, find_equal, read_hashes
 
 _NO_FRAMES = np.empty(0, dtype=np.int32)
 
@@ -131,6 +141,8 @@ class VideoDecoder:
 
     def _first_pass(self, condition: str) -> Pass:
         method = self.recipe.dedupe.method
+        if self.info.is_deep:
+            return Pass(condition, drops_still=method.compares, writes_images=True)
         survey = method.thinner is not None or (
             method.drops_still and not compares_exactly(self.recipe.settings, self.info)
         )
@@ -144,6 +156,8 @@ class VideoDecoder:
             if work.selects_all(self.recipe.settings)
             else decoded.selected
         )
+        if self.info.is_deep:
+            return self._leave_out_equal(work, Chosen(decoded, selected, decoded.kept))
         thinner = thinner_of(self.recipe.dedupe)
         if thinner is not None:
             chosen = self._thin(Chosen(decoded, selected, decoded.kept), thinner)
@@ -164,6 +178,29 @@ class VideoDecoder:
                 "duplicates cannot be left out of it. Set dedupe to off."
             )
         return dataclasses.replace(chosen, decoded=decoded)
+
+    def _leave_out_equal(self, work: Pass, chosen: Chosen) -> Chosen:
+        """Remove the images of frames that equal the one before them bit by bit."""
+        written = chosen.kept
+        if not work.drops_still or len(written) == 0:
+            return chosen
+        hashes = read_hashes(self.folder.parents[1] / HASHES_FILE)
+        if len(hashes) != len(written):
+            raise DecoderDiedError(
+                f"{printable(self.source.path)}: ffmpeg wrote {count(len(written), 'image')}, but "
+                f"hashes of {count(len(hashes), 'frame')}, so duplicates cannot be left out of it. "
+                "Set dedupe to off."
+            )
+        is_equal = find_equal(hashes, self.recipe.dedupe.max_gap)
+        settings = self.recipe.settings
+        names = ImageNames(self.folder.name, settings.digits, settings.format)
+        first = 0 if work.segment is None else work.segment.first
+        for index in written[is_equal].tolist():
+            (self.folder / names.name(first + index)).unlink()
+        kept = written[~is_equal]
+        return dataclasses.replace(
+            chosen, decoded=dataclasses.replace(chosen.decoded, kept=kept), kept=kept
+        )
 
     def _correct(self, work: Pass, decoded: Decoded) -> Pass:
         """Return the pass that suits what was seen of the stream; the same one where it did."""
@@ -197,7 +234,8 @@ class VideoDecoder:
         source, folder, scratch = self.source, self.folder, self.folder.parents[1]
         shutil.rmtree(folder)  # with what an earlier pass has left
         folder.mkdir()
-        (scratch / THUMBNAILS_FILE).unlink(missing_ok=True)
+        for name in (THUMBNAILS_FILE, HASHES_FILE):
+            (scratch / name).unlink(missing_ok=True)
         name = _plain_name(source, scratch)
         command, graph = extraction_command(self.recipe, work, self.info, name, folder.name)
         (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
