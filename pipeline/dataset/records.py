@@ -185,7 +185,8 @@ class VideoRecord:
     ``image_width`` and ``image_height`` are measured on the first image, ``None`` where no frame
     was selected. ``rotation_degrees`` is the display rotation that ffmpeg reports and applies.
     ``segments`` are the indices of the frames at which it was cut into parts that were decoded, and
-    compared, each for itself; the first is 0.
+    compared, each for itself; the first is 0. ``levels`` are the grey levels of the video that are
+    black and white in the images, absent where none were mapped.
     """
 
     id: str
@@ -202,6 +203,7 @@ class VideoRecord:
     warnings: tuple[Notice, ...]
     segments: tuple[int, ...] = (0,)
     duration_seconds: float | None = None
+    levels: tuple[int, int] | None = None
 
     @property
     def images(self) -> ImageNames:
@@ -236,6 +238,7 @@ class VideoRecord:
                 "breaks": tuple(Break(**each) for each in data["breaks"]),
                 "warnings": tuple(Notice(**notice) for notice in data["warnings"]),
                 "segments": tuple(data.get("segments", (0,))),
+                "levels": tuple(data["levels"]) if data.get("levels") else None,
             }
         )
 

@@ -30,8 +30,10 @@ from ..dataset.image_folder import ImageNames
 from ..dataset.records import VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE
 from ..settings.dedupe import DedupeSettings
+from ..settings.positions import parse_levels
 from ..settings.stages import ExtractSettings, RunSettings
 from .binary import Ffmpeg
+from .levels import map_levels, sample_levels
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
 from .still import COMPARED_FORMATS, HASHES, drop_still
@@ -45,7 +47,8 @@ _ONLY_IN_PNG = frozenset(("monob", "monow", "pal8", "ya8"))
 EVERYTHING = "1"
 """The condition that selects every frame."""
 
-GRAPH_FILE, THUMBNAILS_FILE, HASHES_FILE = "graph.txt", "thumbnails.gray", "hashes.txt"
+GRAPH_FILE, HASHES_FILE = "graph.txt", "hashes.txt"
+THUMBNAILS_FILE, SAMPLES_FILE = "thumbnails.gray", "samples.raw"
 """What ffmpeg reads and writes besides, two folders above that of the images, where it runs."""
 
 _TWO_UP = "../../"
@@ -65,7 +68,8 @@ class Pass:
     ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
     ``matrix``: write this colour matrix into all frames first. ``is_steady``: whether the stream
     keeps its size and pixel format, as far as is known. ``segment``: the part of the video that is
-    decoded; ``condition`` then counts from its first frame.
+    decoded; ``condition`` then counts from its first frame. ``is_sample``: only few pixels of the
+    selected frames are written, in their own depth, one frame after another, into one file.
     """
 
     condition: str
@@ -74,18 +78,20 @@ class Pass:
     matrix: str | None = None
     is_steady: bool = True
     segment: Segment | None = None
+    is_sample: bool = False
 
     def selects_all(self, settings: ExtractSettings) -> bool:
         """Whether no frame is left out; the log then does not name the selected ones."""
         return self.condition == EVERYTHING and not settings.keyframes
 
-    def converts_late(self, info: VideoInfo) -> bool:
+    def converts_late(self, settings: ExtractSettings, info: VideoInfo) -> bool:
         """Whether only what is kept is converted to the colours of the images.
 
         The bytes are the same only where nothing else has to be converted: then one step does
-        what otherwise takes two.
+        what otherwise takes two. But levels are those of the video, not of the images.
         """
-        return self.is_steady and info.pixel_format in COMPARED_FORMATS
+        is_exact = self.is_steady or settings.levels is not None
+        return is_exact and info.pixel_format in COMPARED_FORMATS
 
 
 @dataclass(frozen=True)
@@ -133,7 +139,7 @@ def extraction_command(
     chosen = _choose(branches[1], recipe.settings, work)
     is_hashed = work.drops_still and info.is_deep
     if work.drops_still and not is_hashed:
-        late = work.converts_late(info)
+        late = work.converts_late(recipe.settings, info)
         chosen, edge = drop_still(chosen, recipe.settings, recipe.dedupe, info, converts_late=late)
         told.append(_mark(edge, "edge"))
     chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
@@ -145,10 +151,18 @@ def extraction_command(
     if work.segment is not None:
         chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
     if work.writes_images:
-        if (is_apart or work.converts_late(info)) and recipe.settings.max_size is None:
+        if recipe.settings.levels is not None:
+            levels = parse_levels(recipe.settings.levels)
+            chosen = map_levels(chosen.filter("scale"), levels, info)
+        elif (
+            is_apart or work.converts_late(recipe.settings, info)
+        ) and recipe.settings.max_size is None:
             # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
             chosen = chosen.filter("scale")
         written = _images(chosen, recipe.settings, stem, {**timing, **recipe.thread_options})
+    elif work.is_sample:
+        sampled = sample_levels(chosen, info)
+        written = sampled.output(_TWO_UP + SAMPLES_FILE, format="rawvideo", **timing)
     else:
         side = THUMBNAIL_SIDE
         chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
@@ -159,7 +173,10 @@ def extraction_command(
 
 def _keeps_format(settings: ExtractSettings, work: Pass, info: VideoInfo) -> bool:
     """Whether frames reach the images, or their hashes, as the scene score does not take them."""
-    if settings.format == "png" and info.pixel_format in _ONLY_IN_PNG:
+    if work.is_sample:
+        return True
+    is_palette = settings.format == "png" and info.pixel_format in _ONLY_IN_PNG
+    if is_palette or settings.levels is not None:
         return work.writes_images
     return info.is_deep and (settings.format == "png" or work.drops_still)
 

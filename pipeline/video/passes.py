@@ -1,6 +1,7 @@
 """Decode one video, in as many passes as the choice of its frames needs."""
 
 import dataclasses
+import math
 import os
 import re
 import shutil
@@ -23,15 +24,19 @@ from .graph import (
     EVERYTHING,
     GRAPH_FILE,
     HASHES_FILE,
+    SAMPLES_FILE,
     THUMBNAILS_FILE,
     Pass,
     Recipe,
     extraction_command,
 )
+from .levels import SAMPLED_FRAMES, read_levels
 from .sampling import choose_frames, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
 from .sources import Source
 from .still import compares_exactly, find_equal, read_hashes
+
+_BEGINNING = Segment(number=0, first=0, frames=25, border=1, start_pts=None, seek_seconds=None)
 
 _NO_FRAMES = np.empty(0, dtype=np.int32)
 
@@ -139,6 +144,28 @@ class VideoDecoder:
         )
         return self._settle(work, decoded)
 
+    def measure_levels(self, frames: int, *, is_whole: bool) -> tuple[int, int]:
+        """Return the grey levels between which almost all of the video is.
+
+        Args:
+            frames: about how many it has.
+            is_whole: look at frames all over it; else at the first ones alone, which is soon done.
+
+        Raises:
+            VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
+        """
+        step = math.ceil(frames / SAMPLED_FRAMES) if is_whole else 1
+        work = Pass(
+            f"not(mod(N,{max(1, step)}))",
+            drops_still=False,
+            writes_images=False,
+            segment=None if is_whole else _BEGINNING,
+            is_sample=True,
+        )
+        decoded = self._decode_again(work)
+        path = self.folder.parents[1] / SAMPLES_FILE
+        return read_levels(path, len(decoded.kept), self.info)
+
     def _first_pass(self, condition: str) -> Pass:
         method = self.recipe.dedupe.method
         if self.info.is_deep:
@@ -205,7 +232,7 @@ class VideoDecoder:
     def _correct(self, work: Pass, decoded: Decoded) -> Pass:
         """Return the pass that suits what was seen of the stream; the same one where it did."""
         work = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
-        if decoded.transcript.size_changes and work.converts_late(self.info):
+        if decoded.transcript.size_changes and work.converts_late(self.recipe.settings, self.info):
             work = dataclasses.replace(work, is_steady=False)
         return work
 
@@ -234,7 +261,7 @@ class VideoDecoder:
         source, folder, scratch = self.source, self.folder, self.folder.parents[1]
         shutil.rmtree(folder)  # with what an earlier pass has left
         folder.mkdir()
-        for name in (THUMBNAILS_FILE, HASHES_FILE):
+        for name in (THUMBNAILS_FILE, HASHES_FILE, SAMPLES_FILE):
             (scratch / name).unlink(missing_ok=True)
         name = _plain_name(source, scratch)
         command, graph = extraction_command(self.recipe, work, self.info, name, folder.name)

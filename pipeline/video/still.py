@@ -40,7 +40,8 @@ _FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
 
 def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
     """Whether frames pass the comparison without loss on their way to the images."""
-    return settings.format == "jpg" or info.pixel_format in COMPARED_FORMATS
+    is_for_jpg = settings.format == "jpg" and settings.levels is None
+    return is_for_jpg or info.pixel_format in COMPARED_FORMATS
 
 
 def drop_still(
