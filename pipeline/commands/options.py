@@ -132,7 +132,7 @@ def extraction_options(function: Any) -> Any:
     function = settings_options(DedupeSettings, "dedupe")(function)
     return settings_options(
         ExtractSettings,
-        *("every", "fps", "keyframes", "start", "end", "quality", "format", "max_size"),
+        *("every", "fps", "keyframes", "start", "end", "quality", "format", "levels", "max_size"),
         *("deinterlace", "tonemap"),
     )(function)
 

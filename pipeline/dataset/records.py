@@ -94,6 +94,8 @@ class VideoInfo:
     see, after rotation, is measured on the images (``VideoRecord.image_width``). Rates and the
     time base are fractions as text (``30000/1001``). ``field_order`` is ``progressive``, or tells
     which field is coded first and which is shown first (``tt``, ``bb``, ``tb``, ``bt``).
+    ``component_bits`` are those of the deepest component of a pixel, absent where that is not
+    known, and in records of earlier versions.
     """
 
     container: str
@@ -114,11 +116,17 @@ class VideoInfo:
     color_transfer: str | None
     field_order: str | None = None
     color_matrix: str | None = None
+    component_bits: int | None = None
 
     @property
     def is_interlaced(self) -> bool:
         """Whether the header says that a frame is woven of two fields."""
         return self.field_order not in {None, "progressive"}
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a component of a pixel has more than 8 bits."""
+        return (self.component_bits or 8) > 8
 
     @property
     def is_hdr(self) -> bool:
@@ -186,7 +194,8 @@ class VideoRecord:
     ``image_width`` and ``image_height`` are measured on the first image, ``None`` where no frame
     was selected. ``rotation_degrees`` is the display rotation that ffmpeg reports and applies.
     ``segments`` are the indices of the frames at which it was cut into parts that were decoded, and
-    compared, each for itself; the first is 0.
+    compared, each for itself; the first is 0. ``levels`` are the grey levels of the video that are
+    black and white in the images, absent where none were mapped.
     """
 
     id: str
@@ -203,6 +212,7 @@ class VideoRecord:
     warnings: tuple[Notice, ...]
     segments: tuple[int, ...] = (0,)
     duration_seconds: float | None = None
+    levels: tuple[int, int] | None = None
 
     @property
     def images(self) -> ImageNames:
@@ -237,6 +247,7 @@ class VideoRecord:
                 "breaks": tuple(Break(**each) for each in data["breaks"]),
                 "warnings": tuple(Notice(**notice) for notice in data["warnings"]),
                 "segments": tuple(data.get("segments", (0,))),
+                "levels": tuple(data["levels"]) if data.get("levels") else None,
             }
         )
 

@@ -1,9 +1,11 @@
-"""Positions in a video and rates of frames, as people write them."""
+"""Positions in a video, rates of frames and ranges of grey levels, as people write them."""
 
 import re
 from fractions import Fraction
 
 from ..base.errors import UsageError, printable
+
+_HIGHEST_LEVEL = 65535
 
 
 def parse_position(text: str, name: str = "position") -> int | Fraction:
@@ -48,6 +50,27 @@ def parse_rate(text: str) -> Fraction:
             f"fps: '{printable(text)}' is not a frame rate such as 2, 0.5 or 30000/1001."
         )
     return rate
+
+
+def parse_levels(text: str) -> tuple[int, int]:
+    """Return two grey levels, the lower one first.
+
+    Raises:
+        UsageError: the text is none such, or they are out of range.
+    """
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text.strip(), re.ASCII)
+    if match is None:
+        raise UsageError(
+            f"levels: '{printable(text)}' is neither auto nor two grey levels of the video such as "
+            "28000:28344."
+        )
+    low, high = int(match[1]), int(match[2])
+    if not low < high <= _HIGHEST_LEVEL:
+        raise UsageError(
+            f"levels: '{printable(text)}': the first level becomes black and the second one white, "
+            f"so it must be higher, and at most {_HIGHEST_LEVEL:,}, the highest of 16 bits."
+        )
+    return low, high
 
 
 def _is_decimal(text: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import UsageError, printable
-from .positions import parse_position, parse_rate
+from .positions import parse_levels, parse_position, parse_rate
 
 
 def option(
@@ -43,6 +43,9 @@ def option(
         },
     )
 
+
+AUTO = "auto"
+"""The value of the setting levels by which they are measured."""
 
 SAMPLING = ("every", "fps", "keyframes")
 """The ways of sampling; at most one is chosen."""
@@ -103,6 +106,14 @@ class ExtractSettings:
         is_named_if_set=True,
     )
 
+    levels: str | None = option(
+        None,
+        "Grey levels of the video that become black and white in the images, for thermal and depth "
+        "footage; auto measures each video first. Images then have 8 bits.",
+        metavar="LOW:HIGH",
+        is_named_if_set=True,
+    )
+
     def __post_init__(self) -> None:
         sampling = [name for name in SAMPLING if getattr(self, name)]
         if len(sampling) > 1:
@@ -110,6 +121,11 @@ class ExtractSettings:
             raise UsageError(f"{names} exclude each other: choose one way of sampling.")
         if self.fps is not None:
             object.__setattr__(self, "fps", str(parse_rate(str(self.fps))))
+        if self.levels is not None and self.tonemap:
+            raise UsageError("'levels' and 'tonemap' exclude each other: choose one of them.")
+        if self.levels not in {None, AUTO}:
+            low, high = parse_levels(str(self.levels))
+            object.__setattr__(self, "levels", f"{low}:{high}")
         start, end = (
             None if given is None else parse_position(str(given), name)
             for name, given in (("start", self.start), ("end", self.end))

@@ -24,7 +24,7 @@ _COMPARING = "crop format mpdecimate pad split"
 _TELLING = "metadata scdet showinfo"
 _TIMING = "select setpts settb trim"
 NEEDED = {
-    "filters": frozenset(f"{_COMPARING} {_TELLING} {_TIMING} scale setparams".split()),
+    "filters": frozenset(f"{_COMPARING} {_TELLING} {_TIMING} lut scale setparams".split()),
     "encoders": frozenset(("mjpeg", "png", "rawvideo")),
 }
 """What prep uses of ffmpeg, by the option that lists it."""

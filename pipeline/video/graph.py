@@ -10,15 +10,13 @@
   and after each; and before ``settb``, for it halves the time base.
 - The colour matrix, where it is given, is written into all frames first: the scaler would convert
   the colours of a stream that changes it, and ffmpeg's own command line does not.
+- The scene score takes few pixel formats. Where the images are to keep another one, each branch
+  begins with a ``scale``, which converts for what follows: else ffmpeg does so before the split.
 - One branch scores and prints every frame, with its true timestamp, into the log. The other selects
   and numbers: its timestamps *become* the frame index, which image2 puts into the file name.
   ``1e12`` carries the choice over the change of time base.
 - Of a segment, the frames before it are let go, and ``trim`` ends the reading behind its border.
   Checksums of the frames that neighbours share go into the log.
-- ``mpdecimate`` compares each frame with the last one that it let through, in blocks. It takes no
-  notice of the columns on the left, so a strip of these is compared beside it (to frame the whole
-  picture would cost half as much as the comparison). And it would pass frames of unusual pixel
-  formats on in another one, so these get that of the images before it.
 - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames with close
   timestamps collide, and ffmpeg then gives up, now and then.
 """
@@ -34,28 +32,27 @@ from ..dataset.image_folder import ImageNames
 from ..dataset.records import VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE
 from ..settings.dedupe import DedupeSettings
+from ..settings.positions import parse_levels
 from ..settings.stages import ExtractSettings, RunSettings
 from .binary import Ffmpeg
 from .codecs import thread_options
+from .levels import map_levels, sample_levels
 from .looks import deinterlace, tonemap
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
+from .still import COMPARED_FORMATS, HASHES, drop_still
 
-_EDGE = 16
-"""Columns that mpdecimate takes no notice of on the left: 8 in each plane, so 16 where colour is
-stored at half the width."""
+_SCORED_AS = {"jpg": "yuvj420p|yuvj422p|yuvj444p", "png": "gray|rgb24|rgba"}
+"""Pixel formats that both the scene score and images of a format take."""
 
-_COMPARED_FORMATS = frozenset(
-    f"yuv{j}{layout}p" for j in ("", "j") for layout in ("420", "422", "440", "444")
-)
-"""Pixel formats that mpdecimate takes as they are."""
-
-_FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
+_ONLY_IN_PNG = frozenset(("monob", "monow", "pal8", "ya8"))
+"""Pixel formats of at most 8 bits that images may have, and the scene score does not take."""
 
 EVERYTHING = "1"
 """The condition that selects every frame."""
 
-GRAPH_FILE, THUMBNAILS_FILE = "graph.txt", "thumbnails.gray"
+GRAPH_FILE, HASHES_FILE = "graph.txt", "hashes.txt"
+THUMBNAILS_FILE, SAMPLES_FILE = "thumbnails.gray", "samples.raw"
 """What ffmpeg reads and writes besides, two folders above that of the images, where it runs."""
 
 _TWO_UP = "../../"
@@ -70,11 +67,13 @@ class Pass:
     """What one run of ffmpeg over a video does.
 
     ``condition``: an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames that
-    are selected. ``drops_still``: leave out those of them in which nothing changed.
+    are selected. ``drops_still``: leave out those of them in which nothing changed; where they have
+    more than 8 bits, hash them, so that this can be done afterwards.
     ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
     ``matrix``: write this colour matrix into all frames first. ``is_steady``: whether the stream
     keeps its size and pixel format, as far as is known. ``segment``: the part of the video that is
-    decoded; ``condition`` then counts from its first frame.
+    decoded; ``condition`` then counts from its first frame. ``is_sample``: only few pixels of the
+    selected frames are written, in their own depth, one frame after another, into one file.
     """
 
     condition: str
@@ -83,18 +82,20 @@ class Pass:
     matrix: str | None = None
     is_steady: bool = True
     segment: Segment | None = None
+    is_sample: bool = False
 
     def selects_all(self, settings: ExtractSettings) -> bool:
         """Whether no frame is left out; the log then does not name the selected ones."""
         return self.condition == EVERYTHING and not settings.keyframes
 
-    def converts_late(self, info: VideoInfo) -> bool:
+    def converts_late(self, settings: ExtractSettings, info: VideoInfo) -> bool:
         """Whether only what is kept is converted to the colours of the images.
 
         The bytes are the same only where nothing else has to be converted: then one step does
-        what otherwise takes two.
+        what otherwise takes two. But levels are those of the video, not of the images.
         """
-        return self.is_steady and info.pixel_format in _COMPARED_FORMATS
+        is_exact = self.is_steady or settings.levels is not None
+        return is_exact and info.pixel_format in COMPARED_FORMATS
 
 
 @dataclass(frozen=True)
@@ -132,30 +133,58 @@ def extraction_command(
     timing = {**recipe.ffmpeg.passthrough, "enc_time_base": "1/1000"}
     stream, border = _read(recipe, work, info, source)
     branches = stream.filter_multi_output("split")
-    scored = branches[0].filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
+    scored, is_apart = branches[0], _keeps_format(recipe.settings, work, info)
+    if is_apart:
+        scored = scored.filter("scale").filter("format", _SCORED_AS[recipe.settings.format])
+    scored = scored.filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
     told = [_number(scored, "N")]
     if border is not None:
         told.append(_number(border, "N"))
     chosen = _choose(branches[1], recipe.settings, work)
-    if work.drops_still:
-        chosen, edge = _drop_still(chosen, recipe.settings, recipe.dedupe, work, info)
+    is_hashed = work.drops_still and info.is_deep
+    if work.drops_still and not is_hashed:
+        late = work.converts_late(recipe.settings, info)
+        chosen, edge = drop_still(chosen, recipe.settings, recipe.dedupe, info, converts_late=late)
         told.append(_mark(edge, "edge"))
     chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
+    hashed = []
+    if is_hashed:
+        branches = chosen.filter_multi_output("split")
+        chosen = branches[0]
+        hashed.append(branches[1].output(_TWO_UP + HASHES_FILE, **HASHES, **timing))
     if work.segment is not None:
         chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
     if work.writes_images:
-        if recipe.settings.tonemap and info.is_hdr:
+        if recipe.settings.levels is not None:
+            levels = parse_levels(recipe.settings.levels)
+            chosen = map_levels(chosen.filter("scale"), levels, info)
+        elif recipe.settings.tonemap and info.is_hdr:
             chosen = tonemap(chosen, info, recipe.settings.format)
-        elif work.converts_late(info) and recipe.settings.max_size is None:
+        elif (
+            is_apart or work.converts_late(recipe.settings, info)
+        ) and recipe.settings.max_size is None:
             # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
             chosen = chosen.filter("scale")
         written = _images(chosen, recipe.settings, stem, {**timing, **recipe.thread_options})
+    elif work.is_sample:
+        sampled = sample_levels(chosen, info)
+        written = sampled.output(_TWO_UP + SAMPLES_FILE, format="rawvideo", **timing)
     else:
         side = THUMBNAIL_SIDE
         chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
         written = chosen.output(_TWO_UP + THUMBNAILS_FILE, format="rawvideo", **timing)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
-    return _compile(recipe.ffmpeg, written, outputs)
+    return _compile(recipe.ffmpeg, written, [*outputs, *hashed])
+
+
+def _keeps_format(settings: ExtractSettings, work: Pass, info: VideoInfo) -> bool:
+    """Whether frames reach the images, or their hashes, as the scene score does not take them."""
+    if work.is_sample:
+        return True
+    is_palette = settings.format == "png" and info.pixel_format in _ONLY_IN_PNG
+    if is_palette or settings.levels is not None:
+        return work.writes_images
+    return info.is_deep and (settings.format == "png" or work.drops_still)
 
 
 def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any, Any]:
@@ -240,40 +269,6 @@ def _mark(stream: Any, value: str) -> Any:
     return stream.filter("metadata", mode="modify", key=MARK, value=value).filter(
         "metadata", mode="print", key=MARK
     )
-
-
-def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
-    """Whether frames pass the comparison without loss on their way to the images."""
-    return settings.format == "jpg" or info.pixel_format in _COMPARED_FORMATS
-
-
-def _drop_still(
-    stream: Any, settings: ExtractSettings, dedupe: DedupeSettings, work: Pass, info: VideoInfo
-) -> tuple[Any, Any]:
-    """Return the frames in which something moved, and those where it moved on the left edge.
-
-    The second stream is for the log only: what mpdecimate leaves out on the left is put into the
-    middle of a narrow picture, and compared there.
-    """
-    if settings.format == "jpg" and info.pixel_format not in _COMPARED_FORMATS:
-        stream = stream.filter("format", "yuvj420p|yuvj422p|yuvj444p")
-    is_converted = settings.format == "jpg" and not work.converts_late(info)
-    is_full_range = info.color_range == "pc" or (info.pixel_format or "").startswith("yuvj")
-    # mpdecimate takes sums over 8x8 pixels, in levels of the video; the settings are in those of
-    # the image, where black is 0 and white 255.
-    unit = 64 if is_converted or is_full_range else 64 * _LIMITED_LEVELS / _FULL_LEVELS
-    hi, lo = round(unit * dedupe.hi), round(unit * dedupe.lo)
-    branches = stream.filter_multi_output("split")
-    moved = branches[0].filter(
-        "mpdecimate", hi=hi, lo=lo, frac=dedupe.frac, max=dedupe.max_gap or 0
-    )
-    edge = (
-        branches[1]
-        .filter("crop", f"min({_EDGE},iw)", "ih", 0, 0)
-        .filter("pad", 2 * _EDGE, "ih+8", _EDGE, 0)
-        .filter("mpdecimate", hi=hi, lo=hi, frac=1)
-    )
-    return moved, edge
 
 
 def _images(stream: Any, settings: ExtractSettings, stem: str, options: dict[str, Any]) -> Any:

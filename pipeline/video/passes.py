@@ -1,6 +1,7 @@
 """Decode one video, in as many passes as the choice of its frames needs."""
 
 import dataclasses
+import math
 import os
 import re
 import shutil
@@ -13,22 +14,29 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import DecoderDiedError, NotAVideoError, printable
+from ..base.words import count
 from ..base.work import Link
+from ..dataset.image_folder import ImageNames
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
 from .decoder import Decoded, Limits, decode
 from .graph import (
     EVERYTHING,
     GRAPH_FILE,
+    HASHES_FILE,
+    SAMPLES_FILE,
     THUMBNAILS_FILE,
     Pass,
     Recipe,
-    compares_exactly,
     extraction_command,
 )
+from .levels import SAMPLED_FRAMES, read_levels
 from .sampling import choose_frames, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
 from .sources import Source
+from .still import compares_exactly, find_equal, read_hashes
+
+_BEGINNING = Segment(number=0, first=0, frames=25, border=1, start_pts=None, seek_seconds=None)
 
 _NO_FRAMES = np.empty(0, dtype=np.int32)
 
@@ -136,8 +144,32 @@ class VideoDecoder:
         )
         return self._settle(work, decoded)
 
+    def measure_levels(self, frames: int, *, is_whole: bool) -> tuple[int, int]:
+        """Return the grey levels between which almost all of the video is.
+
+        Args:
+            frames: about how many it has.
+            is_whole: look at frames all over it; else at the first ones alone, which is soon done.
+
+        Raises:
+            VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
+        """
+        step = math.ceil(frames / SAMPLED_FRAMES) if is_whole else 1
+        work = Pass(
+            f"not(mod(N,{max(1, step)}))",
+            drops_still=False,
+            writes_images=False,
+            segment=None if is_whole else _BEGINNING,
+            is_sample=True,
+        )
+        decoded = self._decode_again(work)
+        path = self.folder.parents[1] / SAMPLES_FILE
+        return read_levels(path, len(decoded.kept), self.info)
+
     def _first_pass(self, condition: str) -> Pass:
         method = self.recipe.dedupe.method
+        if self.info.is_deep:
+            return Pass(condition, drops_still=method.compares, writes_images=True)
         survey = method.thinner is not None or (
             method.drops_still and not compares_exactly(self.recipe.settings, self.info)
         )
@@ -151,6 +183,8 @@ class VideoDecoder:
             if work.selects_all(self.recipe.settings)
             else decoded.selected
         )
+        if self.info.is_deep:
+            return self._leave_out_equal(work, Chosen(decoded, selected, decoded.kept))
         thinner = thinner_of(self.recipe.dedupe)
         if thinner is not None:
             chosen = self._thin(Chosen(decoded, selected, decoded.kept), thinner)
@@ -172,10 +206,33 @@ class VideoDecoder:
             )
         return dataclasses.replace(chosen, decoded=decoded)
 
+    def _leave_out_equal(self, work: Pass, chosen: Chosen) -> Chosen:
+        """Remove the images of frames that equal the one before them bit by bit."""
+        written = chosen.kept
+        if not work.drops_still or len(written) == 0:
+            return chosen
+        hashes = read_hashes(self.folder.parents[1] / HASHES_FILE)
+        if len(hashes) != len(written):
+            raise DecoderDiedError(
+                f"{printable(self.source.path)}: ffmpeg wrote {count(len(written), 'image')}, but "
+                f"hashes of {count(len(hashes), 'frame')}, so duplicates cannot be left out of it. "
+                "Set dedupe to off."
+            )
+        is_equal = find_equal(hashes, self.recipe.dedupe.max_gap)
+        settings = self.recipe.settings
+        names = ImageNames(self.folder.name, settings.digits, settings.format)
+        first = 0 if work.segment is None else work.segment.first
+        for index in written[is_equal].tolist():
+            (self.folder / names.name(first + index)).unlink()
+        kept = written[~is_equal]
+        return dataclasses.replace(
+            chosen, decoded=dataclasses.replace(chosen.decoded, kept=kept), kept=kept
+        )
+
     def _correct(self, work: Pass, decoded: Decoded) -> Pass:
         """Return the pass that suits what was seen of the stream; the same one where it did."""
         work = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
-        if decoded.transcript.size_changes and work.converts_late(self.info):
+        if decoded.transcript.size_changes and work.converts_late(self.recipe.settings, self.info):
             work = dataclasses.replace(work, is_steady=False)
         return work
 
@@ -204,7 +261,8 @@ class VideoDecoder:
         source, folder, scratch = self.source, self.folder, self.folder.parents[1]
         shutil.rmtree(folder)  # with what an earlier pass has left
         folder.mkdir()
-        (scratch / THUMBNAILS_FILE).unlink(missing_ok=True)
+        for name in (THUMBNAILS_FILE, HASHES_FILE, SAMPLES_FILE):
+            (scratch / name).unlink(missing_ok=True)
         name = _plain_name(source, scratch)
         command, graph = extraction_command(self.recipe, work, self.info, name, folder.name)
         (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")

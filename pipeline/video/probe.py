@@ -110,6 +110,11 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream) ->
         color_transfer=_color_name(ColorTrc, context.color_trc),
         field_order=_FIELD_ORDERS.get(context.field_order),
         color_matrix=_MATRICES.get(context.colorspace),
+        component_bits=max(
+            (component.bits for component in context.format.components), default=None
+        )
+        if context.format
+        else None,
     )
 
 

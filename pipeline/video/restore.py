@@ -68,6 +68,8 @@ def _recipe_of(record: VideoRecord, run: RunSettings) -> Recipe:
     """Return how the images of a video were made, with the ffmpeg that is there now."""
     names = (field.name for field in dataclasses.fields(ExtractSettings))
     then = {name: record.settings[name] for name in names if name in record.settings}
+    if record.levels is not None:  # as measured, if they were
+        then["levels"] = "{}:{}".format(*record.levels)
     settings = build_settings(ExtractSettings, then, "extract")
     ffmpeg = find_ffmpeg(run, needed_filters(settings))
     return Recipe(settings, DedupeSettings("off"), run, ffmpeg, threads=None)

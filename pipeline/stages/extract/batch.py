@@ -18,6 +18,7 @@ from .units import (
     ExtractWhole,
     InOnePiece,
     JoinSegments,
+    MeasureLevels,
     OpenVideo,
     Result,
     ShelfDamaged,
@@ -63,6 +64,8 @@ class VideoBatch:
     def follow(self, unit: Unit, result: Result | Lost) -> Iterable[Unit]:
         """Return what is to be done next for the same video."""
         match result:
+            case Opened(is_measured=False) as opened:
+                return [MeasureLevels(opened)]
             case Opened() as opened:
                 if opened.video_id not in self._restarted:
                     size = size_bytes(opened.source.path)

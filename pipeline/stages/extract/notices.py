@@ -4,10 +4,16 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ...base.errors import DamagedVideoError, printable
 from ...base.words import count, listing, plural
 from ...dataset.frame_table import MISSING_PTS, FrameTable
 from ...dataset.records import Complaint, Notice, PacketIndex, VideoInfo
+from ...settings.dedupe import DedupeSettings
+from ...settings.stages import ExtractSettings, RunSettings
 from ...video.decoder import Decoded
+from ...video.levels import count_levels
+from ...video.sources import Source
+from .levels import Levels, loses_bits
 
 
 def describe(
@@ -40,6 +46,58 @@ def describe(
         *_one_piece(hindrance),
     ]
     return tuple(notices)
+
+
+def describe_depth(
+    info: VideoInfo,
+    settings: ExtractSettings,
+    dedupe: DedupeSettings,
+    levels: Levels | None,
+) -> tuple[Notice, ...]:
+    """Return what a person should know of a video that has more than 8 bits a component.
+
+    Args:
+        info: what its header says.
+        settings: what the images are.
+        dedupe: which frames were left out.
+        levels: the grey levels between which it is, if they were measured.
+    """
+    if not info.is_deep:
+        return ()
+    notices = []
+    bits = f"the source has {info.component_bits} bits a component"
+    if loses_bits(settings, info):
+        text = f"{bits}, of which JPEG images hold 8. "
+        if levels is not None:
+            lost_bits = (info.component_bits or 8) - 8
+            held = (levels[1] >> lost_bits) - (levels[0] >> lost_bits) + 1
+            text += (
+                f"At its beginning it uses the levels {levels[0]:,} to {levels[1]:,} of "
+                f"{count_levels(info):,}: 8 bits hold {count(held, 'grey level')} of it. "
+            )
+        text += "Set format to png to keep all bits, or levels to auto to make all levels visible."
+        notices.append(Notice("bit-depth", text))
+    if dedupe.method.compares:
+        text = (
+            f"{bits}, so its frames were compared exactly: only those that equal the one before "
+            "them in every pixel are duplicates."
+        )
+        notices.append(Notice("compared-exactly", text))
+    return tuple(notices)
+
+
+def refuse_damage(source: Source, notices: Iterable[Notice], run: RunSettings) -> None:
+    """Hold what was noticed of a video against the settings.
+
+    Raises:
+        DamagedVideoError: it is damaged, and that is a failure in this run.
+    """
+    damage = [notice for notice in notices if notice.kind == "damage"]
+    if damage and run.on_damage == "fail":
+        raise DamagedVideoError(
+            f"{printable(source.path)}: damaged: {damage[0].message} "
+            "Set on_damage to keep, and what decodes is kept."
+        )
 
 
 def _damage(packets: PacketIndex, decoded: Decoded, frames: FrameTable) -> list[Notice]:

@@ -17,7 +17,8 @@ class Opened:
 
     ``segments``: the parts to decode, none where it is decoded in one piece; ``hindrance`` says why
     that is so if it is long. ``packets`` are absent where they lie on the shelf of the video.
-    ``is_anew``: the shelf was found damaged before, and thrown away.
+    ``is_anew``: the shelf was found damaged before, and thrown away. ``levels``: the grey levels
+    between which the video is, once measured; ``is_measured``: whether that is done or not needed.
     """
 
     source: Source
@@ -29,6 +30,8 @@ class Opened:
     segments: tuple[Segment, ...]
     hindrance: str | None
     is_anew: bool
+    is_measured: bool = True
+    levels: tuple[int, int] | None = None
 
     @property
     def memory_needed(self) -> int:

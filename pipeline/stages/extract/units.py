@@ -9,7 +9,6 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...base.errors import DatasetError, DecoderKilledError, printable
 from ...base.guard import Failure, guard
@@ -20,6 +19,8 @@ from ...pictures import size
 from ...video.segments import Segment, UnprovenSegmentError
 from ...video.shelf import ShelfDamagedError
 from ...video.sources import Source
+from .links import CountingLink
+from .notices import refuse_damage
 from .opened import Opened
 from .result import VideoOutcome
 from .resume import check_unchanged
@@ -39,6 +40,13 @@ class OpenVideo:
     record: VideoRecord | None
     identity: SourceIdentity | None = None
     is_anew: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureLevels:
+    """Measure the grey levels of a video, on which its images depend, or what is said of them."""
+
+    opened: Opened
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +71,7 @@ class JoinSegments:
     opened: Opened
 
 
-Unit = OpenVideo | ExtractWhole | ExtractSegment | JoinSegments
+Unit = OpenVideo | MeasureLevels | ExtractWhole | ExtractSegment | JoinSegments
 
 
 @dataclass(frozen=True)
@@ -97,28 +105,12 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
 
 def _attempt(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     refuse_stopped(link)
-    counting = _Counting(link)
+    counting = CountingLink(link)
     try:
         return _do(extractor, unit, counting)
     except DecoderKilledError:  # as with a worker that is killed: once more
         link.tell(-counting.frames_told)
         return _do(extractor, unit, link)
-
-
-class _Counting(Link):
-    """Passes everything on, and counts the frames that were told."""
-
-    def __init__(self, link: Link) -> None:
-        self._link, self.frames_told = link, 0
-
-    def tell(self, message: Any) -> None:
-        """Tell of so many more frames."""
-        self.frames_told += message
-        self._link.tell(message)
-
-    def is_stopped(self) -> bool:
-        """Return what the other link says."""
-        return self._link.is_stopped()
 
 
 @functools.cache
@@ -147,7 +139,7 @@ def video_of(unit: Unit) -> str:
 
 def memory_needed(unit: Unit) -> int:
     """Return the bytes that a unit needs at most."""
-    if isinstance(unit, ExtractWhole | ExtractSegment):
+    if isinstance(unit, MeasureLevels | ExtractWhole | ExtractSegment):
         return unit.opened.memory_needed
     frames = unit.opened.frames_promised if isinstance(unit, JoinSegments) else 0
     return 50_000_000 + 300 * frames
@@ -169,12 +161,14 @@ def _do(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
                 source, unit.video_id, link, identity=unit.identity, is_anew=unit.is_anew
             )
         notices = check_unchanged(source, known, extractor.store, link)
-        extractor.refuse_damage(source, notices)
+        refuse_damage(source, notices, extractor.run)
         return VideoOutcome(os.fspath(source.path), known.id, "unchanged", known, notices)
     opened = unit.opened
     _load_meanwhile()
     try:
         match unit:
+            case MeasureLevels():
+                return extractor.measure(opened, link)
             case ExtractWhole():
                 record = extractor.extract_whole(opened, link)
             case JoinSegments():

@@ -13,23 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.errors import (
-    DamagedVideoError,
     DecoderDiedError,
     DecoderKilledError,
     InterruptedRunError,
     NotAVideoError,
-    printable,
+    VideoError,
 )
 from ...base.work import Link, refuse_stopped
 from ...dataset.breaks import find_breaks
 from ...dataset.clock import duration_seconds
 from ...dataset.image_folder import ImageNames
-from ...dataset.records import Notice, PacketIndex, SourceIdentity, VideoRecord
+from ...dataset.records import PacketIndex, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
 from ...pictures.size import image_size
 from ...settings.dedupe import DedupeSettings
 from ...settings.file import effective_settings, settings_digest
-from ...settings.stages import BreakSettings, ExtractSettings, RunSettings
+from ...settings.stages import AUTO, BreakSettings, ExtractSettings, RunSettings
 from ...video.binary import Ffmpeg, same_ffmpeg
 from ...video.graph import Recipe
 from ...video.identity import identify
@@ -46,32 +45,12 @@ from ...video.segments import (
 from ...video.shelf import Shelf
 from ...video.sources import Source
 from ...video.written import checksum_written
+from .levels import Levels, mapped_levels, needs_measuring, refuse_levels, with_levels
+from .links import SegmentLink
 from .looks import SomeImages, describe_looks
-from .notices import describe
+from .notices import describe, describe_depth, refuse_damage
 from .opened import Opened, refuse_too_many
 from .table import build_frame_table, count_frames, join_segments, segment_frames
-
-
-class _SegmentLink(Link):
-    """The link of one segment.
-
-    It tells of no more frames than the segment has, for those of its border are told by the next
-    one. And all of them stop when the video is to be decoded in one piece.
-    """
-
-    def __init__(self, link: Link, segment: Segment, shelf: Shelf) -> None:
-        self._link, self._shelf = link, shelf
-        self._frames_left = segment.frames
-
-    def tell(self, message: Any) -> None:
-        """Tell of so many more frames, at most of those that are left."""
-        frames = min(message, self._frames_left)
-        self._frames_left -= frames
-        self._link.tell(frames)
-
-    def is_stopped(self) -> bool:
-        """Return whether the driver or another segment says so."""
-        return self._link.is_stopped() or self._shelf.is_given_up
 
 
 @dataclass(frozen=True)
@@ -120,6 +99,7 @@ class VideoExtractor:
         """
         info, packets = probe(source.path, link)
         refuse_too_many(source, len(packets.pts), self.settings.digits)
+        refuse_levels(self.settings, source, info)
         identity = identity or identify(source, link)
         looks_back = self.settings.deinterlace
         cutting = cut(packets, info, self.run.segment_frames, looks_back=looks_back)
@@ -133,6 +113,7 @@ class VideoExtractor:
             segments=(),
             hindrance=cutting.hindrance,
             is_anew=is_anew,
+            is_measured=not needs_measuring(self.settings, info),
         )
         shelf = Shelf(self.store, video_id)
         if is_anew:
@@ -145,6 +126,26 @@ class VideoExtractor:
             return dataclasses.replace(opened, hindrance=UNPROVEN)
         return dataclasses.replace(opened, packets=None, segments=cutting.segments)
 
+    def measure(self, opened: Opened, link: Link) -> Opened:
+        """Return a video with its grey levels, measured all over it if its images need them.
+
+        Else they are for a notice alone, and the first frames will do.
+
+        Raises:
+            VideoError: this video cannot be done.
+            DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can the others.
+        """
+        levels, is_needed = None, self.settings.levels == AUTO
+        recipe = self._recipe(self.cores_each if self.are_many else None)
+        with self.store.work_folder(opened.video_id) as folder:
+            decoder = VideoDecoder(recipe, opened.source, opened.info, folder, link)
+            try:
+                levels = decoder.measure_levels(opened.frames_promised, is_whole=is_needed)
+            except VideoError:
+                if is_needed:
+                    raise
+        return dataclasses.replace(opened, is_measured=True, levels=levels)
+
     def extract_whole(self, opened: Opened, link: Link) -> VideoRecord:
         """Extract a video in one piece and commit it to the dataset.
 
@@ -156,7 +157,7 @@ class VideoExtractor:
         """
         source, shelf = opened.source, Shelf(self.store, opened.video_id)
         packets = opened.packets or shelf.read_packets()
-        recipe = self._recipe(self.cores_each if self.are_many else None)
+        recipe = self._recipe(self.cores_each if self.are_many else None, opened.levels)
         with self.store.work_folder(opened.video_id) as folder:
             chosen = VideoDecoder(recipe, source, opened.info, folder, link).choose(packets)
             names = self._images(opened.video_id)
@@ -183,10 +184,10 @@ class VideoExtractor:
             link.tell(segment.frames)
             return
         plan = shelf.read_plan(segment)
-        recipe = self._recipe(self.cores_each)
+        recipe = self._recipe(self.cores_each, opened.levels)
         names = self._images(opened.video_id)
         with self.store.work_folder(opened.video_id) as folder:
-            of_segment = _SegmentLink(link, segment, shelf)
+            of_segment = SegmentLink(link, segment, shelf)
             decoder = VideoDecoder(recipe, opened.source, opened.info, folder, of_segment)
             try:
                 chosen = decoder.choose_in_segment(segment, plan)
@@ -241,9 +242,12 @@ class VideoExtractor:
         opened.refuse_changed()
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
         images = SomeImages(folder, self._images(opened.video_id), frames, self.breaks.cut_score)
-        looks = describe_looks(info, self.settings, images)
+        looks = (
+            *describe_looks(info, self.settings, images),
+            *describe_depth(info, self.settings, self.dedupe, opened.levels),
+        )
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance, looks)
-        self.refuse_damage(opened.source, warnings)
+        refuse_damage(opened.source, warnings, self.run)
         width, height = None, None
         if len(chosen.kept):
             first = self._images(opened.video_id).name(int(chosen.kept[0]))
@@ -264,29 +268,17 @@ class VideoExtractor:
             warnings=warnings,
             segments=tuple(segment.first for segment in opened.segments) or (0,),
             duration_seconds=duration_seconds(frames),
+            levels=mapped_levels(self.settings, opened.levels),
         )
         self.store.commit(folder, record, frames)
         return record
 
-    def refuse_damage(self, source: Source, warnings: Iterable[Notice]) -> None:
-        """Hold a damaged video against the settings.
-
-        Raises:
-            DamagedVideoError: it is damaged, and that is a failure in this run.
-        """
-        damage = [notice for notice in warnings if notice.kind == "damage"]
-        if damage and self.run.on_damage == "fail":
-            raise DamagedVideoError(
-                f"{printable(source.path)}: damaged: {damage[0].message} "
-                "Set on_damage to keep, and what decodes is kept."
-            )
-
     def _images(self, video_id: str) -> ImageNames:
         return ImageNames(video_id, self.settings.digits, self.settings.format)
 
-    def _recipe(self, threads: int | None) -> Recipe:
-        ffmpeg = same_ffmpeg(self.ffmpeg, self.run)
-        return Recipe(self.settings, self.dedupe, self.run, ffmpeg, threads)
+    def _recipe(self, threads: int | None, levels: Levels | None = None) -> Recipe:
+        ffmpeg, settings = same_ffmpeg(self.ffmpeg, self.run), with_levels(self.settings, levels)
+        return Recipe(settings, self.dedupe, self.run, ffmpeg, threads)
 
     def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
         """Return what segments on a shelf must have in common."""

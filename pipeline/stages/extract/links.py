@@ -1,0 +1,45 @@
+"""Links that stand between a unit of work and its driver."""
+
+from typing import Any
+
+from ...base.work import Link
+from ...video.segments import Segment
+from ...video.shelf import Shelf
+
+
+class SegmentLink(Link):
+    """The link of one segment.
+
+    It tells of no more frames than the segment has, for those of its border are told by the next
+    one. And all of them stop when the video is to be decoded in one piece.
+    """
+
+    def __init__(self, link: Link, segment: Segment, shelf: Shelf) -> None:
+        self._link, self._shelf = link, shelf
+        self._frames_left = segment.frames
+
+    def tell(self, message: Any) -> None:
+        """Tell of so many more frames, at most of those that are left."""
+        frames = min(message, self._frames_left)
+        self._frames_left -= frames
+        self._link.tell(frames)
+
+    def is_stopped(self) -> bool:
+        """Return whether the driver or another segment says so."""
+        return self._link.is_stopped() or self._shelf.is_given_up
+
+
+class CountingLink(Link):
+    """Passes everything on, and counts the frames that were told."""
+
+    def __init__(self, link: Link) -> None:
+        self._link, self.frames_told = link, 0
+
+    def tell(self, message: Any) -> None:
+        """Tell of so many more frames."""
+        self.frames_told += message
+        self._link.tell(message)
+
+    def is_stopped(self) -> bool:
+        """Return what the other link says."""
+        return self._link.is_stopped()
