@@ -16,7 +16,7 @@ from ..base.errors import DecoderDiedError, NotAVideoError, printable
 from ..base.work import Link
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
-from .decoder import Decoded, Limits, decode
+from .decoder import ANOTHER_FFMPEG, Decoded, Limits, decode
 from .graph import (
     EVERYTHING,
     GRAPH_FILE,
@@ -29,6 +29,8 @@ from .graph import (
 from .sampling import choose_frames, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
 from .sources import Source
+from .transcript import Transcript
+from .unreadable import PLAYS_ELSEWHERE, why_known
 
 _NO_FRAMES = np.empty(0, dtype=np.int32)
 
@@ -211,13 +213,18 @@ class VideoDecoder:
         limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
         decoded = decode(command, folder, source.path, self.info, limits, self.link)
         if len(decoded.pts) == 0:
-            complaints = decoded.transcript.complaints
-            why = complaints[0].text if complaints else decoded.transcript.last_line
-            raise NotAVideoError(
-                f"{printable(source.path)}: not one frame can be decoded: {why.rstrip('.')}. "
-                "Convert the file with the program that made it, or leave it out."
-            )
+            raise why_known(source.path) or _undecoded(source, decoded.transcript)
         return decoded
+
+
+def _undecoded(source: Source, transcript: Transcript) -> NotAVideoError:
+    complaints = transcript.complaints
+    why = complaints[0].text if complaints else transcript.last_line
+    has_no_decoder = re.search(r"[Dd]ecoder .*not found|no decoder found", why)
+    return NotAVideoError(
+        f"{printable(source.path)}: not one frame can be decoded: {why.rstrip('.')}",
+        f"{ANOTHER_FFMPEG}, or convert the file first." if has_no_decoder else PLAYS_ELSEWHERE,
+    )
 
 
 def _plain_name(source: Source, scratch: Path) -> str:

@@ -20,6 +20,7 @@ from ..base.errors import NotAVideoError, NoVideoStreamError, printable
 from ..base.work import UNWATCHED, Link, refuse_stopped
 from ..dataset.frame_table import MISSING_PTS
 from ..dataset.records import PacketIndex, StreamInfo, VideoInfo
+from .unreadable import encrypted, why_empty, why_not_opened
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,gif,"
@@ -48,6 +49,9 @@ _MATRICES = {
 }
 """FFmpeg's AVColorSpace, by the names that its filters know."""
 
+_ENCRYPTED_TAGS = {b"encv": "MP4", b"drmi": "FairPlay", b"\xdb\0\0\0": "SAMPLE-AES"}
+"""Codec tags that say so: of MP4, where nothing else says how, of iTunes, and of HLS."""
+
 _ANY_TITLE: dict[str, Any] = (
     {"metadata_errors": "replace"}
     if hasattr(av.container.InputContainer, "metadata_errors")
@@ -61,12 +65,29 @@ def probe(path: Path, link: Link = UNWATCHED) -> tuple[VideoInfo, PacketIndex]:
 
     Raises:
         NotAVideoError: nothing in the file can be read as a video.
-        NoVideoStreamError: it holds no video stream, or only cover art.
+        NoVideoStreamError: it holds no video stream, only cover art, or nothing behind its header.
+        EncryptedError: its pictures are encrypted.
         InterruptedRunError: the link is stopped.
     """
     with _open(path) as container:
         stream = _moving_pictures(container, path)
-        return _describe(container, stream), _list_packets(container, stream, link)
+        if scheme := _encryption_in_header(container, stream):
+            raise encrypted(path, scheme)
+        packets = _list_packets(container, stream, link, path)
+        if len(packets.pts) == 0:
+            raise why_empty(path, claims_frames=bool(stream.frames))
+        return _describe(container, stream), packets
+
+
+def _encryption_in_header(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> str | None:
+    """Return how the header says that a stream is encrypted, where it says so itself."""
+    if "enc_key_id" in stream.metadata:
+        return "Matroska ContentEncryption"
+    if "ASF_Protection_Type" in container.metadata:
+        return "Windows Media DRM"
+    return _ENCRYPTED_TAGS.get(_codec_tag(stream))
 
 
 def _describe(container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
@@ -114,12 +135,15 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream) ->
 
 
 def _list_packets(
-    container: av.container.InputContainer, stream: av.VideoStream, link: Link
+    container: av.container.InputContainer, stream: av.VideoStream, link: Link, path: Path
 ) -> PacketIndex:
     """Return the packets of the video stream, in file order; memory is 10 bytes a packet.
 
     A file that breaks off or turns to nonsense yields the packets before that place, and
     ``complete`` is False.
+
+    Raises:
+        EncryptedError: some are; often the first seconds are not.
     """
     pts: array[int] = array("q")
     discarded, keys = bytearray(), bytearray()
@@ -133,6 +157,10 @@ def _list_packets(
             pts.append(MISSING_PTS if timestamp is None else timestamp)
             discarded.append(packet.is_discard)
             keys.append(packet.is_keyframe)
+            if packet.is_keyframe and packet.has_sidedata("encryption_info"):
+                # How libavutil keeps it: the scheme comes first (AVEncryptionInfo).
+                scheme = bytes(packet.get_sidedata("encryption_info"))[:4]
+                raise encrypted(path, scheme.decode("latin-1"))
             refuse_stopped(link)
     except (av.FFmpegError, IndexError):
         # IndexError: PyAV does not know streams that appear in the middle of a damaged file.
@@ -157,34 +185,9 @@ def _open(path: Path):  # type: ignore[no-untyped-def]
             **_ANY_TITLE,
         )
     except (av.FFmpegError, OSError) as error:
-        raise NotAVideoError(_why_not_a_video(path, error)) from error
+        raise why_not_opened(path, error) from error
     with container:
         yield container
-
-
-def _why_not_a_video(path: Path, error: Exception) -> str:
-    name = printable(path)
-    if isinstance(error, PermissionError):
-        return f"{name}: no permission to read it. Give yourself the right, or leave it out."
-    if isinstance(error, FileNotFoundError):
-        return f"{name}: the file is gone. Was it moved meanwhile?"
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        head = file.read(4096)
-        if head[:7] in {b"#EXTM3U", b"ffconca"} or head[:9] == b"[playlist":
-            return (
-                f"{name}: a playlist or concat script, not a video. Playlists are never followed: "
-                "name the videos themselves."
-            )
-        if b"ftyp" in head[:12]:
-            return (
-                f"{name}: the index of the file (moov) is missing: the recording or the copy was "
-                "cut off before its end. Copy it again, or repair it with a tool such as untrunc."
-            )
-    return f"{name}: not a video that can be read ({printable(_reason(error))})."
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -209,6 +212,13 @@ def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.V
 
 def _is_cover_art(stream: av.stream.Stream) -> bool:
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
+def _codec_tag(stream: av.VideoStream) -> bytes:
+    try:
+        return stream.codec_context.codec_tag.encode()
+    except UnicodeDecodeError as error:  # which PyAV does not expect
+        return bytes(error.object)
 
 
 def _codec_name(stream: av.stream.Stream) -> str:
