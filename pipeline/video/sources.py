@@ -17,19 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import InputError, printable
-
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in """
-        264 265 3g2 3gp amv asf avc avi av1 dav divx dv f4v flv gif h264 h265 hevc insv ivf m1v m2t
-        m2ts m2v m4v mj2 mjpeg mjpg mkv mod mov mp4 mpe mpeg mpg mpv mts mxf nut obu ogm ogv ps qt
-        rm rmvb tod trp ts vob webm wmv wtv y4m
-    """.split()  # noqa: SIM905
-)
-"""What counts as a video inside a folder. A file that is named itself is taken as it is."""
+from ..base.words import count, listing, plural
+from .content import PREVIEW_SUFFIXES, VIDEO_SUFFIXES, is_hidden_video, is_text
 
 _NOWHERE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 _NOT_REGULAR = "not a regular file"
+
+LOOKS_LIKE_VIDEO = "a video by its content, not by its name"
+"""The reason for which a file is left out that a person may have meant."""
 
 MAX_ID_BYTES = 150
 """Leaves room for ``-frame_000000.jpg`` within the 255 bytes of a file name."""
@@ -55,6 +50,17 @@ class FoundSources:
     unusable: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def overlooked(self) -> str:
+        """What is to be said of files that are left out, though they look like videos."""
+        if not (paths := self.skipped.get(LOOKS_LIKE_VIDEO)):
+            return ""
+        return (
+            f"{count(len(paths), 'file')} without the suffix of a video "
+            f"{plural(len(paths), 'begins as one and was', 'begin as one and were')} left out: "
+            f"{listing(paths)}. To take such a file, name it itself, beside the folder."
+        )
 
     def skip(self, reason: str, path: object) -> None:
         """Note a path that is left out."""
@@ -100,7 +106,8 @@ def assign_ids(
     same_name = Counter(_fold(Path(source.name).name) for source in among)
     used = {_fold(name) for name in taken}
     ids: dict[Path, str] = {}
-    for source in sources:
+    # The plain name is for the video itself, not for its preview.
+    for source in sorted(sources, key=_is_preview):
         for candidate in _id_candidates(source, same_name):
             if _fold(candidate) not in used:
                 used.add(_fold(candidate))
@@ -143,6 +150,10 @@ def _id_candidates(source: Source, same_name: Counter[str]) -> Iterator[str]:
     while True:
         number += 1
         yield f"{base}-{number}"
+
+
+def _is_preview(source: Source) -> bool:
+    return Path(source.name).suffix.lower() in PREVIEW_SUFFIXES
 
 
 def _fold(text: str) -> str:
@@ -213,13 +224,19 @@ def _walk(folder: Path, found: FoundSources) -> Iterator[tuple[Path, os.stat_res
                 continue
             elif stat.S_ISDIR(status_of_entry.st_mode):
                 folders.append(path)
-            elif path.suffix.lower() not in VIDEO_SUFFIXES:
-                found.skip("not a video", path)
-            elif stat.S_ISREG(status_of_entry.st_mode):
-                yield path, status_of_entry
+            elif (why_not := _why_no_video(path, status_of_entry)) is not None:
+                found.skip(why_not, path)
             else:
-                found.skip(_NOT_REGULAR, path)
+                yield path, status_of_entry
         pending.extend(reversed(folders))
+
+
+def _why_no_video(path: Path, status: os.stat_result) -> str | None:
+    """Return why a file in a folder is left out; regular files may be opened, others never."""
+    is_regular = stat.S_ISREG(status.st_mode)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return _NOT_REGULAR if not is_regular else "text, not a video" if is_text(path) else None
+    return LOOKS_LIKE_VIDEO if is_regular and is_hidden_video(path) else "not a video"
 
 
 def _status_of(path: Path, found: FoundSources) -> os.stat_result | None:
@@ -274,7 +291,5 @@ def _nothing_found(given: list[str], found: FoundSources) -> str:
             return next(iter(messages.values()))
     names = ", ".join(printable(text) for text in given)
     skipped = ", ".join(f"{len(paths)} {reason}" for reason, paths in found.skipped.items())
-    return (
-        f"{names}: no videos found (skipped: {skipped or 'nothing'}). "
-        "A file that is named itself is taken whatever its suffix."
-    )
+    text = f"{names}: no videos found (skipped: {skipped or 'nothing'}). "
+    return text + (found.overlooked or "A file that is named itself is taken whatever its suffix.")

@@ -112,7 +112,10 @@ def _extract_found(
         dataset=os.fspath(store.path),
         videos=(*(outcomes[source.path] for source in found.sources), *unusable),
         skipped={reason: tuple(paths) for reason, paths in found.skipped.items()},
-        notices=tuple(Notice("unreadable-folder", why) for why in found.unreadable.values()),
+        notices=(
+            *(Notice("unreadable-folder", why) for why in found.unreadable.values()),
+            *(Notice("overlooked", text) for text in filter(None, [found.overlooked])),
+        ),
         without_input=find_absent(outcomes, records),
     )
 
