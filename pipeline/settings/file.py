@@ -135,8 +135,11 @@ def effective_settings(
     images = {
         field.name: value
         for field in dataclasses.fields(extract)
-        if (value := getattr(extract, field.name)) != field.default
-        or not field.metadata["is_named_if_set"]
+        if field.metadata["decides_images"]
+        and (
+            (value := getattr(extract, field.name)) != field.default
+            or not field.metadata["is_named_if_set"]
+        )
     }
     return images | effective_dedupe(dedupe) | decoder
 

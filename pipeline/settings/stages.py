@@ -6,6 +6,7 @@ read them from the fields below, and from those in `settings.dedupe` and `settin
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ def option(
     maximum: float | None = None,
     choices: Collection[str] = (),
     is_named_if_set: bool = False,
+    decides_images: bool = True,
 ) -> Any:
     """Return a dataclass field that carries its help text and range for flag and file alike.
 
@@ -30,6 +32,8 @@ def option(
 
     ``is_named_if_set``: datasets are older than this setting, so their records name it only where
     it is not the default. Else each of their videos would count as made with other settings.
+    ``decides_images``: whether the images of a video depend on it; else it decides which videos
+    there are, and records do not name it.
     """
     return dataclasses.field(
         default=default,
@@ -40,6 +44,7 @@ def option(
             "max": maximum,
             "choices": choices,
             "is_named_if_set": is_named_if_set,
+            "decides_images": decides_images,
         },
     )
 
@@ -50,7 +55,7 @@ SAMPLING = ("every", "fps", "keyframes")
 
 @dataclass(frozen=True)
 class ExtractSettings:
-    """What the images of a video are. A change of any of these makes another dataset."""
+    """What the images of a video are. A change of any but stream makes another dataset."""
 
     quality: int = option(
         4, "JPEG quality, as ffmpeg's -q:v: 1 (best) to 31.", minimum=1, maximum=31
@@ -103,7 +108,20 @@ class ExtractSettings:
         is_named_if_set=True,
     )
 
+    stream: str | None = option(
+        None,
+        "Extract this video stream of each file, by its number, or all: the usual one keeps the "
+        "id of the video, others get it with _s1 and so on. Default: the first.",
+        metavar="N|all",
+        decides_images=False,
+    )
+
     def __post_init__(self) -> None:
+        if self.stream is not None and not re.fullmatch(r"all|0|[1-9]\d{0,4}", self.stream):
+            raise UsageError(
+                f"'stream' ({printable(self.stream)}) is neither the number of a stream, as "
+                "ffprobe counts, nor 'all'."
+            )
         sampling = [name for name in SAMPLING if getattr(self, name)]
         if len(sampling) > 1:
             names = " and ".join(f"'{name}'" for name in sampling)

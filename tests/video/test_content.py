@@ -6,8 +6,9 @@ import pytest
 from helpers import media
 from PIL import Image
 from video_prep.video.content import VIDEO_SUFFIXES, is_hidden_video
+from video_prep.video.ids import assign_ids
 from video_prep.video.probe import DEMUXERS
-from video_prep.video.sources import LOOKS_LIKE_VIDEO, Source, assign_ids, find_sources
+from video_prep.video.sources import LOOKS_LIKE_VIDEO, Source, find_sources
 
 CAMERAS = "360 insv osv lrv lrf dav mts m2ts mod tod 3gp dv mxf vob vro h265 265 asf ismv"
 
@@ -116,6 +117,11 @@ def test_texts_with_the_suffix_of_a_video_are_skipped(tmp_path, steady, prep):
         "text.mp4",
     ]
     assert found.skipped == {"text, not a video": sorted(str(folder / name) for name in TEXTS)}
+    pattern = find_sources([f"{folder}/*.mts"])
+    assert ([source.name for source in pattern.sources], pattern.skipped) == (
+        ["real.mts"],
+        {"text, not a video": [f"{folder}/page.mts"]},
+    )
     for name in ("noise.ts", "empty.ts", "text.mp4", "real.mts"):
         (folder / name).unlink()
     done = prep("extract", "in", "-o", "ds")
@@ -158,4 +164,4 @@ def test_the_plain_id_is_for_the_video_not_for_its_preview(tmp_path):
     names = ("DJI_1.LRF", "DJI_1.MP4", "GL2.LRV")
     sources = [Source(tmp_path / name, name) for name in names]
     ids = assign_ids(sources, (), sources)
-    assert [ids[source.path] for source in sources] == ["DJI_1_LRF", "DJI_1", "GL2"]
+    assert [ids[source] for source in sources] == ["DJI_1_LRF", "DJI_1", "GL2"]

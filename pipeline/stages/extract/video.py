@@ -49,6 +49,7 @@ from ...video.written import checksum_written
 from .looks import SomeImages, describe_looks
 from .notices import describe
 from .opened import Opened, refuse_too_many
+from .streams import describe_streams
 from .table import build_frame_table, count_frames, join_segments, segment_frames
 
 
@@ -118,7 +119,7 @@ class VideoExtractor:
             VideoError: this video cannot be done.
             InterruptedRunError.
         """
-        info, packets = probe(source.path, link)
+        info, packets = probe(source.path, link, source.stream)
         refuse_too_many(source, len(packets.pts), self.settings.digits)
         identity = identity or identify(source, link)
         looks_back = self.settings.deinterlace
@@ -241,8 +242,11 @@ class VideoExtractor:
         opened.refuse_changed()
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
         images = SomeImages(folder, self._images(opened.video_id), frames, self.breaks.cut_score)
-        looks = describe_looks(info, self.settings, images)
-        warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance, looks)
+        others = (
+            *describe_streams(info, is_confirmed=self.settings.stream is not None),
+            *describe_looks(info, self.settings, images),
+        )
+        warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance, others)
         self.refuse_damage(opened.source, warnings)
         width, height = None, None
         if len(chosen.kept):
@@ -291,5 +295,5 @@ class VideoExtractor:
     def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
         """Return what segments on a shelf must have in common."""
         firsts = [segment.first for segment in segments]
-        key = [identity.sha256, self.effective_settings, self.ffmpeg.version, firsts]
+        key = [identity.content, self.effective_settings, self.ffmpeg.version, firsts]
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
