@@ -12,6 +12,7 @@ from .base.errors import (
     DecoderHungError as DecoderHungError,
     DecoderKilledError as DecoderKilledError,
     DiskFullError as DiskFullError,
+    EncryptedError as EncryptedError,
     ExitCode as ExitCode,
     FfmpegUnusableError as FfmpegUnusableError,
     HwaccelError as HwaccelError,

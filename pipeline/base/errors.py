@@ -11,6 +11,7 @@
     ├── VideoError                 3  one video cannot be done; the others are
     │   ├── NotAVideoError         3  nothing in the file can be read as a video
     │   ├── NoVideoStreamError     3  readable, but without moving pictures
+    │   ├── EncryptedError         3  nothing in the file can be seen without its key
     │   ├── TooManyFramesError     3  more frames than the file names have digits for
     │   ├── DamagedVideoError      3  damage, and ``on_damage: fail`` is set
     │   ├── SourceChangedError     3  the file is no longer the one that was extracted
@@ -126,6 +127,12 @@ class NoVideoStreamError(VideoError):
     """The file is readable, but holds no moving pictures."""
 
     kind = "no-video-stream"
+
+
+class EncryptedError(VideoError):
+    """The pictures of the file are encrypted."""
+
+    kind = "encrypted"
 
 
 class TooManyFramesError(VideoError):

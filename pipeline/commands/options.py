@@ -133,7 +133,7 @@ def extraction_options(function: Any) -> Any:
     return settings_options(
         ExtractSettings,
         *("every", "fps", "keyframes", "start", "end", "quality", "format", "levels", "max_size"),
-        *("deinterlace", "tonemap"),
+        *("deinterlace", "tonemap", "stream"),
     )(function)
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # the stages load libraries that --help can do without
 
 _CONCERNS_SHOWN = 30
 _OF_ACCOUNTS = ("records-differ", "same-source")
+_REMARKED = {"renamed": "", "moved": "", "several-streams": "{}: "}
+"""Notices that need nobody and are shown all the same, with the id where they do not name it."""
 _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 
 
@@ -92,7 +94,7 @@ def run(
             for stage, video, kind, message in concerns
         ),
         totals=_totals(result),
-        warnings=(*_moves(result), *without_input(result.extracted)),
+        warnings=(*_remarks(result), *without_input(result.extracted)),
         errors=tuple(
             {"kind": kind, "message": message} for _, _, kind, message in _failures(result)
         ),
@@ -153,7 +155,8 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
     """Yield all that needs a person, failures first."""
     yield from _failures(result)
     for notice in result.extracted.notices:
-        yield "extract", None, notice.kind, notice.message
+        if notice.is_finding:
+            yield "extract", None, notice.kind, notice.message
     for video in result.extracted.videos:
         for notice in video.notices:
             # What is wrong with the images on disk, the later stages say better.
@@ -180,22 +183,25 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
                 yield "upload", task.video, task.status, message
 
 
-def _moves(result: "RunResult") -> list[str]:
-    """Return which sources are elsewhere than they were, which needs nobody."""
+def _remarks(result: "RunResult") -> list[str]:
+    """Return what there is to say of the inputs that needs nobody."""
     return [
-        f"{notice.kind}: {notice.message}"
-        for video in result.extracted.videos
-        for notice in video.notices
-        if notice.kind in {"renamed", "moved"}
+        *(f"{n.kind}: {n.message}" for n in result.extracted.notices if not n.is_finding),
+        *(
+            f"{notice.kind}: {_REMARKED[notice.kind].format(video.id)}{notice.message}"
+            for video in result.extracted.videos
+            for notice in video.notices
+            if notice.kind in _REMARKED
+        ),
     ]
 
 
 def _input_lines(result: "RunResult", console: Console) -> Iterable[str]:
-    moves = _moves(result)
-    shown = moves if console.verbose else moves[:_CONCERNS_SHOWN]
+    remarks = _remarks(result)
+    shown = remarks if console.verbose else remarks[:_CONCERNS_SHOWN]
     yield from shown
-    if len(shown) < len(moves):
-        yield f"and {count(len(moves) - len(shown), 'move')} more; -v names all."
+    if len(shown) < len(remarks):
+        yield f"and {count(len(remarks) - len(shown), 'remark')} more; -v names all."
     yield from without_input(result.extracted)
 
 

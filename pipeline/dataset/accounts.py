@@ -106,14 +106,14 @@ def balance_dataset(store: Dataset) -> DatasetAccounts:
         DatasetError: it cannot be read.
     """
     accounts, unreadable, absent = [], [], []
-    first: dict[str, str] = {}
+    first: dict[tuple[str, int | None], str] = {}
     for video_id in store.video_ids():
         read = guard(functools.partial(_read, store, video_id), video_id, store.folder(video_id))
         if isinstance(read, Failure):
             unreadable.append(read)
             continue
         source, account = read
-        if (other := first.setdefault(source.sha256, video_id)) != video_id:
+        if (other := first.setdefault(source.content, video_id)) != video_id:
             twice = _same_source(store, other)
             account = dataclasses.replace(account, mismatches=(*account.mismatches, twice))
         accounts.append(account)

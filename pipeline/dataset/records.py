@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the command line needs these records, but no arrays
     import numpy.typing as npt
 
 FINDING_KINDS = frozenset(
-    {"copy", "damage", "files-missing", "nothing-selected", "unreadable-folder"}
+    {"copy", "damage", "files-missing", "nothing-selected", "unreadable-folder", "which-stream"}
 )
 """Kinds of notice that a person must look at; the others explain and need nothing."""
 
@@ -66,7 +66,8 @@ class Notice:
 class SourceIdentity:
     """Which file a video came from: the first half of the resume key.
 
-    ``name`` is the path under the input folder, ``path`` the absolute path at the time.
+    ``name`` is the path under the input folder, ``path`` the absolute path at the time. ``stream``
+    is the index of the video stream, ``None`` for the one that is taken if a person names none.
     """
 
     name: str
@@ -74,16 +75,35 @@ class SourceIdentity:
     size_bytes: int
     mtime_ns: int
     sha256: str
+    stream: int | None = None
+
+    @property
+    def content(self) -> tuple[str, int | None]:
+        """What makes it another video than others: the content of the file, and the stream."""
+        return self.sha256, self.stream
 
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """One stream of a container, as its header describes it."""
+    """One stream of a container, as its header describes it.
+
+    Of video streams also the size in pixels, whether players take it by default, and how many
+    ``packets`` were counted.
+    """
 
     index: int
     type: str
     codec: str
     is_cover_art: bool
+    width: int | None = None
+    height: int | None = None
+    is_default: bool = False
+    packets: int | None = None
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it has pictures of its own, and is no cover art."""
+        return self.type == "video" and not self.is_cover_art
 
 
 @dataclass(frozen=True)
@@ -127,6 +147,16 @@ class VideoInfo:
     def is_deep(self) -> bool:
         """Whether a component of a pixel has more than 8 bits."""
         return (self.component_bits or 8) > 8
+
+    @property
+    def video_streams(self) -> tuple[StreamInfo, ...]:
+        """The video streams that are no cover art."""
+        return tuple(stream for stream in self.streams if stream.is_video)
+
+    @property
+    def stream_number(self) -> int:
+        """The place of the stream among them, as FFmpeg's ``V:0``, ``V:1`` count."""
+        return [stream.index for stream in self.video_streams].index(self.stream_index)
 
     @property
     def is_hdr(self) -> bool:

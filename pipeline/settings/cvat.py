@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..base.errors import UsageError, printable
-from .stages import option
+from .options import option
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .stages import option
+from .options import option
 
 _PACKAGE = __name__.partition(".")[0]
 

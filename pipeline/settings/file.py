@@ -13,13 +13,13 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ..base.errors import UsageError, printable
 from .cvat import AuditSettings, CvatSettings, UploadSettings
 from .dedupe import DedupeSettings
+from .options import refuse_unknown
 from .stages import (
     SAMPLING,
     BreakSettings,
     ExtractSettings,
     RunSettings,
     ValidateSettings,
-    refuse_unknown,
 )
 
 S = TypeVar("S")
@@ -135,8 +135,11 @@ def effective_settings(
     images = {
         field.name: value
         for field in dataclasses.fields(extract)
-        if (value := getattr(extract, field.name)) != field.default
-        or not field.metadata["is_named_if_set"]
+        if field.metadata["decides_images"]
+        and (
+            (value := getattr(extract, field.name)) != field.default
+            or not field.metadata["is_named_if_set"]
+        )
     }
     return images | effective_dedupe(dedupe) | decoder
 

@@ -4,45 +4,12 @@ The command line, ``prep init``, ``configs/default.yaml`` and the tables of ``do
 read them from the fields below, and from those in `settings.dedupe` and `settings.cvat`.
 """
 
-import dataclasses
-import difflib
-from collections.abc import Collection
+import re
 from dataclasses import dataclass
-from typing import Any
 
 from ..base.errors import UsageError, printable
+from .options import option, refuse_unknown
 from .positions import parse_levels, parse_position, parse_rate
-
-
-def option(
-    default: Any,
-    help_text: str,
-    *,
-    metavar: str | None = None,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: Collection[str] = (),
-    is_named_if_set: bool = False,
-) -> Any:
-    """Return a dataclass field that carries its help text and range for flag and file alike.
-
-    So many parameters, for a setting has so many properties; each is named in the call.
-
-    ``is_named_if_set``: datasets are older than this setting, so their records name it only where
-    it is not the default. Else each of their videos would count as made with other settings.
-    """
-    return dataclasses.field(
-        default=default,
-        metadata={
-            "help": help_text,
-            "metavar": metavar,
-            "min": minimum,
-            "max": maximum,
-            "choices": choices,
-            "is_named_if_set": is_named_if_set,
-        },
-    )
-
 
 AUTO = "auto"
 """The value of the setting levels by which they are measured."""
@@ -53,7 +20,7 @@ SAMPLING = ("every", "fps", "keyframes")
 
 @dataclass(frozen=True)
 class ExtractSettings:
-    """What the images of a video are. A change of any of these makes another dataset."""
+    """What the images of a video are. A change of any but stream makes another dataset."""
 
     quality: int = option(
         4, "JPEG quality, as ffmpeg's -q:v: 1 (best) to 31.", minimum=1, maximum=31
@@ -105,7 +72,6 @@ class ExtractSettings:
         "Show HDR footage as on an ordinary screen (BT.709): without it, its images look pale.",
         is_named_if_set=True,
     )
-
     levels: str | None = option(
         None,
         "Grey levels of the video that become black and white in the images, for thermal and depth "
@@ -113,8 +79,20 @@ class ExtractSettings:
         metavar="LOW:HIGH",
         is_named_if_set=True,
     )
+    stream: str | None = option(
+        None,
+        "Extract this video stream of each file, by its number, or all: the usual one keeps the "
+        "id of the video, others get it with _s1 and so on. Default: the first.",
+        metavar="N|all",
+        decides_images=False,
+    )
 
     def __post_init__(self) -> None:
+        if self.stream is not None and not re.fullmatch(r"all|0|[1-9]\d{0,4}", self.stream):
+            raise UsageError(
+                f"'stream' ({printable(self.stream)}) is neither the number of a stream, as "
+                "ffprobe counts, nor 'all'."
+            )
         sampling = [name for name in SAMPLING if getattr(self, name)]
         if len(sampling) > 1:
             names = " and ".join(f"'{name}'" for name in sampling)
@@ -269,16 +247,3 @@ class RunSettings:
         minimum=1,
         maximum=86400,
     )
-
-
-def refuse_unknown(key: object, known: Any, where: str) -> None:
-    """Refuse a name that is not known, with the nearest right one.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if key in known:
-        return
-    close = difflib.get_close_matches(str(key), list(known), n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(known)}."
-    raise UsageError(f"{where} '{printable(key)}' is unknown.{hint}")

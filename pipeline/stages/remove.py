@@ -134,9 +134,9 @@ def _objections(
     remaining = [video_id for video_id in store.video_ids() if video_id not in records]
     if gone := [record for record in records.values() if not _is_there(record)]:
         others = (_record_or_none(store, video_id) for video_id in remaining)
-        contents = {other.source.sha256 for other in others if other and _is_there(other)}
+        contents = {other.source.content for other in others if other and _is_there(other)}
         for record in gone:
-            if record.source.sha256 not in contents:
+            if record.source.content not in contents:
                 yield (
                     f"'{printable(record.id)}': its source {printable(record.source.path)} is "
                     "gone, or another file by now, so its images could not be made again; if it "

@@ -36,7 +36,7 @@ from .transcript import Transcript
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
 _REST_SECONDS, _REST_SHARE = 0.01, 0.02
-_ANOTHER = "Try another ffmpeg, named by PREP_FFMPEG or the setting ffmpeg"
+ANOTHER_FFMPEG = "Try another ffmpeg, named by PREP_FFMPEG or the setting ffmpeg"
 _FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
@@ -205,7 +205,7 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
         hint = (
             "Most likely memory ran out: lower --workers."
             if -returncode == signal.SIGKILL
-            else f"{_ANOTHER}, or convert the file first."
+            else f"{ANOTHER_FFMPEG}, or convert the file first."
         )
         kind = DecoderKilledError if -returncode in _FROM_OUTSIDE else DecoderDiedError
         raise kind(f"{name}: ffmpeg was killed ({sign}) after {count(frames, 'frame')}. {hint}")
@@ -213,14 +213,14 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
         raise DecoderDiedError(
             f"{name}: what ffmpeg says of its frames does not add up "
             f"({count(frames, 'frame')}, but image {transcript.kept[-1]}). "
-            f"{_ANOTHER}."
+            f"{ANOTHER_FFMPEG}."
         )
     # Where no frame is selected, ffmpeg complains that it had nothing to write: no failure.
     if returncode > 0 and (frames == 0 or transcript.kept) and not _cannot_decode(transcript):
         raise DecoderDiedError(
             f"{name}: ffmpeg gave up (exit code {returncode}) after "
             f"{count(frames, 'frame')}: {transcript.last_line}. Run 'prep doctor'. "
-            f"{_ANOTHER}."
+            f"{ANOTHER_FFMPEG}."
         )
 
 

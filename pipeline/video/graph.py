@@ -200,7 +200,7 @@ def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any
     options |= recipe.thread_options | thread_options(info)
     if work.segment is not None and work.segment.seek_seconds is not None:
         options |= _seek(work.segment.seek_seconds)
-    stream = ffmpeg_python.input(f"file:{source}", **options)["V:0"]
+    stream = ffmpeg_python.input(f"file:{source}", **options)[f"V:{info.stream_number}"]
     if work.matrix is not None:
         stream = stream.filter("setparams", colorspace=work.matrix)
     stream = stream.filter("scale")

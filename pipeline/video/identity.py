@@ -25,6 +25,7 @@ def identify(source: Source, link: Link) -> SourceIdentity:
         size_bytes=size_bytes,
         mtime_ns=mtime_ns,
         sha256=_sha256(source.path, link),
+        stream=source.stream,
     )
 
 

@@ -19,7 +19,7 @@ from ..base.work import Link
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
-from .decoder import Decoded, Limits, decode
+from .decoder import ANOTHER_FFMPEG, Decoded, Limits, decode
 from .graph import (
     EVERYTHING,
     GRAPH_FILE,
@@ -35,6 +35,8 @@ from .sampling import choose_frames, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
 from .sources import Source
 from .still import compares_exactly, find_equal, read_hashes
+from .transcript import Transcript
+from .unreadable import PLAYS_ELSEWHERE, why_known
 
 _BEGINNING = Segment(number=0, first=0, frames=25, border=1, start_pts=None, seek_seconds=None)
 
@@ -269,13 +271,18 @@ class VideoDecoder:
         limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
         decoded = decode(command, folder, source.path, self.info, limits, self.link)
         if len(decoded.pts) == 0:
-            complaints = decoded.transcript.complaints
-            why = complaints[0].text if complaints else decoded.transcript.last_line
-            raise NotAVideoError(
-                f"{printable(source.path)}: not one frame can be decoded: {why.rstrip('.')}. "
-                "Convert the file with the program that made it, or leave it out."
-            )
+            raise why_known(source.path) or _undecoded(source, decoded.transcript)
         return decoded
+
+
+def _undecoded(source: Source, transcript: Transcript) -> NotAVideoError:
+    complaints = transcript.complaints
+    why = complaints[0].text if complaints else transcript.last_line
+    has_no_decoder = re.search(r"[Dd]ecoder .*not found|no decoder found", why)
+    return NotAVideoError(
+        f"{printable(source.path)}: not one frame can be decoded: {why.rstrip('.')}",
+        f"{ANOTHER_FFMPEG}, or convert the file first." if has_no_decoder else PLAYS_ELSEWHERE,
+    )
 
 
 def _plain_name(source: Source, scratch: Path) -> str:

@@ -1,25 +1,23 @@
-"""Read what a video file says of itself, and list its packets; nothing is decoded.
-
-The only owner of the demuxer library (PyAV).
-"""
+"""Read what a video file says of itself; nothing is decoded."""
 
 import contextlib
 import os
-from array import array
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 from av.stream import Disposition
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
 from ..base.errors import NotAVideoError, NoVideoStreamError, printable
+from ..base.words import listing, plural
 from ..base.work import UNWATCHED, Link, refuse_stopped
-from ..dataset.frame_table import MISSING_PTS
 from ..dataset.records import PacketIndex, StreamInfo, VideoInfo
+from .packets import read_packets
+from .unreadable import encrypted, why_empty, why_not_opened
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,gif,"
@@ -48,6 +46,9 @@ _MATRICES = {
 }
 """FFmpeg's AVColorSpace, by the names that its filters know."""
 
+_ENCRYPTED_TAGS = {b"encv": "MP4", b"drmi": "FairPlay", b"\xdb\0\0\0": "SAMPLE-AES"}
+"""Codec tags that say so: of MP4, where nothing else says how, of iTunes, and of HLS."""
+
 _ANY_TITLE: dict[str, Any] = (
     {"metadata_errors": "replace"}
     if hasattr(av.container.InputContainer, "metadata_errors")
@@ -56,20 +57,100 @@ _ANY_TITLE: dict[str, Any] = (
 """Old phones write titles that are not UTF-8. Up to PyAV 18 such a file opens only by request."""
 
 
-def probe(path: Path, link: Link = UNWATCHED) -> tuple[VideoInfo, PacketIndex]:
-    """Return what the headers say of the video stream that ffmpeg calls ``0:V:0``, and its packets.
+def probe(
+    path: Path, link: Link = UNWATCHED, stream_index: int | None = None
+) -> tuple[VideoInfo, PacketIndex]:
+    """Return what the headers say of a video stream, and its packets.
+
+    Args:
+        path: the file.
+        link: asked often whether to give up.
+        stream_index: the stream; the usual one if absent, see `list_streams`.
 
     Raises:
         NotAVideoError: nothing in the file can be read as a video.
-        NoVideoStreamError: it holds no video stream, or only cover art.
+        NoVideoStreamError: it holds no video stream, only cover art, or nothing behind its header;
+            or not that one.
+        EncryptedError: its pictures are encrypted.
         InterruptedRunError: the link is stopped.
     """
     with _open(path) as container:
-        stream = _moving_pictures(container, path)
-        return _describe(container, stream), _list_packets(container, stream, link)
+        streams = _moving_pictures(container, path)
+        if stream_index is not None:
+            _refuse_absent(stream_index, streams, path)
+        read = read_packets(container, streams, link, path)
+        counts = {index: len(packets.pts) for index, packets in read.items()}
+        taken = _usual(counts) if stream_index is None else stream_index
+        (stream,) = (stream for stream in streams if stream.index == taken)
+        _refuse_unreadable(container, stream, path)
+        if counts[taken] == 0:
+            raise why_empty(path, claims_frames=bool(stream.frames))
+        return _describe(container, stream, counts), read[taken]
 
 
-def _describe(container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
+def list_streams(path: Path, link: Link = UNWATCHED) -> tuple[int, ...]:
+    """Return the indices of the video streams of a file, but cover art; the usual one first.
+
+    That is the first one, as CVAT takes it; but never a single picture where there is more.
+
+    Raises:
+        NotAVideoError, NoVideoStreamError, InterruptedRunError: as in `probe`.
+    """
+    with _open(path) as container:
+        streams = _moving_pictures(container, path)
+        counts = dict.fromkeys((stream.index for stream in streams), 0)
+        if len(streams) > 1:
+            with contextlib.suppress(av.FFmpegError, IndexError):
+                for packet in container.demux(streams):
+                    counts[packet.stream_index] += bool(packet.size)
+                    refuse_stopped(link)
+                    if min(counts.values()) > 1:
+                        break
+        usual = _usual(counts)
+        return usual, *(index for index in counts if index != usual)
+
+
+def _usual(counts: Mapping[int, int]) -> int:
+    """Return the stream that is taken if nobody names one, of the packets that each has."""
+    return next((index for index, packets in counts.items() if packets > 1), next(iter(counts)))
+
+
+def _refuse_absent(index: int, streams: Sequence[av.VideoStream], path: Path) -> None:
+    if all(stream.index != index for stream in streams):
+        there = listing([stream.index for stream in streams])
+        raise NoVideoStreamError(
+            f"{printable(path)}: there is no video stream {index} in the file; "
+            f"{plural(len(streams), 'the only one is', 'there are')} {there}",
+            "Set stream to one of these, or leave the file out.",
+        )
+
+
+def _refuse_unreadable(
+    container: av.container.InputContainer, stream: av.VideoStream, path: Path
+) -> None:
+    if stream.codec_context is None:
+        raise NotAVideoError(
+            f"{printable(path)}: the codec of its video is not known. The file may be damaged; "
+            "else convert it first."
+        )
+    if scheme := _encryption_in_header(container, stream):
+        raise encrypted(path, scheme)
+
+
+def _encryption_in_header(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> str | None:
+    """Return how the header says that a stream is encrypted, where it says so itself."""
+    if "enc_key_id" in stream.metadata:
+        return "Matroska ContentEncryption"
+    if "ASF_Protection_Type" in container.metadata:
+        return "Windows Media DRM"
+    return _ENCRYPTED_TAGS.get(_codec_tag(stream))
+
+
+def _describe(
+    container: av.container.InputContainer, stream: av.VideoStream, counts: Mapping[int, int]
+) -> VideoInfo:
     context = stream.codec_context
     duration = stream.duration
     seconds = (
@@ -83,13 +164,7 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream) ->
         container=container.format.name,
         stream_index=stream.index,
         streams=tuple(
-            StreamInfo(
-                index=other.index,
-                type=str(other.type),
-                codec=_codec_name(other),
-                is_cover_art=_is_cover_art(other),
-            )
-            for other in container.streams
+            _describe_stream(other, counts.get(other.index)) for other in container.streams
         ),
         codec=_codec_name(stream),
         profile=stream.profile,
@@ -118,35 +193,17 @@ def _describe(container: av.container.InputContainer, stream: av.VideoStream) ->
     )
 
 
-def _list_packets(
-    container: av.container.InputContainer, stream: av.VideoStream, link: Link
-) -> PacketIndex:
-    """Return the packets of the video stream, in file order; memory is 10 bytes a packet.
-
-    A file that breaks off or turns to nonsense yields the packets before that place, and
-    ``complete`` is False.
-    """
-    pts: array[int] = array("q")
-    discarded, keys = bytearray(), bytearray()
-    complete = True
-
-    try:
-        for packet in container.demux(stream):
-            if packet.size == 0:  # PyAV's own mark of the end
-                continue
-            timestamp = packet.pts if packet.pts is not None else packet.dts
-            pts.append(MISSING_PTS if timestamp is None else timestamp)
-            discarded.append(packet.is_discard)
-            keys.append(packet.is_keyframe)
-            refuse_stopped(link)
-    except (av.FFmpegError, IndexError):
-        # IndexError: PyAV does not know streams that appear in the middle of a damaged file.
-        complete = False
-    return PacketIndex(
-        pts=np.array(pts, dtype=np.int64),
-        is_discarded=np.array(discarded, dtype=np.bool_),
-        is_key=np.array(keys, dtype=np.bool_),
-        complete=complete,
+def _describe_stream(stream: av.stream.Stream, packets: int | None) -> StreamInfo:
+    context = stream.codec_context if isinstance(stream, av.VideoStream) else None
+    return StreamInfo(
+        index=stream.index,
+        type=str(stream.type),
+        codec=_codec_name(stream),
+        is_cover_art=_is_cover_art(stream),
+        width=context.width if context is not None else None,
+        height=context.height if context is not None else None,
+        is_default=bool(stream.disposition & Disposition.default),
+        packets=packets,
     )
 
 
@@ -162,47 +219,16 @@ def _open(path: Path):  # type: ignore[no-untyped-def]
             **_ANY_TITLE,
         )
     except (av.FFmpegError, OSError) as error:
-        raise NotAVideoError(_why_not_a_video(path, error)) from error
+        raise why_not_opened(path, error) from error
     with container:
         yield container
 
 
-def _why_not_a_video(path: Path, error: Exception) -> str:
-    name = printable(path)
-    if isinstance(error, PermissionError):
-        return f"{name}: no permission to read it. Give yourself the right, or leave it out."
-    if isinstance(error, FileNotFoundError):
-        return f"{name}: the file is gone. Was it moved meanwhile?"
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        head = file.read(4096)
-        if head[:7] in {b"#EXTM3U", b"ffconca"} or head[:9] == b"[playlist":
-            return (
-                f"{name}: a playlist or concat script, not a video. Playlists are never followed: "
-                "name the videos themselves."
-            )
-        if b"ftyp" in head[:12]:
-            return (
-                f"{name}: the index of the file (moov) is missing: the recording or the copy was "
-                "cut off before its end. Copy it again, or repair it with a tool such as untrunc."
-            )
-    return f"{name}: not a video that can be read ({printable(_reason(error))})."
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or type(error).__name__
-
-
-def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def _moving_pictures(container: av.container.InputContainer, path: Path) -> list[av.VideoStream]:
+    """Return the video streams, at least one, but those that are cover art."""
     videos = list(container.streams.video)
-    for stream in videos:
-        if _is_cover_art(stream):
-            continue
-        if stream.codec_context is None:
-            raise NotAVideoError(
-                f"{printable(path)}: the codec of its video is not known. The file may be damaged; "
-                "else convert it first."
-            )
-        return stream
+    if moving := [stream for stream in videos if not _is_cover_art(stream)]:
+        return moving
     what = "only cover art" if videos else "no video stream"
     others = sorted({str(stream.type) for stream in container.streams} - {"video"})
     holds = f" (it holds {', '.join(others)})" if others else ""
@@ -214,6 +240,13 @@ def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.V
 
 def _is_cover_art(stream: av.stream.Stream) -> bool:
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
+def _codec_tag(stream: av.VideoStream) -> bytes:
+    try:
+        return stream.codec_context.codec_tag.encode()
+    except UnicodeDecodeError as error:  # which PyAV does not expect
+        return bytes(error.object)
 
 
 def _codec_name(stream: av.stream.Stream) -> str:

@@ -1,46 +1,45 @@
-"""Find the videos that a person means, and give each an id that is its own for ever.
+"""Find the videos that a person means.
 
 Only regular files are opened: a fifo or device in a folder would block for ever. Each real file
 counts once, however many links lead to it.
 """
 
+import dataclasses
 import errno
 import glob
-import hashlib
 import os
-import re
 import stat
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import InputError, printable
-
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in """
-        264 265 3g2 3gp amv asf avc avi av1 dav divx dv f4v flv gif h264 h265 hevc insv ivf m1v m2t
-        m2ts m2v m4v mj2 mjpeg mjpg mkv mod mov mp4 mpe mpeg mpg mpv mts mxf nut obu ogm ogv ps qt
-        rm rmvb tod trp ts vob webm wmv wtv y4m
-    """.split()  # noqa: SIM905
-)
-"""What counts as a video inside a folder. A file that is named itself is taken as it is."""
+from ..base.words import count, listing, plural
+from .content import VIDEO_SUFFIXES, is_hidden_video, is_text
 
 _NOWHERE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG))
 _NOT_REGULAR = "not a regular file"
+_TEXT = "text, not a video"
 
-MAX_ID_BYTES = 150
-"""Leaves room for ``-frame_000000.jpg`` within the 255 bytes of a file name."""
+LOOKS_LIKE_VIDEO = "a video by its content, not by its name"
+"""The reason for which a file is left out that a person may have meant."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A video file. ``name`` is its path under the input folder, with '/' as separator."""
+    """A video: a file, and the index of the stream in it, ``None`` for the one usually taken.
+
+    ``name`` is its path under the input folder, with '/' as separator.
+    """
 
     path: Path
     name: str
+    stream: int | None = None
+
+    @property
+    def usual(self) -> "Source":
+        """The video that the file is if nobody names a stream."""
+        return dataclasses.replace(self, stream=None)
 
 
 @dataclass
@@ -55,6 +54,17 @@ class FoundSources:
     unusable: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def overlooked(self) -> str:
+        """What is to be said of files that are left out, though they look like videos."""
+        if not (paths := self.skipped.get(LOOKS_LIKE_VIDEO)):
+            return ""
+        return (
+            f"{count(len(paths), 'file')} without the suffix of a video "
+            f"{plural(len(paths), 'begins as one and was', 'begin as one and were')} left out: "
+            f"{listing(paths)}. To take such a file, name it itself, beside the folder."
+        )
 
     def skip(self, reason: str, path: object) -> None:
         """Note a path that is left out."""
@@ -86,74 +96,6 @@ def find_sources(inputs: Iterable[str | os.PathLike[str]]) -> FoundSources:
     return found
 
 
-def assign_ids(
-    sources: Iterable[Source], taken: Iterable[str], among: Iterable[Source]
-) -> dict[Path, str]:
-    """Return an id for each source that no other source has or ever had.
-
-    Args:
-        sources: the videos that need an id, in a fixed order.
-        taken: names that stand in the dataset already.
-        among: all sources of this run, with those that have their id; so an id does not depend on
-            how many of them were done before.
-    """
-    same_name = Counter(_fold(Path(source.name).name) for source in among)
-    used = {_fold(name) for name in taken}
-    ids: dict[Path, str] = {}
-    for source in sources:
-        for candidate in _id_candidates(source, same_name):
-            if _fold(candidate) not in used:
-                used.add(_fold(candidate))
-                ids[source.path] = candidate
-                break
-    return ids
-
-
-def safe_id(name: str) -> str:
-    """Return ``name`` as one path component that every file system and tool takes as it is.
-
-    Separators and characters that ffmpeg or Windows reads as something else become
-    ``_``; readable Unicode stays. Long names are cut and get a hash of the whole.
-    """
-    text = unicodedata.normalize("NFC", name)
-    text = "".join("_" if _is_unsafe(c) else c for c in text)
-    text = re.sub(r"^[-.\s]+|[.\s]+$", lambda match: "_" * len(match.group()), text)
-    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)", text):
-        text += "_"
-    if len(text.encode()) > MAX_ID_BYTES:
-        kept = text.encode()[: MAX_ID_BYTES - 9].decode(errors="ignore")
-        text = f"{kept}-{_short_hash(name)}"
-    return text or "_"
-
-
-def _is_unsafe(c: str) -> bool:
-    return c in '/\\:*?"<>|%' or not c.isprintable()
-
-
-def _id_candidates(source: Source, same_name: Counter[str]) -> Iterator[str]:
-    """Yield ever longer names for a source: the first free one becomes its id."""
-    stem = str(Path(source.name).with_suffix("")) if Path(source.name).stem else source.name
-    yield safe_id(stem)
-    # Two files of one name need their folders to be told apart, cam.avi and cam.mp4 the suffix.
-    if same_name[_fold(Path(source.name).name)] == 1:
-        yield safe_id(source.name.replace(".", "_"))
-    yield safe_id(f"{source.path.parent.name}_{stem}")
-    base, number = safe_id(f"{stem}-{_short_hash(os.fspath(source.path))}"), 1
-    yield base
-    while True:
-        number += 1
-        yield f"{base}-{number}"
-
-
-def _fold(text: str) -> str:
-    # Case-insensitive file systems must not merge two ids.
-    return unicodedata.normalize("NFC", text).casefold()
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
-
-
 def _expand(text: str, found: FoundSources) -> Iterator[tuple[Path, Path, os.stat_result]]:
     """Yield each path that an input means, and the folder that its name is relative to."""
     path, parts = Path(text), Path(text).parts
@@ -174,7 +116,11 @@ def _expand(text: str, found: FoundSources) -> Iterator[tuple[Path, Path, os.sta
     for match in map(Path, matches):
         if any(part.startswith(".") and part not in {".", ".."} for part in match.parts):
             found.skip("hidden", match)
-        elif (status_of_match := _status_of(match, found)) is not None:
+        elif (status_of_match := _status_of(match, found)) is None:
+            continue
+        elif stat.S_ISREG(status_of_match.st_mode) and is_text(match):
+            found.skip(_TEXT, match)
+        else:
             yield match, Path(*parts[:fixed]), status_of_match
 
 
@@ -213,13 +159,19 @@ def _walk(folder: Path, found: FoundSources) -> Iterator[tuple[Path, os.stat_res
                 continue
             elif stat.S_ISDIR(status_of_entry.st_mode):
                 folders.append(path)
-            elif path.suffix.lower() not in VIDEO_SUFFIXES:
-                found.skip("not a video", path)
-            elif stat.S_ISREG(status_of_entry.st_mode):
-                yield path, status_of_entry
+            elif (why_not := _why_no_video(path, status_of_entry)) is not None:
+                found.skip(why_not, path)
             else:
-                found.skip(_NOT_REGULAR, path)
+                yield path, status_of_entry
         pending.extend(reversed(folders))
+
+
+def _why_no_video(path: Path, status: os.stat_result) -> str | None:
+    """Return why a file in a folder is left out; regular files may be opened, others never."""
+    is_regular = stat.S_ISREG(status.st_mode)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return _NOT_REGULAR if not is_regular else _TEXT if is_text(path) else None
+    return LOOKS_LIKE_VIDEO if is_regular and is_hidden_video(path) else "not a video"
 
 
 def _status_of(path: Path, found: FoundSources) -> os.stat_result | None:
@@ -274,7 +226,5 @@ def _nothing_found(given: list[str], found: FoundSources) -> str:
             return next(iter(messages.values()))
     names = ", ".join(printable(text) for text in given)
     skipped = ", ".join(f"{len(paths)} {reason}" for reason, paths in found.skipped.items())
-    return (
-        f"{names}: no videos found (skipped: {skipped or 'nothing'}). "
-        "A file that is named itself is taken whatever its suffix."
-    )
+    text = f"{names}: no videos found (skipped: {skipped or 'nothing'}). "
+    return text + (found.overlooked or "A file that is named itself is taken whatever its suffix.")

@@ -306,7 +306,7 @@ def test_ten_thousand_inputs_are_taken_up_as_there_is_room(tmp_path):
     from video_prep.video.sources import Source
 
     sources = [Source(tmp_path / f"{n}.mp4", f"{n}.mp4") for n in range(10_000)]
-    batch = VideoBatch({}, {}, {s.path: s.path.stem for s in sources}, Watch())
+    batch = VideoBatch({}, {}, {s: s.path.stem for s in sources}, Watch())
     units = batch.units(iter(sources))
     first = next(units)
     assert (first.video_id, memory_needed(first)) == ("0", 50_000_000)

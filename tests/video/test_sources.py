@@ -8,7 +8,8 @@ from helpers import media
 from helpers.datasets import images
 from hypothesis import given, strategies as st
 from video_prep.base.errors import InputError
-from video_prep.video.sources import MAX_ID_BYTES, Source, assign_ids, find_sources, safe_id
+from video_prep.video.ids import MAX_ID_BYTES, assign_ids, safe_id
+from video_prep.video.sources import Source, find_sources
 
 
 def touch(path):
@@ -71,7 +72,7 @@ def ids(*names, taken=()):
 
     sources = [Source(Path("/in") / name, name) for name in names]
     given_ids = assign_ids(sources, taken, sources)
-    return [given_ids[source.path] for source in sources]
+    return [given_ids[source] for source in sources]
 
 
 def test_ids_are_paths_without_the_suffix():

@@ -13,6 +13,7 @@ from ...engines.base import Lost
 from ...video.sources import Source
 from .opened import Opened
 from .result import FailedVideo, Outcome, VideoOutcome
+from .resume import identity_of
 from .units import (
     ExtractSegment,
     ExtractWhole,
@@ -34,9 +35,9 @@ class VideoBatch:
 
     def __init__(
         self,
-        known: Mapping[Path, VideoRecord],
+        known: Mapping[Source, VideoRecord],
         read: Mapping[Path, SourceIdentity],
-        ids: Mapping[Path, str],
+        ids: Mapping[Source, str],
         watch: Watch,
     ) -> None:
         self._known, self._read, self._ids, self._watch = known, read, ids, watch
@@ -49,8 +50,8 @@ class VideoBatch:
     def units(self, sources: Iterable[Source]) -> Iterator[Unit]:
         """Yield the first unit of each video."""
         for source in sources:
-            path = source.path
-            yield OpenVideo(source, self._ids[path], self._known.get(path), self._read.get(path))
+            identity = identity_of(source, self._read)
+            yield OpenVideo(source, self._ids[source], self._known.get(source), identity)
 
     def take_message(self, unit: Unit, frames: int) -> None:
         """Pass on how many more frames are decoded."""

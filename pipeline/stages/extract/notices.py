@@ -22,7 +22,7 @@ def describe(
     decoded: Decoded,
     frames: FrameTable,
     hindrance: str | None = None,
-    looks: Iterable[Notice] = (),
+    others: Iterable[Notice] = (),
 ) -> tuple[Notice, ...]:
     """Return what is remarkable about a video, findings first.
 
@@ -32,7 +32,7 @@ def describe(
         decoded: what the decoder delivered.
         frames: what became of it.
         hindrance: why it could not be cut into segments, if it is long enough for that.
-        looks: what `looks.describe_looks` says.
+        others: what `streams.describe_streams` and `looks.describe_looks` say.
     """
     notices = [
         *_damage(packets, decoded, frames),
@@ -41,11 +41,10 @@ def describe(
         *_header_claim(info, packets),
         *_size_changes(decoded, frames),
         *_timestamps(frames),
-        *_streams(info),
-        *looks,
+        *others,
         *_one_piece(hindrance),
     ]
-    return tuple(notices)
+    return tuple(sorted(notices, key=lambda notice: not notice.is_finding))
 
 
 def describe_depth(
@@ -229,19 +228,6 @@ def _timestamps(frames: FrameTable) -> list[Notice]:
             f"{plural(missing, 'has no timestamp; its', 'have no timestamp; their')} time is left "
             "empty.",
             int(np.argmax(frames.pts == MISSING_PTS)),
-        )
-    ]
-
-
-def _streams(info: VideoInfo) -> list[Notice]:
-    videos = [s.index for s in info.streams if s.type == "video" and not s.is_cover_art]
-    if len(videos) < 2:
-        return []
-    return [
-        Notice(
-            "several-streams",
-            f"the file holds {len(videos)} video streams ({', '.join(map(str, videos))}); stream "
-            f"{info.stream_index} was taken.",
         )
     ]
 

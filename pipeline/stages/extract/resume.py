@@ -42,8 +42,8 @@ class Recognised:
     learnt of those that were read whole.
     """
 
-    known: Mapping[Path, VideoRecord]
-    copies: Mapping[Path, Path]
+    known: Mapping[Source, VideoRecord]
+    copies: Mapping[Source, Path]
     read: Identities
 
 
@@ -64,35 +64,46 @@ def recognise(
         identify_all: reads files whole; those that cannot be read are absent in what it returns.
     """
     known = _match_unread(sources, records.values())
-    places = {record.id: path for path, record in known.items()}
-    left = [source for source in sources if source.path not in known]
+    places = {record.id: source.path for source, record in known.items()}
+    left = [source for source in sources if source not in known]
     read = identify_all([*_worth_reading(left, records.values())])
     of_content = defaultdict(list)
     for record in records.values():
-        of_content[record.source.sha256].append(record)
-    firsts: dict[str, Path] = {}
-    copies: dict[Path, Path] = {}
+        of_content[record.source.content].append(record)
+    firsts: dict[object, Path] = {}
+    copies: dict[Source, Path] = {}
     for source in left:
-        if (identity := read.get(source.path)) is None:
+        if (identity := identity_of(source, read)) is None:
             continue
         # Its own record first, where there are several of this content.
-        alike = sorted(of_content[identity.sha256], key=lambda r: r.source.path != identity.path)
+        alike = sorted(of_content[identity.content], key=lambda r: r.source.path != identity.path)
         free = [r for r in alike if r.id not in places and not _is_elsewhere(r, source, read)]
         if free:
-            known[source.path] = _followed(free[0], identity)
+            known[source] = _followed(free[0], identity)
             places[free[0].id] = source.path
         elif alike:
-            copies[source.path] = places.get(alike[0].id, Path(alike[0].source.path))
-        elif firsts.setdefault(identity.sha256, source.path) != source.path:
-            copies[source.path] = firsts[identity.sha256]
-    at = {Path(r.source.path): r for r in records.values() if r.id not in places}
-    changed = {source.path for source in left} & at.keys() - known.keys() - copies.keys()
-    return Recognised(known | {path: at[path] for path in changed}, copies, read)
+            copies[source] = places.get(alike[0].id, Path(alike[0].source.path))
+        elif firsts.setdefault(identity.content, source.path) != source.path:
+            copies[source] = firsts[identity.content]
+    at = {_place(r): r for r in records.values() if r.id not in places}
+    changed = {s: at[s.path, s.stream] for s in left if (s.path, s.stream) in at}
+    unknown = {s: r for s, r in changed.items() if s not in known and s not in copies}
+    return Recognised(known | unknown, copies, read)
+
+
+def identity_of(source: Source, read: Identities) -> SourceIdentity | None:
+    """Return the identity of a source, if its file was read whole."""
+    identity = read.get(source.path)
+    return identity and dataclasses.replace(identity, stream=source.stream)
+
+
+def _place(record: VideoRecord) -> tuple[Path, int | None]:
+    return Path(record.source.path), record.source.stream
 
 
 def _match_unread(
     sources: Iterable[Source], records: Iterable[VideoRecord]
-) -> dict[Path, VideoRecord]:
+) -> dict[Source, VideoRecord]:
     """Return the records of sources that need not be read: their size and time say enough.
 
     They are where they were; or, with the folder they are in, elsewhere under the same name.
@@ -100,24 +111,26 @@ def _match_unread(
     in_place: dict[object, VideoRecord] = {}
     under_name: dict[object, VideoRecord] = {}
     for record in records:
-        key = (record.source.size_bytes, record.source.mtime_ns)
-        in_place.setdefault((record.source.path, key), record)
+        status = (record.source.size_bytes, record.source.mtime_ns)
+        then = (status, record.source.stream)
+        in_place.setdefault((record.source.path, then), record)
         if not os.path.exists(record.source.path):
-            under_name.setdefault((record.source.name, key), record)
+            under_name.setdefault((record.source.name, then), record)
     known = {}
     for source in sources:
-        path, status = os.fspath(source.path), _stat(source.path)
-        if (path, status) in in_place:
-            known[source.path] = in_place[path, status]
-        elif (source.name, status) in under_name:
-            record = under_name.pop((source.name, status))
+        path, now = os.fspath(source.path), (_stat(source.path), source.stream)
+        if (path, now) in in_place:
+            known[source] = in_place[path, now]
+        elif (source.name, now) in under_name:
+            record = under_name.pop((source.name, now))
             identity = dataclasses.replace(record.source, path=path)
-            known[source.path] = dataclasses.replace(record, source=identity)
+            known[source] = dataclasses.replace(record, source=identity)
     return known
 
 
 def _worth_reading(sources: Sequence[Source], records: Iterable[VideoRecord]) -> Iterator[Source]:
-    """Yield the sources that may be a video of the dataset, or equal to one another."""
+    """Yield the sources that may be a video of the dataset, or equal to one another; files once."""
+    sources = [*{source.path: source for source in sources}.values()]
     ends, stat = functools.cache(digest_ends), functools.cache(_stat)
     of_size = defaultdict(list)
     for record in records:
@@ -139,7 +152,7 @@ def _worth_reading(sources: Sequence[Source], records: Iterable[VideoRecord]) ->
             yield source
 
 
-def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Path, VideoRecord]) -> None:
+def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Source, VideoRecord]) -> None:
     """Refuse to mix settings in one dataset.
 
     Raises:
@@ -194,8 +207,8 @@ def check_unchanged(
 
 
 def tell_copies(
-    copies: Mapping[Path, Path], ids: Mapping[Path, str], records: Mapping[str, VideoRecord]
-) -> dict[Path, Copy]:
+    copies: Mapping[Source, Path], ids: Mapping[Source, str], records: Mapping[str, VideoRecord]
+) -> dict[Source, Copy]:
     """Return the outcomes of files that have the content of another one.
 
     Args:
@@ -203,16 +216,18 @@ def tell_copies(
         ids: those of the sources of this run.
         records: those of the dataset, by id.
     """
-    at = {Path(record.source.path): record.id for record in records.values()} | {**ids}
+    at = {_place(record): record.id for record in records.values()}
+    at |= {(source.path, source.stream): video_id for source, video_id in ids.items()}
     outcomes = {}
-    for path, other in copies.items():
+    for source, other in copies.items():
+        path, video_id = source.path, at[other, source.stream]
         text = (
             f"{printable(path)} has the same content as {printable(other)}, which is the video "
-            f"'{printable(at[other])}', so it was left out. Delete one of the two files, or leave "
+            f"'{printable(video_id)}', so it was left out. Delete one of the two files, or leave "
             "it out of the inputs."
         )
         notices = (Notice("copy", text),)
-        outcomes[path] = Copy(os.fspath(path), at[other], notices)
+        outcomes[source] = Copy(os.fspath(path), video_id, notices)
     return outcomes
 
 
@@ -227,7 +242,7 @@ def tell_moved(outcome: Outcome, was: SourceIdentity, now: SourceIdentity) -> Ou
 
 
 def find_absent(
-    outcomes: Mapping[Path, Outcome], records: Mapping[str, VideoRecord]
+    outcomes: Mapping[Source, Outcome], records: Mapping[str, VideoRecord]
 ) -> tuple[AbsentSource, ...]:
     """Return the videos of the dataset that none of the sources of a run stands behind.
 
@@ -236,12 +251,13 @@ def find_absent(
         records: those of the dataset before the run, by id.
     """
     there = {outcome.id for outcome in outcomes.values()}
+    places = {(source.path, source.stream) for source in outcomes}
     absent = (record for record in records.values() if record.id not in there)
     return tuple(
         AbsentSource(
             record.id,
             record.source.path,
-            is_gone=Path(record.source.path) in outcomes or not os.path.isfile(record.source.path),
+            is_gone=_place(record) in places or not os.path.isfile(record.source.path),
         )
         for record in absent
     )

@@ -17,8 +17,9 @@ from ...settings.dedupe import DedupeSettings
 from ...settings.stages import BreakSettings, ExtractSettings, RunSettings
 from ...video.binary import find_ffmpeg
 from ...video.identity import try_to_identify
+from ...video.ids import assign_ids
 from ...video.looks import needed_filters
-from ...video.sources import FoundSources, Source, assign_ids, find_sources
+from ...video.sources import FoundSources, Source, find_sources
 from . import UNITS
 from .batch import VideoBatch
 from .result import ExtractResult, FailedVideo, Outcome
@@ -30,6 +31,7 @@ from .resume import (
     tell_copies,
     tell_moved,
 )
+from .streams import confirm, take_streams, try_to_list
 from .units import carry_out, memory_needed, size_bytes, source_of
 from .video import VideoExtractor
 
@@ -88,42 +90,48 @@ def _extract_found(
     extractor: VideoExtractor, found: FoundSources, overwrite: bool, engine: Engine, watch: Watch
 ) -> ExtractResult:
     """Find out which sources are in the dataset already, and extract the others."""
-    store = extractor.store
+    store, stream = extractor.store, extractor.settings.stream
     records = store.read_records()
-    recognised = recognise(found.sources, records, functools.partial(_identify_all, engine))
+    videos = take_streams(found.sources, stream, functools.partial(_list_all, engine))
+    recognised = recognise(videos, records, functools.partial(_identify_all, engine))
     known, copies = recognised.known, recognised.copies
     if not overwrite:
         refuse_other_settings(extractor.effective_settings, known)
+    if stream is not None:
+        known = {source: confirm(record) for source, record in known.items()}
     for record in known.values():
-        if record.source != records[record.id].source:
+        if record != records[record.id]:
             store.replace_record(record)
-    sources = [source for source in found.sources if source.path not in copies]
-    ids = _ids(store, found.sources, recognised)
+    sources = [source for source in videos if source not in copies]
+    ids = _ids(store, videos, recognised)
     batch = VideoBatch({} if overwrite else known, recognised.read, ids, watch)
     watch.batch_started(Batch(len(sources), sum(size_bytes(source.path) for source in sources)))
-    outcomes: dict[Path, Outcome] = {**tell_copies(copies, ids, records)}
+    outcomes: dict[Source, Outcome] = {**tell_copies(copies, ids, records)}
     outcomes |= _carry_out_all(extractor, sources, batch, engine)
-    for path, record in known.items():
-        outcomes[path] = tell_moved(outcomes[path], records[record.id].source, record.source)
+    for source, record in known.items():
+        outcomes[source] = tell_moved(outcomes[source], records[record.id].source, record.source)
     unusable = (
         FailedVideo(None, path, why, InputError.kind) for path, why in found.unusable.items()
     )
     return ExtractResult(
         dataset=os.fspath(store.path),
-        videos=(*(outcomes[source.path] for source in found.sources), *unusable),
+        videos=(*(outcomes[source] for source in videos), *unusable),
         skipped={reason: tuple(paths) for reason, paths in found.skipped.items()},
-        notices=tuple(Notice("unreadable-folder", why) for why in found.unreadable.values()),
+        notices=(
+            *(Notice("unreadable-folder", why) for why in found.unreadable.values()),
+            *(Notice("overlooked", text) for text in filter(None, [found.overlooked])),
+        ),
         without_input=find_absent(outcomes, records),
     )
 
 
 def _carry_out_all(
     extractor: VideoExtractor, sources: Sequence[Source], batch: VideoBatch, engine: Engine
-) -> dict[Path, Outcome]:
+) -> dict[Source, Outcome]:
     """Carry out all units of work, and return what became of each source."""
     # With few videos a worker may be the last one at work, and should have all cores then.
     are_many = engine.workers > 1 and len(sources) >= _MANY * engine.workers
-    outcomes: dict[Path, Outcome] = {}
+    outcomes: dict[Source, Outcome] = {}
     with closing(
         engine.run(
             functools.partial(carry_out, dataclasses.replace(extractor, are_many=are_many)),
@@ -137,7 +145,7 @@ def _carry_out_all(
         for unit, result in results:
             outcome = batch.outcome(unit, result)
             if outcome is not None:
-                outcomes[source_of(unit).path] = outcome
+                outcomes[source_of(unit)] = outcome
     return outcomes
 
 
@@ -153,13 +161,22 @@ def _identify_all(engine: Engine, sources: Sequence[Source]) -> dict[Path, Sourc
         }
 
 
-def _ids(store: Dataset, sources: Sequence[Source], recognised: Recognised) -> dict[Path, str]:
+def _list_all(engine: Engine, sources: Sequence[Source]) -> dict[Path, tuple[int, ...]]:
+    """Look into files for their video streams, side by side; none where one cannot be read."""
+    with closing(engine.run(try_to_list, sources)) as results:
+        return {
+            source.path: streams if isinstance(streams, tuple) else ()
+            for source, streams in results
+        }
+
+
+def _ids(store: Dataset, sources: Sequence[Source], recognised: Recognised) -> dict[Source, str]:
     """Return the id of each source but copies: that of its record, else a new one."""
     known = recognised.known
-    new = [s for s in sources if s.path not in known and s.path not in recognised.copies]
+    new = [s for s in sources if s not in known and s not in recognised.copies]
     taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
-    ids = {path: record.id for path, record in known.items()}
-    return ids | assign_ids(new, taken=taken, among=sources)
+    given = {source: record.id for source, record in known.items()}
+    return assign_ids(new, taken=taken, among=sources, given=given)
 
 
 def _refuse_folder_of_videos(store: Dataset, inputs: Iterable[str | os.PathLike[str]]) -> None:

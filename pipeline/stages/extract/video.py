@@ -50,6 +50,7 @@ from .links import SegmentLink
 from .looks import SomeImages, describe_looks
 from .notices import describe, describe_depth, refuse_damage
 from .opened import Opened, refuse_too_many
+from .streams import describe_streams
 from .table import build_frame_table, count_frames, join_segments, segment_frames
 
 
@@ -97,7 +98,7 @@ class VideoExtractor:
             VideoError: this video cannot be done.
             InterruptedRunError.
         """
-        info, packets = probe(source.path, link)
+        info, packets = probe(source.path, link, source.stream)
         refuse_too_many(source, len(packets.pts), self.settings.digits)
         refuse_levels(self.settings, source, info)
         identity = identity or identify(source, link)
@@ -243,6 +244,7 @@ class VideoExtractor:
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
         images = SomeImages(folder, self._images(opened.video_id), frames, self.breaks.cut_score)
         looks = (
+            *describe_streams(info, is_confirmed=self.settings.stream is not None),
             *describe_looks(info, self.settings, images),
             *describe_depth(info, self.settings, self.dedupe, opened.levels),
         )
@@ -283,5 +285,5 @@ class VideoExtractor:
     def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
         """Return what segments on a shelf must have in common."""
         firsts = [segment.first for segment in segments]
-        key = [identity.sha256, self.effective_settings, self.ffmpeg.version, firsts]
+        key = [identity.content, self.effective_settings, self.ffmpeg.version, firsts]
         return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

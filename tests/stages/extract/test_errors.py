@@ -409,7 +409,7 @@ def test_a_bug_that_one_video_finds_costs_that_video_alone(steady, tmp_path, mon
     monkeypatch.setattr(
         extract_video,
         "probe",
-        lambda path, link: probe(path, link) if path.name == "b.mp4" else 1 / 0,
+        lambda path, *more: probe(path, *more) if path.name == "b.mp4" else 1 / 0,
     )
     a, b = extract([tmp_path], tmp_path / "ds").videos
     assert (a.status, a.error_kind, b.status) == ("failed", "bug", "extracted")

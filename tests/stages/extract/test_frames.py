@@ -208,8 +208,9 @@ def test_the_duration_is_that_of_the_frames_not_of_the_header(prep, tmp_path):
 
 def test_first_moving_stream_is_taken_and_named(prep, tmp_path):
     done = prep("extract", two_streams(tmp_path), "-o", "ds", "--json")
-    assert done.code == 0
-    assert [n["kind"] for n in done.json["videos"][0]["warnings"]] == ["several-streams"]
+    assert done.code == 1  # ffmpeg by itself would take the other one
+    kinds = [n["kind"] for n in done.json["videos"][0]["warnings"]]
+    assert kinds == ["which-stream", "several-streams"]
     assert record(tmp_path / "ds" / "two")["image_width"] == 160
 
 
