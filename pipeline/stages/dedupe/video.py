@@ -61,9 +61,10 @@ class VideoImages:
     @property
     def _hide_depth(self) -> bool:
         """Whether the video has more than 8 bits a component, and its images have not."""
-        record = self.record
-        is_cut = record.images.format == "jpg" or record.levels is not None
-        return record.probe.is_deep and is_cut
+        record, probe = self.record, self.record.probe
+        is_tonemapped = bool(record.settings.get("tonemap")) and probe.is_hdr
+        is_cut = record.images.format == "jpg" or record.levels is not None or is_tonemapped
+        return probe.is_deep and is_cut
 
     def find_missing(self) -> tuple[Notice, ...]:
         """Return a notice if images of kept frames are gone."""

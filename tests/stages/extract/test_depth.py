@@ -107,7 +107,6 @@ def test_images_are_those_of_plain_ffmpeg_in_every_depth(
 
 
 @EVERY_FFMPEG
-@pytest.mark.parametrize("method", ["off", "still"])
 @pytest.mark.parametrize(
     ("image_format", "pixel_format", "scored"),
     [
@@ -118,17 +117,14 @@ def test_images_are_those_of_plain_ffmpeg_in_every_depth(
     ],
 )
 def test_scenes_are_scored_in_8_bits(
-    image_format, pixel_format, scored, method, ffmpeg, every_format, prep, tmp_path
+    image_format, pixel_format, scored, ffmpeg, every_format, prep, tmp_path
 ):
     video = every_format / f"{pixel_format}.mkv"
     graph = f"scale,format={scored},scdet,metadata=print:key=lavfi.scd.score:file=-"
     command = [ffmpeg, "-v", "quiet", "-i", video, "-vf", graph, "-f", "null", "/dev/null"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     expected = [float(score) for score in re.findall(r"score=([\d.]+)", printed)]
-    done = prep(
-        *("extract", video, "-o", "ds", "--format", image_format),
-        *("--dedupe", method, "--ffmpeg", ffmpeg),
-    )
+    done = prep("extract", video, "-o", "ds", "--format", image_format, "--ffmpeg", ffmpeg)
     assert done.code == 0, done.out
     scores = frames(tmp_path / "ds" / pixel_format)["scene_score"]
     assert max(scores) > 0
@@ -323,19 +319,16 @@ def test_one_grey_alone_has_levels_too(prep, tmp_path):
     assert pixels_of(tmp_path / "ds" / "white")[0].min() == 255
 
 
-def test_records_without_a_depth_are_as_they_were(prep, tmp_path):
-    """Of a dataset that an earlier version made, whose PNG images had 8 bits."""
-    write_thermal(tmp_path / "v.mkv", [0, 1, 2, 3])
-    assert prep("extract", "v.mkv", "-o", "ds", "--format", "png", "--dedupe", "off").code == 0
-    path = tmp_path / "ds" / "v" / "video.json"
-    old = json.loads(path.read_text())
+def test_a_dataset_of_an_earlier_version_is_restored_as_it_was_made(prep, tmp_path):
+    """Its PNG images had 8 bits, whatever the video has."""
+    write_thermal(tmp_path / "v.mkv", [0, 0, 1])
+    assert prep("extract", "v.mkv", "-o", "ds", "--format", "png").code == 0
+    folder = tmp_path / "ds" / "v"
+    old = record(folder)
     del old["probe"]["component_bits"], old["levels"]
-    path.write_text(json.dumps(old))
-    (tmp_path / "ds" / "v" / "v-frame_000003.png").unlink()
-    table = frames(tmp_path / "ds" / "v")
-    assert table["fate"] == ["kept"] * 4
-    assert prep("dedupe", "ds").code == 1  # an image of a kept frame is gone
-    assert prep("status", "ds").code == 1
+    (folder / "video.json").write_text(json.dumps(old))
+    assert prep("dedupe", "ds", "--restore").code == 0
+    assert [picture.dtype for picture in pixels_of(folder)] == [np.uint16, np.uint8, np.uint16]
 
 
 def test_the_rest_works_on_images_of_16_bits(prep, tmp_path):
