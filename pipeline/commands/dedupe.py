@@ -120,7 +120,8 @@ def _lines(result: "DedupeResult", totals: Mapping[str, int], console: Console) 
             continue
         yield line + _said(video)
         for notice in video.notices:
-            yield click.style(f"  {notice.kind}: {notice.message}", fg="yellow")
+            style = {"fg": "yellow"} if notice.is_finding else {"dim": True}
+            yield click.style(f"  {notice.kind}: {notice.message}", **style)
     yield ""
     freed = f" ({totals['deleted_bytes'] / 1e6:,.1f} MB)" if totals["deleted"] else ""
     yield (
@@ -134,7 +135,8 @@ def _lines(result: "DedupeResult", totals: Mapping[str, int], console: Console) 
 def _row(video: "DedupeOutcome | Failure") -> tuple[str, str, str]:
     if isinstance(video, Failure):
         return click.style(video.status, fg="red"), printable(video.id), ""
-    status = click.style(video.status, fg="yellow" if video.notices else "green")
+    findings = any(notice.is_finding for notice in video.notices)
+    status = click.style(video.status, fg="yellow" if findings else "green")
     return status, printable(video.id), count(video.images, "image")
 
 

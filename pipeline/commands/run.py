@@ -163,7 +163,7 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
             if notice.is_finding and notice.kind != "files-missing":
                 yield "extract", video.id, notice.kind, notice.message
     for deduped in result.deduped.done if result.deduped is not None else ():
-        for notice in deduped.notices:
+        for notice in filter(lambda notice: notice.is_finding, deduped.notices):
             yield "dedupe", deduped.id, notice.kind, notice.message
     if result.validated is not None:
         for validated in result.validated.done:

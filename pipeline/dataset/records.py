@@ -16,7 +16,10 @@ if TYPE_CHECKING:  # the command line needs these records, but no arrays
     import numpy.typing as npt
 
 FINDING_KINDS = frozenset(
-    {"copy", "damage", "files-missing", "nothing-selected", "unreadable-folder", "which-stream"}
+    (
+        *("copy", "damage", "files-missing", "not-restored", "nothing-selected", "other-bytes"),
+        *("unreadable", "unreadable-folder", "which-stream"),
+    )
 )
 """Kinds of notice that a person must look at; the others explain and need nothing."""
 

@@ -37,11 +37,13 @@ class Images:
     ``numbers``: int64, shape (images,), what the sequence calls each of them, ascending.
     ``positions``: the same shape, the place of each among all that were asked for, of which those
     between are left out already. ``path_of``: the file of a number; a million paths are much.
+    ``hide_depth``: they hold fewer bits than what they show, so that none is a duplicate for sure.
     """
 
     numbers: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
     path_of: Callable[[int], Path]
+    hide_depth: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ class Seen:
     ``numbers``, ``positions``: as there. ``like``: int64, the place of the image that each is still
     like, its own where it is not. ``looks``: what the thinner of the method holds of each, of its
     dtype; nothing where the method has none. ``unreadable``: bool, files that could not be read.
+    ``deep``: bool, what has more bits than can be compared as a whole.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -72,6 +75,7 @@ class Seen:
     like: npt.NDArray[np.int64]
     looks: npt.NDArray[Any]
     unreadable: npt.NDArray[np.bool_]
+    deep: npt.NDArray[np.bool_]
 
 
 def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> Seen:
@@ -93,8 +97,9 @@ def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> 
         like=np.arange(count),
         looks=np.zeros(count, dtype=thinner.dtype if thinner else _NOTHING),
         unreadable=np.zeros(count, dtype=np.bool_),
+        deep=np.full(count, images.hide_depth and method.compares),
     )
-    if not method.compares:
+    if not method.compares or images.hide_depth:
         return seen
     kept: Picture | None = None
     last = like = -1  # the last image that stays, and the last one that was compared
@@ -106,6 +111,7 @@ def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> 
             if picture is None:
                 seen.unreadable[place], last = True, place
                 continue
+            seen.deep[place] = picture.is_deep
             if thinner is not None:
                 seen.looks[place] = thinner.describe(picture.thumbnail[np.newaxis])[0]
             if (
@@ -138,7 +144,7 @@ class Comparer:
         labels = (sequence << _SEQUENCE_SHIFT) + seen.numbers
         like = labels.copy()
         reason = np.full(len(labels), Reason.NONE, dtype=np.int8)
-        passed = np.flatnonzero((seen.like == places) & ~seen.unreadable)
+        passed = np.flatnonzero((seen.like == places) & ~seen.unreadable & ~seen.deep)
         reason[seen.like != places] = Reason.STILL
         if self._thinner is not None:
             like[passed] = self._thinner.thin(

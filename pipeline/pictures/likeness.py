@@ -1,8 +1,11 @@
-"""How two pictures compare block by block, for what moved.
+"""How two pictures compare, block by block, for what moved.
 
 The blocks are those of FFmpeg's filter mpdecimate (libavfilter/vf_mpdecimate.c), so that images
 are judged as frames are. That filter overlooks some columns on the left and a few pixels on the
 right and below; here the picture is framed, so that they count as well.
+
+Pictures of 16 bits are not compared in blocks, as frames of more than 8 are not: one is still only
+if all its pixels are equal.
 """
 
 from dataclasses import dataclass
@@ -16,10 +19,11 @@ from PIL import Image
 from ..settings.dedupe import DedupeSettings
 from .thinner import THUMBNAIL_SIDE
 
-Plane = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.uint8 | np.uint16]
 
 _BLOCK, _GRID = 8, 4
 _LEFT, _REST = 64, 8  # the frame around the picture, in pixels of the luma plane
+_PNG_DEPTH_BYTE = 24  # ISO/IEC 15948: of the header, which comes first
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises on damaged files, and for what is no picture that can be compared."""
 
@@ -29,11 +33,17 @@ class Picture:
     """What is compared of an image.
 
     ``planes``: luma, and for colour two chroma planes of half its size and perhaps alpha; uint8,
-    shape (height, width). ``thumbnail``: the luma, uint8, shape (32, 32).
+    shape (height, width). Of 16 bits they are those of the file, uint16. ``thumbnail``: the first
+    one, uint8, shape (32, 32); it says nothing of a deep picture, in which few levels may be used.
     """
 
     planes: tuple[Plane, ...]
-    thumbnail: Plane
+    thumbnail: npt.NDArray[np.uint8]
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether it has 16 bits a component."""
+        return self.planes[0].dtype == np.uint16
 
 
 def read_picture(path: Path) -> Picture | None:
@@ -43,17 +53,35 @@ def read_picture(path: Path) -> Picture | None:
             if getattr(image, "n_frames", 1) > 1:
                 return None  # the first of several pictures says nothing of the others
             image.draft("YCbCr", image.size)  # a JPEG need not go by way of RGB
-            planes = _planes(image)
+            planes = _planes_of_deep_png(path) if image.format == "PNG" else ()
+            planes = planes or _planes(image)
     except _UNREADABLE:
         return None
     side = (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    thumbnail = cv2.resize(planes[0], side, interpolation=cv2.INTER_AREA)
+    shallow = planes[0] >> 8 if planes[0].dtype == np.uint16 else planes[0]
+    thumbnail = cv2.resize(shallow.astype(np.uint8), side, interpolation=cv2.INTER_AREA)
     return Picture(planes, np.asarray(thumbnail, dtype=np.uint8))
+
+
+def _planes_of_deep_png(path: Path) -> tuple[Plane, ...]:
+    """Return the planes of a PNG that has 16 bits, of which Pillow reads 8; else nothing.
+
+    Raises:
+        ValueError: it cannot be decoded.
+    """
+    with path.open("rb") as file:
+        if file.read(_PNG_DEPTH_BYTE + 1)[_PNG_DEPTH_BYTE:] != b"\x10":
+            return ()
+        file.seek(0)
+        pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("no PNG that can be decoded")
+    return tuple(np.asarray(plane, np.uint16) for plane in cv2.split(pixels))
 
 
 def _planes(image: Image.Image) -> tuple[Plane, ...]:
     if image.mode.startswith("I;16"):
-        return ((np.asarray(image) >> 8).astype(np.uint8),)
+        return (np.asarray(image).astype(np.uint16),)
     if image.mode in {"I", "F"}:
         raise ValueError("no grey levels with a known range")
     if image.mode in {"L", "1"}:
@@ -72,10 +100,15 @@ def _planes(image: Image.Image) -> tuple[Plane, ...]:
 def is_still(picture: Picture, kept: Picture, settings: DedupeSettings) -> bool:
     """Whether no block of a picture changed against the last one that was kept.
 
-    A block over ``settings.hi`` is a change, and so are many over ``settings.lo``.
+    A block over ``settings.hi`` is a change, and so are many over ``settings.lo``. Of a deep
+    picture, any pixel is.
     """
     if [plane.shape for plane in picture.planes] != [plane.shape for plane in kept.planes]:
         return False
+    if picture.is_deep or kept.is_deep:
+        return picture.is_deep == kept.is_deep and all(
+            map(np.array_equal, picture.planes, kept.planes)
+        )
     return not any(
         _changed(plane, other, settings, 1 if place in {0, 3} else 2)
         for place, (plane, other) in enumerate(zip(picture.planes, kept.planes, strict=True))

@@ -4,6 +4,8 @@ import base64
 import io
 from pathlib import Path
 
+import numpy as np
+
 _QUALITY = 60
 _CROP_QUALITY = 75  # a crop is there to be looked at closely
 
@@ -26,6 +28,8 @@ def thumbnail(path: Path, side: int, crop: tuple[int, int, int, int] | None = No
             if crop is None:
                 image.draft("RGB", (side, side))
             part = image if crop is None else image.crop(crop)
+            if part.mode.startswith("I;16"):  # of which Pillow would cut off all above 255
+                part = Image.fromarray((np.asarray(part) >> 8).astype(np.uint8))
             part.thumbnail((side, side))
             quality = _QUALITY if crop is None else _CROP_QUALITY
             part.convert("RGB").save(buffer, "WEBP", quality=quality)

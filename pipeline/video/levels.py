@@ -25,6 +25,12 @@ hot in every thermal camera. An object that matters is larger, or at least white
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 """The bits of a component that FFmpeg's filter lut can map."""
 
+_DEPTHS_WITH_ALPHA = (8, 10, 12, 16)
+"""Those of planar RGB with alpha in FFmpeg 5."""
+
+_IMAGE_FORMATS = {"gray": "gray", "rgb": "gbrp|gbrap", "yuv": "yuvj420p|yuvj422p|yuvj444p"}
+"""Pixel formats of 8 bits and of full range."""
+
 _LUMA_STEPS, _CHROMA_STEPS = 219, 224  # of limited range, where full range has 255 (ITU-R BT.601)
 
 
@@ -52,7 +58,7 @@ def map_levels(stream: Any, levels: tuple[int, int], info: VideoInfo) -> Any:
         stream.filter("format", _mapped_formats(info))
         .filter("lut", c0=stretched, c1=colour, c2=colour)
         .filter("scale", in_range="pc", out_range="pc", sws_dither="none")
-        .filter("format", "yuvj420p|yuvj422p|yuvj444p" if model == "yuv" else model)
+        .filter("format", _IMAGE_FORMATS[model])
     )
 
 
@@ -71,8 +77,9 @@ def read_levels(path: Path, frames: int, info: VideoInfo) -> tuple[int, int]:
         info: the header of the video.
     """
     samples = np.fromfile(path, dtype=np.uint8 if _depth(info) == 8 else "<u2")
-    if _model(info) == "yuv":  # the luma comes first in each frame
-        samples = samples.reshape(frames, -1)[:, : _SAMPLE_WIDTH * _SAMPLE_HEIGHT]
+    # The luma comes first in each frame, alpha last.
+    planes = 3 if _model(info) == "rgb" else 1
+    samples = samples.reshape(frames, -1)[:, : planes * _SAMPLE_WIDTH * _SAMPLE_HEIGHT]
     low = int(np.percentile(samples, _OUTLIERS_PERCENT, method="lower"))
     high = int(np.percentile(samples, 100 - _OUTLIERS_PERCENT, method="higher"))
     if high > low:
@@ -89,13 +96,18 @@ def _model(info: VideoInfo) -> str:
     name = info.pixel_format or ""
     if name.startswith(("gray", "mono", "ya")):
         return "gray"
-    return "gbrp" if any(part in name for part in ("rgb", "bgr", "gbr", "pal8")) else "yuv"
+    return "rgb" if any(part in name for part in ("rgb", "bgr", "gbr", "pal8")) else "yuv"
 
 
 def _mapped_formats(info: VideoInfo) -> str:
     """Return the pixel formats in which the levels of a video are mapped."""
     ending = "" if _depth(info) == 8 else f"{_depth(info)}le"
-    if _model(info) != "yuv":
-        return _model(info) + ending
-    kinds = ("yuv",) if ending else ("yuv", "yuvj")
-    return "|".join(f"{kind}{layout}p{ending}" for kind in kinds for layout in (420, 422, 444))
+    match _model(info):
+        case "yuv":
+            kinds = ("yuv",) if ending else ("yuv", "yuvj")
+            names = [f"{kind}{layout}p" for kind in kinds for layout in (420, 422, 444)]
+        case "rgb":  # with alpha where it has some: to leave it out here is not exact
+            names = ["gbrp", "gbrap"] if _depth(info) in _DEPTHS_WITH_ALPHA else ["gbrp"]
+        case _:
+            names = ["gray"]
+    return "|".join(name + ending for name in names)

@@ -133,11 +133,13 @@ def truth(path: Path, ffmpeg: str = FFMPEG) -> list[str]:
     return [row.rsplit(",", 1)[1].strip() for row in rows]
 
 
-def recipe(path: Path, folder: Path, stem: str, ffmpeg: str = FFMPEG, *options: str) -> None:
+def recipe(
+    path: Path, folder: Path, stem: str, ffmpeg: str = FFMPEG, *options: str, suffix: str = "jpg"
+) -> None:
     """Run the command that people use today."""
     folder.mkdir(parents=True)
     sync = passthrough(ffmpeg)
-    pattern = str(folder / f"{stem.replace('%', '%%')}-frame_%06d.jpg")
+    pattern = str(folder / f"{stem.replace('%', '%%')}-frame_%06d.{suffix}")
     subprocess.run(
         [
             ffmpeg,

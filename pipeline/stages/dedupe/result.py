@@ -13,7 +13,7 @@ class DedupeOutcome:
 
     ``status`` is ``marked``, ``restored`` or ``unchanged``. ``images`` were looked at, of which
     ``still`` and ``similar`` are marked; ``elsewhere`` of the similar ones are like an image of
-    another video or folder. ``deleted`` files had ``deleted_bytes``. ``notices`` are findings.
+    another video or folder. ``deleted`` files had ``deleted_bytes``.
     """
 
     id: str
@@ -30,7 +30,7 @@ class DedupeOutcome:
     @property
     def exit_code(self) -> ExitCode:
         """Whether a person must look at something."""
-        return ExitCode.FINDINGS if self.notices else ExitCode.OK
+        return max((notice.exit_code for notice in self.notices), default=ExitCode.OK)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,15 @@ class VideoImages:
         frames = self._released(self.store.read_frames(self.id), present)
         numbers = np.intersect1d(np.flatnonzero(frames.fate == Fate.KEPT), present)
         asked_for = np.cumsum(frames.fate != Fate.SAMPLED_OUT) - 1
-        return Images(numbers, asked_for[numbers], self.path_of)
+        return Images(numbers, asked_for[numbers], self.path_of, self._hide_depth)
+
+    @property
+    def _hide_depth(self) -> bool:
+        """Whether the video has more than 8 bits a component, and its images have not."""
+        record, probe = self.record, self.record.probe
+        is_tonemapped = bool(record.settings.get("tonemap")) and probe.is_hdr
+        is_cut = record.images.format == "jpg" or record.levels is not None or is_tonemapped
+        return probe.is_deep and is_cut
 
     def find_missing(self) -> tuple[Notice, ...]:
         """Return a notice if images of kept frames are gone."""
