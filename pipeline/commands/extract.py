@@ -10,6 +10,7 @@ import click
 from ..base.errors import printable
 from ..base.guard import Failure
 from ..base.words import count, listing, plural
+from ..dataset.records import Notice
 from ..engines.choice import open_engine
 from ..settings.dedupe import DedupeSettings
 from ..settings.file import load_config
@@ -139,8 +140,7 @@ def _extract_lines(
         if isinstance(video, Failure):
             yield f"  {video.error}"
         for notice in video.notices:
-            style = {"fg": "yellow"} if notice.is_finding else {"dim": True}
-            yield click.style(f"  {notice.kind}: {notice.message}", **style)
+            yield f"  {_notice_line(notice)}"
     yield ""
     yield (
         f"{count(totals['videos'], 'video')} ({count_outcomes(result)}): "
@@ -149,8 +149,13 @@ def _extract_lines(
     )
     yield from console.skipped_lines(result.skipped)
     for notice in result.notices:
-        yield click.style(f"{notice.kind}: {notice.message}", fg="yellow")
+        yield _notice_line(notice)
     yield from (click.style(line, dim=True) for line in without_input(result))
+
+
+def _notice_line(notice: Notice) -> str:
+    style: dict[str, Any] = {"fg": "yellow"} if notice.is_finding else {"dim": True}
+    return click.style(f"{notice.kind}: {notice.message}", **style)
 
 
 def count_outcomes(result: ExtractResult) -> str:

@@ -152,7 +152,7 @@ def _failures(result: "RunResult") -> Iterable[Concern]:
 def _concerns(result: "RunResult") -> Iterable[Concern]:
     """Yield all that needs a person, failures first."""
     yield from _failures(result)
-    for notice in result.extracted.notices:
+    for notice in (notice for notice in result.extracted.notices if notice.is_finding):
         yield "extract", None, notice.kind, notice.message
     for video in result.extracted.videos:
         for notice in video.notices:

@@ -127,18 +127,15 @@ def build_settings(cls: type[S], values: Mapping[str, Any], section: str) -> S:
     return cls(**checked)
 
 
-def effective_settings(
-    extract: ExtractSettings, dedupe: DedupeSettings, run: RunSettings
-) -> dict[str, Any]:
+def effective_settings(extract: ExtractSettings, dedupe: DedupeSettings) -> dict[str, Any]:
     """Return the settings that the images of a video depend on, by name."""
-    decoder = {"hwaccel": run.hwaccel} if run.hwaccel else {}  # others may round otherwise
     images = {
         field.name: value
         for field in dataclasses.fields(extract)
         if (value := getattr(extract, field.name)) != field.default
         or not field.metadata["is_named_if_set"]
     }
-    return images | effective_dedupe(dedupe) | decoder
+    return images | effective_dedupe(dedupe)
 
 
 def effective_dedupe(dedupe: DedupeSettings) -> dict[str, Any]:
