@@ -104,8 +104,11 @@ def main() -> None:
         clips = arguments.clips or make_clips(maker, Path(folder), arguments.only, not_made)
         for clip in clips:
             trial = try_clip(ffmpeg, clip, arguments.runs)
-            trials += [trial] if trial else []
-            print("." if trial is None else "X" if trial.races else "o", end="", flush=True)
+            if trial is None:
+                not_made.append(clip.stem)
+                continue
+            trials.append(trial)
+            print("X" if trial.races else ".", end="", flush=True)
     print_table(ffmpeg.version, trials, not_made)
     if arguments.json:
         all_trials = [asdict(trial) for trial in trials]
@@ -169,7 +172,8 @@ def make_clip(ffmpeg: str, folder: Path, encoder: str, pixel_format: str) -> Pat
     for container in CONTAINERS:
         clip = folder / f"{encoder} {pixel_format}.{container}"
         with contextlib.suppress(VideoError):
-            if run([*command, str(clip)]).returncode == 0 and len(probe(clip)[1].pts) > 1:
+            is_made = run([*command, str(clip)]).returncode == 0 and len(probe(clip)[1].pts) > 1
+            if is_made and run([ffmpeg, "-i", str(clip), "-f", "null", "-"]).returncode == 0:
                 return clip
         clip.unlink(missing_ok=True)
     return None

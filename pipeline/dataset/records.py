@@ -23,6 +23,9 @@ FINDING_KINDS = frozenset(
 )
 """Kinds of notice that a person must look at; the others explain and need nothing."""
 
+SOFTWARE = "software"
+"""The decoder of a video that no hardware decoded."""
+
 _NEEDED = {"digits": int, "format": str}
 
 
@@ -229,6 +232,9 @@ class VideoRecord:
     ``segments`` are the indices of the frames at which it was cut into parts that were decoded, and
     compared, each for itself; the first is 0. ``levels`` are the grey levels of the video that are
     black and white in the images, absent where none were mapped.
+    compared, each for itself; the first is 0. ``decoder`` is what decoded: ``software``, or the
+    name of a hardware acceleration; both where segments differ (``cuda, software``), and ``None``
+    in old records.
     """
 
     id: str
@@ -246,6 +252,7 @@ class VideoRecord:
     segments: tuple[int, ...] = (0,)
     duration_seconds: float | None = None
     levels: tuple[int, int] | None = None
+    decoder: str | None = None
 
     @property
     def images(self) -> ImageNames:

@@ -93,11 +93,17 @@ class Trial:
 
     def _hardware(self) -> str:
         from ..video.binary import find_ffmpeg
-        from ..video.hardware import decode_in_hardware
+        from ..video.hardware import decode_in_hardware, find_device
+        from ..video.probe import probe
+        from .clip import FRAMES
 
-        hwaccel = self._wanted.hwaccel or ""
-        run = dataclasses.replace(self._software, hwaccel=hwaccel)
-        pixel_format = decode_in_hardware(find_ffmpeg(run), hwaccel, self._clip)
+        run = dataclasses.replace(self._software, hwaccel=self._wanted.hwaccel)
+        ffmpeg = find_ffmpeg(run)
+        hwaccel = find_device(ffmpeg, self._wanted.hwaccel or "")
+        if hwaccel is None:
+            return "auto: there is no device here, so all is decoded in software"
+        info, _ = probe(self._clip)
+        pixel_format = decode_in_hardware(ffmpeg, hwaccel, self._clip, info, FRAMES)
         self._extract_into("hardware", ExtractSettings(), "off", run)
         return f"{printable(hwaccel)}: every frame decoded in hardware ({pixel_format})"
 

@@ -127,11 +127,8 @@ def build_settings(cls: type[S], values: Mapping[str, Any], section: str) -> S:
     return cls(**checked)
 
 
-def effective_settings(
-    extract: ExtractSettings, dedupe: DedupeSettings, run: RunSettings
-) -> dict[str, Any]:
+def effective_settings(extract: ExtractSettings, dedupe: DedupeSettings) -> dict[str, Any]:
     """Return the settings that the images of a video depend on, by name."""
-    decoder = {"hwaccel": run.hwaccel} if run.hwaccel else {}  # others may round otherwise
     images = {
         field.name: value
         for field in dataclasses.fields(extract)
@@ -141,7 +138,7 @@ def effective_settings(
             or not field.metadata["is_named_if_set"]
         )
     }
-    return images | effective_dedupe(dedupe) | decoder
+    return images | effective_dedupe(dedupe)
 
 
 def effective_dedupe(dedupe: DedupeSettings) -> dict[str, Any]:

@@ -194,7 +194,7 @@ class ValidateSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How the work is done. Only hwaccel may change an image."""
+    """How the work is done. None of it changes an image."""
 
     ffmpeg: str | None = option(
         None,
@@ -203,8 +203,8 @@ class RunSettings:
     )
     hwaccel: str | None = option(
         None,
-        "Decode with this hardware acceleration of ffmpeg (cuda, vaapi, ...). With some codecs, "
-        "the images are then not the same byte for byte.",
+        "Decode H.264, HEVC and VP9 with this hardware acceleration of ffmpeg (cuda, vaapi, ...; "
+        "auto: what there is), and what it cannot decode in software. The images stay the same.",
         metavar="NAME",
     )
     engine: str = option(

@@ -13,6 +13,19 @@ pixel formats. `scripts/decoder_threads.py` tries the decoders of all codecs tha
 VP3 and VP4 stand here for their decoder is that of Theora.
 """
 
+_EXACT_IN_HARDWARE = frozenset({"h264", "hevc", "vp9"})
+"""Codecs whose standard says what each bit of a picture is, so that all decoders have to agree.
+
+Those of NVIDIA do, as was seen; but not for MPEG-4 ASP, whose standard leaves the rounding open.
+"""
+
+_FORMATS_OF_HARDWARE = frozenset({"yuv420p", "yuvj420p", "yuv420p10le"})
+
+
+def is_exact_in_hardware(info: VideoInfo) -> bool:
+    """Whether hardware that decodes this video gives the very pictures of software."""
+    return info.codec in _EXACT_IN_HARDWARE and info.pixel_format in _FORMATS_OF_HARDWARE
+
 
 def thread_options(info: VideoInfo) -> dict[str, Any]:
     """Return the input options of ffmpeg with which threads do not change the pictures.

@@ -5,6 +5,8 @@
 - ``scale`` first, without arguments, passes frames on untouched, until the stream changes its size
   or pixel format: then it keeps what follows at the first size. Without it ffmpeg 9 and 5 crash on
   a stream that shrinks.
+- What hardware decodes comes as nv12 or p010, where the same values lie in another order.
+  ``format`` puts them into that of software, so that all that follows is the same.
 - ``settb``: all timestamps in the time base of the probe, which ffmpeg does not always share.
 - ``bwdif``, where it is asked for, stands before all choices, for it looks at the frames before
   and after each; and before ``settb``, for it halves the time base.
@@ -204,6 +206,8 @@ def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any
     if work.matrix is not None:
         stream = stream.filter("setparams", colorspace=work.matrix)
     stream = stream.filter("scale")
+    if recipe.run.hwaccel:
+        stream = stream.filter("format", info.pixel_format)
     if recipe.settings.deinterlace:
         stream = deinterlace(stream)
     stream = stream.filter("settb", info.time_base)

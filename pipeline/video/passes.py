@@ -17,7 +17,7 @@ from ..base.errors import DecoderDiedError, NotAVideoError, printable
 from ..base.words import count
 from ..base.work import Link
 from ..dataset.image_folder import ImageNames
-from ..dataset.records import PacketIndex, VideoInfo
+from ..dataset.records import SOFTWARE, PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
 from .decoder import ANOTHER_FFMPEG, Decoded, Limits, decode
 from .graph import (
@@ -49,7 +49,8 @@ class Chosen:
 
     ``selected``: asked for by range and sampling. ``kept``: to be images. ``alike``: left out
     because they look like the frames ``alike_to`` (same shape). The rest of the selected ones
-    is left out as still.
+    is left out as still. ``decoder``: what decoded, by name. ``why_software``: why hardware did not
+    that was tried.
     """
 
     decoded: Decoded
@@ -57,6 +58,8 @@ class Chosen:
     kept: npt.NDArray[np.int32]
     alike: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
     alike_to: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
+    decoder: str = SOFTWARE
+    why_software: str | None = None
 
 
 class _Quiet(Link):

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from ..base.errors import (
     DecoderDiedError,
-    HwaccelError,
     SourceChangedError,
     VideoError,
     printable,
@@ -19,6 +18,7 @@ from ..settings.dedupe import DedupeSettings
 from ..settings.file import build_settings
 from ..settings.stages import ExtractSettings, RunSettings
 from .binary import find_ffmpeg
+from .codecs import is_exact_in_hardware
 from .graph import Recipe
 from .identity import is_same_file
 from .looks import needed_filters
@@ -40,7 +40,7 @@ def extract_again(
         record: the video.
         indices: ascending frame indices.
         folder: named as the video.
-        run: how the work is done; but hardware decodes if it did when the video was extracted.
+        run: how the work is done; but in software.
         link: told how many more frames are decoded.
 
     Returns:
@@ -51,17 +51,17 @@ def extract_again(
         VideoError: this video cannot be done.
         DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can others.
     """
+    # Recorded by prep 0.1, which decoded everything in hardware.
     hwaccel = record.settings.get("hwaccel")
-    try:
-        recipe = _recipe_of(record, dataclasses.replace(run, hwaccel=hwaccel))
-        return _extract_again(record, indices, folder, recipe, link), recipe.ffmpeg.version
-    except HwaccelError as error:
+    if hwaccel and not is_exact_in_hardware(record.probe):
         raise VideoError(
             f"{printable(record.id)}: its images were made with hwaccel '{printable(hwaccel)}', "
-            "which does not work on this machine, and might be other bytes without it, so "
-            "nothing was restored. Run this where it works, or extract the video anew with "
-            "'prep extract --overwrite --dedupe off'."
-        ) from error
+            f"which decodes {record.probe.codec} to other bytes than software does, so nothing was "
+            "restored",
+            "Extract the video anew with 'prep extract --overwrite --dedupe off'.",
+        )
+    recipe = _recipe_of(record, dataclasses.replace(run, hwaccel=None))
+    return _extract_again(record, indices, folder, recipe, link), recipe.ffmpeg.version
 
 
 def _recipe_of(record: VideoRecord, run: RunSettings) -> Recipe:

@@ -36,7 +36,7 @@ from ..dataset.store import Dataset, move_images
 from .segments import Segment, SegmentPlan
 
 _KEY, _PACKETS, _PLAN, _WHOLE = "key", "packets.npz", "plan.npz", "whole"
-_FORMAT = 2
+_FORMAT = 3
 """To be raised when something else is laid on shelves."""
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -54,7 +54,8 @@ class SegmentFrames:
     (frames + border,). ``selected``, ``kept``, ``alike``, ``alike_to``: as in
     `video.passes.Chosen`. ``crc32`` and ``size_bytes``: int64, of the images, shape as
     ``kept``. ``begins``, ``ends``: size, format and checksum of the frames that it shares with its
-    neighbours. ``rotation_degrees``: NaN where ffmpeg tells of none.
+    neighbours. ``rotation_degrees``: NaN where ffmpeg tells of none. ``decoder``, ``why_software``:
+    as in `video.passes.Chosen`, the latter empty where there is nothing to say.
     """
 
     pts: npt.NDArray[np.int64]
@@ -68,6 +69,8 @@ class SegmentFrames:
     begins: npt.NDArray[np.str_]
     ends: npt.NDArray[np.str_]
     rotation_degrees: npt.NDArray[np.float64]
+    decoder: npt.NDArray[np.str_]
+    why_software: npt.NDArray[np.str_]
 
 
 class Shelf:

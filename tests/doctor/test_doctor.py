@@ -202,7 +202,7 @@ def fake(folder, script):
 WITHOUT_HWACCEL = """
 arguments=()
 while [ $# -gt 0 ]; do
-    case $1 in -hwaccel) shift ;; *) arguments+=("$1") ;; esac
+    case $1 in -hwaccel | -init_hw_device) shift ;; *) arguments+=("$1") ;; esac
     shift
 done
 """

@@ -16,7 +16,7 @@ from video_prep.settings.file import (
     render_default_config,
     settings_digest,
 )
-from video_prep.settings.stages import ExtractSettings, RunSettings
+from video_prep.settings.stages import ExtractSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,9 +106,9 @@ def test_flag_beats_file_and_file_beats_default():
 
 
 def test_digest_depends_on_the_meaning_alone():
-    def digest(dedupe=None, run=None, **extract):
-        dedupe, run = dedupe or DedupeSettings(), run or RunSettings()
-        return settings_digest(effective_settings(ExtractSettings(**extract), dedupe, run))
+    def digest(dedupe=None, **extract):
+        dedupe = dedupe or DedupeSettings()
+        return settings_digest(effective_settings(ExtractSettings(**extract), dedupe))
 
     assert digest(fps="2") == digest(fps="2.0")
     assert len({digest(quality=q) for q in range(1, 32)}) == 31
@@ -118,13 +118,11 @@ def test_digest_depends_on_the_meaning_alone():
             changed = DedupeSettings(dedupe=method, **{name: value})
             differs = digest(changed) != digest(DedupeSettings(dedupe=method))
             assert differs == (name in used[method])
-    for run, differs in (({"workers": 2, "ffmpeg": "f"}, False), ({"hwaccel": "cuda"}, True)):
-        assert (digest(run=RunSettings(**run)) != digest()) == differs
 
 
 def test_settings_that_came_later_are_named_only_where_they_are_set():
     """So the datasets that were made before there were such settings are still valid."""
-    made = effective_settings(ExtractSettings(), DedupeSettings(), RunSettings())
+    made = effective_settings(ExtractSettings(), DedupeSettings())
     names = "quality digits format start end every fps keyframes max_size dedupe hi lo frac max_gap"
     assert list(made) == names.split()
 

@@ -16,13 +16,14 @@ class SegmentLink(Link):
 
     def __init__(self, link: Link, segment: Segment, shelf: Shelf) -> None:
         self._link, self._shelf = link, shelf
-        self._frames_left = segment.frames
+        self._frames, self._come, self._told = segment.frames, 0, 0
 
     def tell(self, message: Any) -> None:
-        """Tell of so many more frames, at most of those that are left."""
-        frames = min(message, self._frames_left)
-        self._frames_left -= frames
-        self._link.tell(frames)
+        """Tell of so many more frames, of those of the segment; of less where it is negative."""
+        self._come += message
+        told = min(self._come, self._frames)
+        self._link.tell(told - self._told)
+        self._told = told
 
     def is_stopped(self) -> bool:
         """Return whether the driver or another segment says so."""

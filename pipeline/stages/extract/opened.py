@@ -19,6 +19,8 @@ class Opened:
     that is so if it is long. ``packets`` are absent where they lie on the shelf of the video.
     ``is_anew``: the shelf was found damaged before, and thrown away. ``levels``: the grey levels
     between which the video is, once measured; ``is_measured``: whether that is done or not needed.
+    ``is_anew``: the shelf was found damaged before, and thrown away. ``hwaccel``: the hardware that
+    can decode it, if any is wanted; ``why_software``: why it cannot.
     """
 
     source: Source
@@ -32,6 +34,8 @@ class Opened:
     is_anew: bool
     is_measured: bool = True
     levels: tuple[int, int] | None = None
+    hwaccel: str | None = None
+    why_software: str | None = None
 
     @property
     def memory_needed(self) -> int:

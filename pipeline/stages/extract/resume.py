@@ -26,6 +26,7 @@ from ...dataset.accounts import balance
 from ...dataset.records import AbsentSource, Notice, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.file import settings_digest
+from ...video.codecs import is_exact_in_hardware
 from ...video.identity import digest_ends, is_same_file, stat_identity
 from ...video.sources import Source
 from .result import Copy, Outcome
@@ -159,7 +160,7 @@ def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Source, Vi
         UsageError: one of the videos is there already with other settings.
     """
     digest = settings_digest(settings)
-    others = [record for record in known.values() if record.settings_digest != digest]
+    others = [record for record in known.values() if _digest(record) != digest]
     if not others:
         return
     then = others[0].settings
@@ -173,6 +174,16 @@ def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Source, Vi
         f"settings: {listing([record.id for record in others])} ({changes}). Nothing was done. "
         "Use --overwrite to extract again, or another --output to keep both."
     )
+
+
+def _digest(record: VideoRecord) -> str:
+    """Return the digest of the settings of a video, but of the hardware where that is exact.
+
+    In datasets of prep 0.1 it is a setting of all videos.
+    """
+    if "hwaccel" not in record.settings or not is_exact_in_hardware(record.probe):
+        return record.settings_digest
+    return settings_digest({k: v for k, v in record.settings.items() if k != "hwaccel"})
 
 
 def _shown(value: Any) -> str:

@@ -22,6 +22,7 @@ from ...video.looks import needed_filters
 from ...video.sources import FoundSources, Source, find_sources
 from . import UNITS
 from .batch import VideoBatch
+from .hardware import settle_hardware
 from .result import ExtractResult, FailedVideo, Outcome
 from .resume import (
     Recognised,
@@ -77,13 +78,15 @@ def extract(
     settings, run = settings or ExtractSettings(), run or RunSettings()
     dedupe, breaks = dedupe or DedupeSettings(), breaks or BreakSettings()
     ffmpeg = find_ffmpeg(run, needed_filters(settings))
+    run, notices = settle_hardware(ffmpeg, run)
     inputs = list(inputs)
     found = find_sources(inputs)
     store = Dataset(Path(os.path.abspath(dataset)))
     _refuse_folder_of_videos(store, inputs)
     with engine_for(engine, run, UNITS) as engine, store.writing(_CHOOSE_ANOTHER):
         extractor = VideoExtractor(store, settings, dedupe, breaks, run, ffmpeg, engine.cores_each)
-        return _extract_found(extractor, found, overwrite, engine, watch or Watch())
+        result = _extract_found(extractor, found, overwrite, engine, watch or Watch())
+    return dataclasses.replace(result, notices=(*result.notices, *notices))
 
 
 def _extract_found(

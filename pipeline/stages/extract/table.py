@@ -43,6 +43,8 @@ def segment_frames(
         begins=np.array(pictures[:BORDER_FRAMES], dtype=np.str_),
         ends=np.array(pictures[len(pictures) - segment.border :], dtype=np.str_),
         rotation_degrees=np.array(decoded.transcript.rotation_degrees, dtype=np.float64),
+        decoder=np.array(chosen.decoder),
+        why_software=np.array(chosen.why_software or ""),
     )
 
 
@@ -73,7 +75,15 @@ def join_segments(
         edge=np.empty(0, dtype=np.int32),
         transcript=transcript,
     )
-    chosen = Chosen(decoded, decoded.selected, kept, indices("alike"), indices("alike_to"))
+    chosen = Chosen(
+        decoded,
+        decoded.selected,
+        kept,
+        indices("alike"),
+        indices("alike_to"),
+        decoder=", ".join(sorted({str(part.decoder) for part in parts})),
+        why_software=next((str(part.why_software) for part in parts if part.why_software), None),
+    )
     return chosen, np.concatenate([part.crc32 for part in parts])
 
 

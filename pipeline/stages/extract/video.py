@@ -45,7 +45,8 @@ from ...video.segments import (
 from ...video.shelf import Shelf
 from ...video.sources import Source
 from ...video.written import checksum_written
-from .levels import Levels, mapped_levels, needs_measuring, refuse_levels, with_levels
+from .hardware import choose_anyhow, tell_software, try_hardware
+from .levels import mapped_levels, needs_measuring, refuse_levels, with_levels
 from .links import SegmentLink
 from .looks import SomeImages, describe_looks
 from .notices import describe, describe_depth, refuse_damage
@@ -74,7 +75,7 @@ class VideoExtractor:
     @property
     def effective_settings(self) -> dict[str, Any]:
         """The settings that decide on the bytes of the images, and which there are."""
-        return effective_settings(self.settings, self.dedupe, self.run)
+        return effective_settings(self.settings, self.dedupe)
 
     def open(
         self,
@@ -102,6 +103,7 @@ class VideoExtractor:
         refuse_too_many(source, len(packets.pts), self.settings.digits)
         refuse_levels(self.settings, source, info)
         identity = identity or identify(source, link)
+        hwaccel, why_software = try_hardware(self.ffmpeg, self.run, source, info)
         looks_back = self.settings.deinterlace
         cutting = cut(packets, info, self.run.segment_frames, looks_back=looks_back)
         opened = Opened(
@@ -115,6 +117,8 @@ class VideoExtractor:
             hindrance=cutting.hindrance,
             is_anew=is_anew,
             is_measured=not needs_measuring(self.settings, info),
+            hwaccel=hwaccel,
+            why_software=why_software,
         )
         shelf = Shelf(self.store, video_id)
         if is_anew:
@@ -137,7 +141,8 @@ class VideoExtractor:
             DiskFullError, FfmpegUnusableError, InterruptedRunError: nor can the others.
         """
         levels, is_needed = None, self.settings.levels == AUTO
-        recipe = self._recipe(self.cores_each if self.are_many else None)
+        in_software = dataclasses.replace(opened, hwaccel=None)
+        recipe = self._recipe(in_software, self.cores_each if self.are_many else None)
         with self.store.work_folder(opened.video_id) as folder:
             decoder = VideoDecoder(recipe, opened.source, opened.info, folder, link)
             try:
@@ -158,9 +163,10 @@ class VideoExtractor:
         """
         source, shelf = opened.source, Shelf(self.store, opened.video_id)
         packets = opened.packets or shelf.read_packets()
-        recipe = self._recipe(self.cores_each if self.are_many else None, opened.levels)
+        recipe = self._recipe(opened, self.cores_each if self.are_many else None)
         with self.store.work_folder(opened.video_id) as folder:
-            chosen = VideoDecoder(recipe, source, opened.info, folder, link).choose(packets)
+            decoder = VideoDecoder(recipe, source, opened.info, folder, link)
+            chosen = choose_anyhow(decoder, lambda it: it.choose(packets), packets.shown_pts)
             names = self._images(opened.video_id)
             checksums = checksum_written(source, folder, chosen.decoded.kept, names, link)
             record = self._commit(opened, packets, folder, chosen, checksums)
@@ -185,13 +191,15 @@ class VideoExtractor:
             link.tell(segment.frames)
             return
         plan = shelf.read_plan(segment)
-        recipe = self._recipe(self.cores_each, opened.levels)
+        recipe = self._recipe(opened, self.cores_each)
         names = self._images(opened.video_id)
         with self.store.work_folder(opened.video_id) as folder:
             of_segment = SegmentLink(link, segment, shelf)
             decoder = VideoDecoder(recipe, opened.source, opened.info, folder, of_segment)
             try:
-                chosen = decoder.choose_in_segment(segment, plan)
+                chosen = choose_anyhow(
+                    decoder, lambda it: it.choose_in_segment(segment, plan), plan.pts
+                )
             except DecoderKilledError:
                 raise  # which says nothing of the segment
             except (NotAVideoError, DecoderDiedError) as error:
@@ -247,6 +255,7 @@ class VideoExtractor:
             *describe_streams(info, is_confirmed=self.settings.stream is not None),
             *describe_looks(info, self.settings, images),
             *describe_depth(info, self.settings, self.dedupe, opened.levels),
+            *tell_software(chosen.why_software or opened.why_software),
         )
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance, looks)
         refuse_damage(opened.source, warnings, self.run)
@@ -271,6 +280,7 @@ class VideoExtractor:
             segments=tuple(segment.first for segment in opened.segments) or (0,),
             duration_seconds=duration_seconds(frames),
             levels=mapped_levels(self.settings, opened.levels),
+            decoder=chosen.decoder,
         )
         self.store.commit(folder, record, frames)
         return record
@@ -278,9 +288,10 @@ class VideoExtractor:
     def _images(self, video_id: str) -> ImageNames:
         return ImageNames(video_id, self.settings.digits, self.settings.format)
 
-    def _recipe(self, threads: int | None, levels: Levels | None = None) -> Recipe:
-        ffmpeg, settings = same_ffmpeg(self.ffmpeg, self.run), with_levels(self.settings, levels)
-        return Recipe(settings, self.dedupe, self.run, ffmpeg, threads)
+    def _recipe(self, opened: Opened, threads: int | None) -> Recipe:
+        settings = with_levels(self.settings, opened.levels)
+        run = dataclasses.replace(self.run, hwaccel=opened.hwaccel)
+        return Recipe(settings, self.dedupe, run, same_ffmpeg(self.ffmpeg, self.run), threads)
 
     def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
         """Return what segments on a shelf must have in common."""

@@ -15,7 +15,7 @@ import pytest
 import video_prep
 from helpers import media
 from helpers.datasets import count_files, frames, images, indices, record, snapshot
-from helpers.prep import end_when, in_threads, on_terminal, script
+from helpers.prep import end_when, in_threads, on_terminal
 from PIL import Image
 from video_prep.dataset.store import Dataset
 from video_prep.pictures.compare import read_ahead
@@ -295,42 +295,6 @@ def test_marked_deleted_and_restored_is_as_if_it_never_was(paused, prep, tmp_pat
     assert prep("dedupe", "ds", "--restore").code == 0
     assert snapshot(tmp_path / "ds") == restored
     assert prep("dedupe", "ds", "--restore", "--json").json["videos"][0]["status"] == "unchanged"
-
-
-def test_a_dataset_remembers_its_hardware_acceleration(paused, prep, tmp_path):
-    """This ffmpeg notes that it is to decode with it, and does without."""
-    noted = tmp_path / "noted"
-    ffmpeg = script(
-        tmp_path / "f",
-        f"""for word; do shift
-          case "$word" in -hwaccel) echo once >> '{noted}';; cuda) ;; *) set -- "$@" "$word";; esac
-        done
-        exec '{media.FFMPEG}' "$@\"""",
-    )
-    how = {"PREP_FFMPEG": str(ffmpeg)}
-    assert prep("extract", paused, "-o", "ds", "--hwaccel", "cuda", **how).code == 0
-    assert record(tmp_path / "ds/paused")["settings"]["hwaccel"] == "cuda"
-    again = prep("extract", paused, "-o", "ds", **how)
-    assert again.code == 2
-    assert "with other settings: paused (hwaccel cuda → not set)" in again.err
-    assert noted.read_text() == "once\n"
-    assert prep("dedupe", "ds", "--restore", **how).code == 0
-    assert noted.read_text() == "once\nonce\n"
-    assert prep("extract", paused, "-o", "ds", "--hwaccel", "cuda", **how).code == 0
-
-
-def test_without_its_hardware_acceleration_a_video_alone_is_not_restored(paused, prep, tmp_path):
-    media.twin(paused, tmp_path / "other.mp4")
-    prep("extract", paused, "other.mp4", "-o", "ds")
-    made = record(tmp_path / "ds/paused")
-    made["settings"]["hwaccel"] = "warp"
-    (tmp_path / "ds/paused/video.json").write_text(json.dumps(made))
-    before = snapshot(tmp_path / "ds/paused")
-    done = prep("dedupe", "ds", "--restore")
-    assert done.code == 3
-    assert "paused: its images were made with hwaccel 'warp', which does not work" in done.out
-    assert snapshot(tmp_path / "ds/paused") == before
-    assert len(images(tmp_path / "ds/other")) == 30
 
 
 def test_sampled_and_scaled_frames_are_restored_with_their_own_settings(paused, prep, tmp_path):
