@@ -59,7 +59,7 @@ def decode_in_hardware(
         HwaccelError: that failed, or it was decoded in software after all.
     """
     read = ["-protocol_whitelist", "file", "-format_whitelist", DEMUXERS, "-hwaccel", hwaccel]
-    read += ["-i", f"file:{source}", "-map", "0:V:0", "-frames:v", str(frames)]
+    read += ["-i", f"file:{source}", "-map", f"0:V:{info.stream_number}", "-frames:v", str(frames)]
     said, returncode = _run(ffmpeg, hwaccel, read)
     if returncode != 0:
         raise HwaccelError(
