@@ -106,11 +106,6 @@ class StreamInfo:
     is_default: bool = False
     packets: int | None = None
 
-    @property
-    def is_video(self) -> bool:
-        """Whether it has pictures of its own, and is no cover art."""
-        return self.type == "video" and not self.is_cover_art
-
 
 @dataclass(frozen=True)
 class VideoInfo:
@@ -157,7 +152,7 @@ class VideoInfo:
     @property
     def video_streams(self) -> tuple[StreamInfo, ...]:
         """The video streams that are no cover art."""
-        return tuple(stream for stream in self.streams if stream.is_video)
+        return tuple(s for s in self.streams if s.type == "video" and not s.is_cover_art)
 
     @property
     def stream_number(self) -> int:
@@ -232,9 +227,8 @@ class VideoRecord:
     ``segments`` are the indices of the frames at which it was cut into parts that were decoded, and
     compared, each for itself; the first is 0. ``levels`` are the grey levels of the video that are
     black and white in the images, absent where none were mapped.
-    compared, each for itself; the first is 0. ``decoder`` is what decoded: ``software``, or the
-    name of a hardware acceleration; both where segments differ (``cuda, software``), and ``None``
-    in old records.
+    ``decoder`` is what decoded: ``software``, or the name of a hardware acceleration; both where
+    segments differ (``cuda, software``), and ``None`` in old records.
     """
 
     id: str

@@ -82,7 +82,7 @@ def _extract_again(
     recipe: Recipe,
     link: Link,
 ) -> npt.NDArray[np.int64]:
-    source = Source(Path(record.source.path), record.source.name, record.source.stream)
+    source = Source(Path(record.source.path), record.source.name)
     if not source.path.is_file() or not is_same_file(source.path, record.source, link):
         what = "has changed since" if source.path.is_file() else "is gone from where it was when"
         raise SourceChangedError(

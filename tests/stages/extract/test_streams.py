@@ -11,6 +11,7 @@ from helpers.datasets import count_files, images, record, snapshot
 from helpers.footage import two_streams
 from helpers.media import FFMPEGS
 from helpers.prep import in_threads
+from video_prep.video import identity
 from video_prep.video.ids import assign_ids
 from video_prep.video.sources import Source
 
@@ -52,6 +53,13 @@ def recipe(path, stream, folder, ffmpeg):
     return [image.read_bytes() for image in sorted(folder.iterdir())]
 
 
+def taken_by(ffmpeg, path):
+    """Return the size of the stream that ffmpeg takes if nobody names one."""
+    command = [ffmpeg, "-v", "error", "-i", path, "-frames:v", "1", "-f", "framemd5", "-"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return said.partition("#dimensions 0: ")[2].splitlines()[0]
+
+
 def contents(folder):
     return [(folder / name).read_bytes() for name in images(folder)]
 
@@ -65,7 +73,7 @@ def kinds(done):
 
 
 @BOTH
-def test_each_stream_becomes_a_video(ffmpeg, lenses, prep, tmp_path):
+def test_each_stream_becomes_a_video(ffmpeg, lenses, prep, tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     shutil.copy(lenses, tmp_path / "in")
     arguments = ("extract", "in", "-o", "ds", "--stream", "all", "--dedupe", "off")
@@ -81,6 +89,7 @@ def test_each_stream_becomes_a_video(ffmpeg, lenses, prep, tmp_path):
         assert "stream" not in written["settings"]
         assert [s["packets"] for s in written["probe"]["streams"]] == [30, None, 30]
     before = snapshot(tmp_path / "ds")
+    monkeypatch.setattr(identity, "_sha256", None)  # nothing is read whole again
     again = prep(*arguments, "--ffmpeg", ffmpeg, "--json")
     assert (again.code, set(statuses(again).values())) == (0, {"unchanged"})
     assert snapshot(tmp_path / "ds") == before
@@ -181,12 +190,7 @@ def test_where_ffmpeg_takes_another_stream_it_is_a_finding(prep, tmp_path):
     )
     assert told["kind"] == "several-streams"
     assert record(tmp_path / "ds" / "two")["image_width"] == 160
-    # That is what it does take.
-    for ffmpeg in FFMPEGS:
-        command = [ffmpeg, "-v", "error", "-i", path, "-frames:v", "1", "-f", "framemd5", "-"]
-        assert (
-            "320x240" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        )
+    assert {taken_by(ffmpeg, path) for ffmpeg in FFMPEGS} == {"320x240"}  # so it does
     assert prep("extract", path, "-o", "ds").code == 1
     assert prep("run", path, "-o", "ds").code == 1
     # Who names the stream has looked.
@@ -197,6 +201,14 @@ def test_where_ffmpeg_takes_another_stream_it_is_a_finding(prep, tmp_path):
     done = prep("extract", path, "-o", "ds", "--stream", "1", "--json")
     assert (done.code, kinds(done)) == (0, ["several-streams"])
     assert record(tmp_path / "ds" / "two_s1")["image_width"] == 320
+
+
+def test_the_default_flag_counts_for_more_than_the_size(prep, tmp_path):
+    options = ("-disposition:v:0", "default", "-disposition:v:1", "0")
+    path = mux(tmp_path / "x.mkv", two_streams(tmp_path), options=options)
+    assert {taken_by(ffmpeg, path) for ffmpeg in FFMPEGS} == {"160x120"}
+    done = prep("extract", path, "-o", "ds", "--json")
+    assert (done.code, kinds(done)) == (0, ["several-streams"])
 
 
 @BOTH
