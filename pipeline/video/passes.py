@@ -19,6 +19,7 @@ from ..base.work import Link
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import SOFTWARE, PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
+from .damage import find_damage, find_in_segment
 from .decoder import ANOTHER_FFMPEG, Decoded, Limits, decode
 from .graph import (
     EVERYTHING,
@@ -81,7 +82,9 @@ class VideoDecoder:
     """Runs ffmpeg over one video, and again where it must.
 
     ``info`` is its header. Images go into ``folder``, a work folder that is named as the video.
-    ``link`` is told how many more frames are decoded.
+    ``link`` is told how many more frames are decoded. ``is_careful``: something was said of damage.
+    With several threads a decoder then tells only that, and what it puts in the place of broken
+    pictures differs from run to run. So all is done again, such that places and pictures are facts.
     """
 
     recipe: Recipe
@@ -89,6 +92,7 @@ class VideoDecoder:
     info: VideoInfo
     folder: Path
     link: Link
+    is_careful: bool = False
 
     def write(self, indices: npt.NDArray[np.int64]) -> Decoded:
         """Write the images of exactly these frames (ascending indices).
@@ -96,8 +100,15 @@ class VideoDecoder:
         Raises:
             VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
         """
-        work = Pass(exact_condition(indices), drops_still=False, writes_images=True)
+        work = Pass(
+            exact_condition(indices),
+            drops_still=False,
+            writes_images=True,
+            is_careful=self.is_careful,
+        )
         decoded = self._decode(work)
+        if self._is_to_be_careful(decoded):
+            return self._carefully().write(indices)
         exact = self._correct(work, decoded)
         return decoded if exact == work else self._decode_again(exact)
 
@@ -106,12 +117,14 @@ class VideoDecoder:
 
         The video is decoded once; or again, where what is known only then makes another choice.
         That is a rate planned on timestamps that proved wrong, a stream that changes, something
-        that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
+        that moved on the left edge alone, damage, and whatever cannot be decided in ffmpeg:
         frames that look alike, and a comparison for which the frames had to be converted.
         """
         settings, time_base = self.recipe.settings, Fraction(self.info.time_base)
         work = self._first_pass(plan_condition(settings, time_base, packets.shown_pts))
         decoded = self._decode(work)
+        if self._is_to_be_careful(decoded):
+            return self._carefully().choose(packets)
         exact = self._correct(work, decoded)
         if settings.fps is not None:
             wanted = choose_frames(settings, time_base, decoded.pts)
@@ -119,7 +132,12 @@ class VideoDecoder:
                 exact = dataclasses.replace(exact, condition=exact_condition(wanted))
         if exact != work:
             decoded = self._decode_again(exact)
-        return self._settle(exact, decoded)
+        chosen = self._settle(exact, decoded)
+        if not self.is_careful:
+            return chosen
+        decoded = chosen.decoded
+        damage = find_damage(decoded.transcript.evidence, packets, decoded.pts)
+        return dataclasses.replace(chosen, decoded=dataclasses.replace(decoded, damage=damage))
 
     def choose_in_segment(self, segment: Segment, plan: SegmentPlan) -> Chosen:
         """Write the images of a segment, and prove that they are its frames.
@@ -140,11 +158,14 @@ class VideoDecoder:
         condition = EVERYTHING if plan.wanted is None else exact_condition(plan.wanted)
         work = dataclasses.replace(self._first_pass(condition), segment=segment)
         decoded = self._decode(work)
+        evidence = decoded.transcript.evidence
+        if self._is_to_be_careful(decoded):
+            return self._carefully().choose_in_segment(segment, plan)
         refuse_unproven(
             segment,
             plan.pts,
             decoded.pts,
-            decoded.transcript.complaints,
+            find_in_segment(evidence, segment, plan.pts) if self.is_careful else None,
             self._correct(work, decoded) != work or bool(decoded.transcript.size_changes),
         )
         return self._settle(work, decoded)
@@ -174,11 +195,29 @@ class VideoDecoder:
     def _first_pass(self, condition: str) -> Pass:
         method = self.recipe.dedupe.method
         if self.info.is_deep:
-            return Pass(condition, drops_still=method.compares, writes_images=True)
+            return Pass(
+                condition,
+                drops_still=method.compares,
+                writes_images=True,
+                is_careful=self.is_careful,
+            )
         survey = method.thinner is not None or (
             method.drops_still and not compares_exactly(self.recipe.settings, self.info)
         )
-        return Pass(condition, drops_still=method.drops_still, writes_images=not survey)
+        return Pass(
+            condition,
+            drops_still=method.drops_still,
+            writes_images=not survey,
+            is_careful=self.is_careful,
+        )
+
+    def _is_to_be_careful(self, decoded: Decoded) -> bool:
+        """Whether damage is to be looked for; what hardware delivers is given up where it may be."""
+        is_suspect = decoded.transcript.evidence.is_suspect
+        return is_suspect and not self.is_careful and self.recipe.run.hwaccel is None
+
+    def _carefully(self) -> "VideoDecoder":
+        return dataclasses.replace(self, link=_Quiet(self.link), is_careful=True)
 
     def _settle(self, work: Pass, decoded: Decoded) -> Chosen:
         """Finish the choice that a pass has prepared; decode again where the images differ."""
@@ -272,15 +311,17 @@ class VideoDecoder:
         command, graph = extraction_command(self.recipe, work, self.info, name, folder.name)
         (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
         limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
-        decoded = decode(command, folder, source.path, self.info, limits, self.link)
+        start_pts = None if work.segment is None else work.segment.start_pts
+        transcript = Transcript(self.info, start_pts)
+        decoded = decode(command, folder, source.path, transcript, limits, self.link)
         if len(decoded.pts) == 0:
             raise why_known(source.path) or _undecoded(source, decoded.transcript)
         return decoded
 
 
 def _undecoded(source: Source, transcript: Transcript) -> NotAVideoError:
-    complaints = transcript.complaints
-    why = complaints[0].text if complaints else transcript.last_line
+    complaints = transcript.evidence.complaints
+    why = complaints[0] if complaints else transcript.last_line
     has_no_decoder = re.search(r"[Dd]ecoder .*not found|no decoder found", why)
     return NotAVideoError(
         f"{printable(source.path)}: not one frame can be decoded: {why.rstrip('.')}",
