@@ -10,11 +10,6 @@ FRAMES, GROUP, HIT = 50, 10, 23
 H264 = (*X264, "-g", str(GROUP))
 X265 = f"log-level=none:keyint={GROUP}:min-keyint={GROUP}:scenecut=0:bframes=0"
 CODECS = {
-    "h264 with B-frames": (
-        ("-c:v", "libx264", "-bf", "3", "-g", str(GROUP), "-pix_fmt", "yuv420p"),
-        "mkv",
-    ),
-    "h264": (H264, "mkv"),
     "hevc": (("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", X265), "mkv"),
     "mpeg4": (("-c:v", "mpeg4", "-g", str(GROUP)), "avi"),
     "mpeg2": (("-c:v", "mpeg2video", "-g", str(GROUP)), "mkv"),
@@ -95,7 +90,6 @@ SOUND = {
 }
 DAMAGED = {
     "H.264, bits": (spoiled("h264", flip), (HIT, 29)),
-    "H.264, lost": (spoiled("h264 with B-frames", lose), (20, 28)),
     "HEVC, lost": (spoiled("hevc", lose), None),
     "MPEG-4, bits": (spoiled("mpeg4", flip), (HIT, 29)),
     "MPEG-2, bits": (spoiled("mpeg2", flip), (HIT, 29)),
