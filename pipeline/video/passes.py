@@ -212,7 +212,7 @@ class VideoDecoder:
         )
 
     def _is_to_be_careful(self, decoded: Decoded) -> bool:
-        """Whether damage is to be looked for; what hardware delivers is given up where it may be."""
+        """Whether to look for damage; of hardware nothing is kept where there may be any."""
         is_suspect = decoded.transcript.evidence.is_suspect
         return is_suspect and not self.is_careful and self.recipe.run.hwaccel is None
 
