@@ -29,14 +29,13 @@ from ..base.errors import (
 from ..base.machine import die_with_parent
 from ..base.words import count
 from ..base.work import Link, refuse_stopped
-from .binary import clean_environment
+from .binary import ANOTHER_FFMPEG, clean_environment
 from .damage import Stretch
 from .transcript import Transcript
 
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
 _REST_SECONDS, _REST_SHARE = 0.01, 0.02
-ANOTHER_FFMPEG = "Try another ffmpeg, named by PREP_FFMPEG or the setting ffmpeg"
 _FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 

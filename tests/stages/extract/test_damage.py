@@ -10,6 +10,7 @@ FRAMES, GROUP, HIT = 50, 10, 23
 H264 = (*X264, "-g", str(GROUP))
 X265 = f"log-level=none:keyint={GROUP}:min-keyint={GROUP}:scenecut=0:bframes=0"
 CODECS = {
+    "h264": (H264, "mkv"),
     "hevc": (("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", X265), "mkv"),
     "mpeg4": (("-c:v", "mpeg4", "-g", str(GROUP)), "avi"),
     "mpeg2": (("-c:v", "mpeg2video", "-g", str(GROUP)), "mkv"),
