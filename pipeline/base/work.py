@@ -74,3 +74,17 @@ class Watch:
 
     def item_done(self, item: str, size: int) -> None:
         """An item is finished, whatever came of it; it may never have been told as started."""
+
+
+class Quiet(Link):
+    """Passes on only whether to give up: frames that are decoded again are no more frames."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def tell(self, message: Any) -> None:
+        """Say nothing."""
+
+    def is_stopped(self) -> bool:
+        """Return what the other link says."""
+        return self._link.is_stopped()

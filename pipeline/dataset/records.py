@@ -187,19 +187,6 @@ class PacketIndex:
 
 
 @dataclass(frozen=True)
-class Complaint:
-    """A line of ffmpeg that tells of damage.
-
-    ``pts``: where the demuxer says so, in time-base units; else ``frames_before``, the number of
-    frames delivered by then, tells roughly where.
-    """
-
-    text: str
-    frames_before: int
-    pts: int | None
-
-
-@dataclass(frozen=True)
 class Counts:
     """The accounts of one video; every number is counted in its own way.
 

@@ -29,6 +29,7 @@ NEEDED = {
 }
 """What prep uses of ffmpeg, by the option that lists it."""
 
+ANOTHER_FFMPEG = "Try another ffmpeg, named by PREP_FFMPEG or the setting ffmpeg"
 _START_TIMEOUT_SECONDS = 30
 _NAMED_BY = "PREP_FFMPEG and the setting ffmpeg"
 

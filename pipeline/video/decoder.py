@@ -29,14 +29,13 @@ from ..base.errors import (
 from ..base.machine import die_with_parent
 from ..base.words import count
 from ..base.work import Link, refuse_stopped
-from ..dataset.records import VideoInfo
-from .binary import clean_environment
+from .binary import ANOTHER_FFMPEG, clean_environment
+from .damage import Stretch
 from .transcript import Transcript
 
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
 _REST_SECONDS, _REST_SHARE = 0.01, 0.02
-ANOTHER_FFMPEG = "Try another ffmpeg, named by PREP_FFMPEG or the setting ffmpeg"
 _FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
@@ -49,6 +48,7 @@ class Decoded:
     ``selected``: int32, shape (selected,), the indices of the frames asked for, ascending.
     ``kept``: int32, shape (images,), the indices of those that were written, ascending.
     ``edge``: int32, the indices of those in which the left edge changed, ascending.
+    ``damage``: where pictures may be broken, in order.
     """
 
     pts: npt.NDArray[np.int64]
@@ -57,6 +57,7 @@ class Decoded:
     kept: npt.NDArray[np.int32]
     edge: npt.NDArray[np.int32]
     transcript: Transcript
+    damage: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,12 @@ class Limits:
 
 
 def decode(
-    command: list[str], folder: Path, source: Path, info: VideoInfo, limits: Limits, link: Link
+    command: list[str],
+    folder: Path,
+    source: Path,
+    transcript: Transcript,
+    limits: Limits,
+    link: Link,
 ) -> Decoded:
     """Run a command of `video.graph.extraction_command` in ``folder``.
 
@@ -80,7 +86,7 @@ def decode(
         command: the command line.
         folder: where ffmpeg runs.
         source: the video, for messages.
-        info: its header.
+        transcript: an empty one.
         limits: where ffmpeg is stopped.
         link: told how many more frames came.
 
@@ -88,7 +94,6 @@ def decode(
         DecoderHungError, DecoderDiedError, DiskFullError, TooManyFramesError,
         FfmpegUnusableError, InterruptedRunError.
     """
-    transcript = Transcript(info)
     # Between fork and exec the child is a Python in our group, which Ctrl-C would reach.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -226,7 +231,7 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
 
 def _cannot_decode(transcript: Transcript) -> bool:
     """Whether ffmpeg failed only for want of a single frame, which the footage is to blame for."""
-    return not transcript.pts and bool(transcript.complaints)
+    return not transcript.pts and bool(transcript.evidence.complaints)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

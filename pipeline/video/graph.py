@@ -76,6 +76,7 @@ class Pass:
     keeps its size and pixel format, as far as is known. ``segment``: the part of the video that is
     decoded; ``condition`` then counts from its first frame. ``is_sample``: only few pixels of the
     selected frames are written, in their own depth, one frame after another, into one file.
+    ``is_careful``: decode in one thread, and tell of each packet and frame in the log.
     """
 
     condition: str
@@ -85,6 +86,7 @@ class Pass:
     is_steady: bool = True
     segment: Segment | None = None
     is_sample: bool = False
+    is_careful: bool = False
 
     def selects_all(self, settings: ExtractSettings) -> bool:
         """Whether no frame is left out; the log then does not name the selected ones."""
@@ -176,7 +178,8 @@ def extraction_command(
         chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
         written = chosen.output(_TWO_UP + THUMBNAILS_FILE, format="rawvideo", **timing)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
-    return _compile(recipe.ffmpeg, written, [*outputs, *hashed])
+    command, graph = _compile(recipe.ffmpeg, written, [*outputs, *hashed])
+    return ([*command, "-debug_ts"] if work.is_careful else command), graph
 
 
 def _keeps_format(settings: ExtractSettings, work: Pass, info: VideoInfo) -> bool:
@@ -199,7 +202,8 @@ def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any
     }
     if recipe.run.hwaccel:
         options["hwaccel"] = recipe.run.hwaccel
-    options |= recipe.thread_options | thread_options(info)
+    options |= {"threads": 1} if work.is_careful else recipe.thread_options
+    options |= thread_options(info)
     if work.segment is not None and work.segment.seek_seconds is not None:
         options |= _seek(work.segment.seek_seconds)
     stream = ffmpeg_python.input(f"file:{source}", **options)[f"V:{info.stream_number}"]

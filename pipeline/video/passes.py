@@ -2,24 +2,22 @@
 
 import dataclasses
 import math
-import os
-import re
 import shutil
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..base.errors import DecoderDiedError, NotAVideoError, printable
+from ..base.errors import DecoderDiedError, printable
 from ..base.words import count
-from ..base.work import Link
+from ..base.work import Link, Quiet
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import SOFTWARE, PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
-from .decoder import ANOTHER_FFMPEG, Decoded, Limits, decode
+from .damage import find_damage, find_in_segment
+from .decoder import Decoded, Limits, decode
 from .graph import (
     EVERYTHING,
     GRAPH_FILE,
@@ -33,10 +31,10 @@ from .graph import (
 from .levels import SAMPLED_FRAMES, read_levels
 from .sampling import choose_frames, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
-from .sources import Source
+from .sources import Source, plain_name
 from .still import compares_exactly, find_equal, read_hashes
 from .transcript import Transcript
-from .unreadable import PLAYS_ELSEWHERE, why_known
+from .unreadable import why_known, why_undecoded
 
 _BEGINNING = Segment(number=0, first=0, frames=25, border=1, start_pts=None, seek_seconds=None)
 
@@ -62,26 +60,14 @@ class Chosen:
     why_software: str | None = None
 
 
-class _Quiet(Link):
-    """Passes on only whether to give up: frames that are decoded again are no more frames."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def tell(self, message: Any) -> None:
-        """Say nothing."""
-
-    def is_stopped(self) -> bool:
-        """Return what the other link says."""
-        return self._link.is_stopped()
-
-
 @dataclass(frozen=True)
 class VideoDecoder:
     """Runs ffmpeg over one video, and again where it must.
 
     ``info`` is its header. Images go into ``folder``, a work folder that is named as the video.
-    ``link`` is told how many more frames are decoded.
+    ``link`` is told how many more frames are decoded. ``is_careful``: something was said of damage.
+    With several threads a decoder then tells only that, and what it puts in the place of broken
+    pictures differs from run to run. So all is done again, such that places and pictures are facts.
     """
 
     recipe: Recipe
@@ -89,6 +75,7 @@ class VideoDecoder:
     info: VideoInfo
     folder: Path
     link: Link
+    is_careful: bool = False
 
     def write(self, indices: npt.NDArray[np.int64]) -> Decoded:
         """Write the images of exactly these frames (ascending indices).
@@ -98,6 +85,8 @@ class VideoDecoder:
         """
         work = Pass(exact_condition(indices), drops_still=False, writes_images=True)
         decoded = self._decode(work)
+        if self._is_to_be_careful(decoded):
+            return self._carefully().write(indices)
         exact = self._correct(work, decoded)
         return decoded if exact == work else self._decode_again(exact)
 
@@ -106,12 +95,14 @@ class VideoDecoder:
 
         The video is decoded once; or again, where what is known only then makes another choice.
         That is a rate planned on timestamps that proved wrong, a stream that changes, something
-        that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
+        that moved on the left edge alone, damage, and whatever cannot be decided in ffmpeg:
         frames that look alike, and a comparison for which the frames had to be converted.
         """
         settings, time_base = self.recipe.settings, Fraction(self.info.time_base)
         work = self._first_pass(plan_condition(settings, time_base, packets.shown_pts))
         decoded = self._decode(work)
+        if self._is_to_be_careful(decoded):
+            return self._carefully().choose(packets)
         exact = self._correct(work, decoded)
         if settings.fps is not None:
             wanted = choose_frames(settings, time_base, decoded.pts)
@@ -119,7 +110,13 @@ class VideoDecoder:
                 exact = dataclasses.replace(exact, condition=exact_condition(wanted))
         if exact != work:
             decoded = self._decode_again(exact)
-        return self._settle(exact, decoded)
+        chosen = self._settle(exact, decoded)
+        if not self.is_careful:
+            return chosen
+        damage = find_damage(chosen.decoded.transcript.evidence, packets, decoded.pts)
+        return dataclasses.replace(
+            chosen, decoded=dataclasses.replace(chosen.decoded, damage=damage)
+        )
 
     def choose_in_segment(self, segment: Segment, plan: SegmentPlan) -> Chosen:
         """Write the images of a segment, and prove that they are its frames.
@@ -140,11 +137,14 @@ class VideoDecoder:
         condition = EVERYTHING if plan.wanted is None else exact_condition(plan.wanted)
         work = dataclasses.replace(self._first_pass(condition), segment=segment)
         decoded = self._decode(work)
+        evidence = decoded.transcript.evidence
+        if self._is_to_be_careful(decoded):
+            return self._carefully().choose_in_segment(segment, plan)
         refuse_unproven(
             segment,
             plan.pts,
             decoded.pts,
-            decoded.transcript.complaints,
+            find_in_segment(evidence, segment, plan.pts) if self.is_careful else None,
             self._correct(work, decoded) != work or bool(decoded.transcript.size_changes),
         )
         return self._settle(work, decoded)
@@ -179,6 +179,14 @@ class VideoDecoder:
             method.drops_still and not compares_exactly(self.recipe.settings, self.info)
         )
         return Pass(condition, drops_still=method.drops_still, writes_images=not survey)
+
+    def _is_to_be_careful(self, decoded: Decoded) -> bool:
+        # What hardware delivers is not kept where there may be damage.
+        is_blind = self.is_careful or self.recipe.run.hwaccel is not None
+        return decoded.transcript.evidence.is_suspect and not is_blind
+
+    def _carefully(self) -> "VideoDecoder":
+        return dataclasses.replace(self, link=Quiet(self.link), is_careful=True)
 
     def _settle(self, work: Pass, decoded: Decoded) -> Chosen:
         """Finish the choice that a pass has prepared; decode again where the images differ."""
@@ -260,7 +268,7 @@ class VideoDecoder:
         )
 
     def _decode_again(self, work: Pass) -> Decoded:
-        return dataclasses.replace(self, link=_Quiet(self.link))._decode(work)
+        return dataclasses.replace(self, link=Quiet(self.link))._decode(work)
 
     def _decode(self, work: Pass) -> Decoded:
         source, folder, scratch = self.source, self.folder, self.folder.parents[1]
@@ -268,33 +276,15 @@ class VideoDecoder:
         folder.mkdir()
         for name in (THUMBNAILS_FILE, HASHES_FILE, SAMPLES_FILE):
             (scratch / name).unlink(missing_ok=True)
-        name = _plain_name(source, scratch)
+        name = plain_name(source, scratch)
+        work = dataclasses.replace(work, is_careful=self.is_careful)
         command, graph = extraction_command(self.recipe, work, self.info, name, folder.name)
         (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
         limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
-        decoded = decode(command, folder, source.path, self.info, limits, self.link)
+        start_pts = None if work.segment is None else work.segment.start_pts
+        transcript = Transcript(self.info, start_pts)
+        decoded = decode(command, folder, source.path, transcript, limits, self.link)
         if len(decoded.pts) == 0:
-            raise why_known(source.path) or _undecoded(source, decoded.transcript)
+            said = next(iter(transcript.evidence.complaints), transcript.last_line)
+            raise why_known(source.path) or why_undecoded(source.path, said)
         return decoded
-
-
-def _undecoded(source: Source, transcript: Transcript) -> NotAVideoError:
-    complaints = transcript.complaints
-    why = complaints[0].text if complaints else transcript.last_line
-    has_no_decoder = re.search(r"[Dd]ecoder .*not found|no decoder found", why)
-    return NotAVideoError(
-        f"{printable(source.path)}: not one frame can be decoded: {why.rstrip('.')}",
-        f"{ANOTHER_FFMPEG}, or convert the file first." if has_no_decoder else PLAYS_ELSEWHERE,
-    )
-
-
-def _plain_name(source: Source, scratch: Path) -> str:
-    """Return a harmless name for a video: ffmpeg writes it into the log that we read."""
-    suffix = source.path.suffix if re.fullmatch(r"\.\w{1,8}", source.path.suffix, re.ASCII) else ""
-    link = scratch / f"input{suffix}"
-    link.unlink(missing_ok=True)
-    try:
-        link.symlink_to(source.path)
-    except OSError:  # this file system has no links
-        return os.fspath(source.path)
-    return f"../../{link.name}"

@@ -2,12 +2,10 @@
 
 Seeking is not to be trusted: in some containers it ends up elsewhere, and in some streams what
 follows a keyframe still needs what came before it. So a segment has to deliver exactly the frames
-that the packets promise, without a complaint of the decoder; and it decodes some frames past its
+that the packets promise, without damage; and it decodes some frames past its
 end, which the next segment must show bit by bit the same.
 """
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.frame_table import MISSING_PTS
-from ..dataset.records import Complaint, PacketIndex, VideoInfo
+from ..dataset.records import PacketIndex, VideoInfo
 
 BORDER_FRAMES = 16
 """How many frames two neighbours both decode; more than a decoder reads ahead."""
@@ -28,14 +26,6 @@ _PREROLL_SECONDS = {"mpegts": 1, "mpeg": 1}
 
 _LOOK_BACK_SECONDS = 1
 """So much earlier decoding begins where the frames before the first one matter."""
-
-# What h264 and hevc decoders say of pictures before the first one of a segment, which refer to
-# others before that: where a seek ends up in the midst of a group of pictures, or that is open.
-_OF_A_SEEK = re.compile(
-    r"mmco: unref short failure|Missing reference picture|reference picture missing during reorder"
-    r"|co located POCs unavailable|Could not find ref with POC|Error constructing the frame RPS"
-    r"|first frame is no keyframe"
-)
 
 
 @dataclass(frozen=True)
@@ -131,7 +121,7 @@ def refuse_unproven(
     segment: Segment,
     promised_pts: npt.NDArray[np.int64],
     pts: npt.NDArray[np.int64],
-    complaints: Iterable[Complaint],
+    damage: str | None,
     is_changed: bool,
 ) -> None:
     """Hold what a segment delivered against what the packets promise.
@@ -140,18 +130,15 @@ def refuse_unproven(
         segment: which one.
         promised_pts: int64, of its frames and those of its border.
         pts: the same, as decoded.
-        complaints: what the decoder complained of.
+        damage: what of it is broken, if anything is.
         is_changed: whether the stream changed its size, format or colours in it.
 
     Raises:
         UnprovenSegmentError: something else was delivered.
     """
     where = f"frames {segment.first} to {segment.first + segment.frames - 1}, decoded alone,"
-    for complaint in complaints:
-        if segment.number and not complaint.frames_before and _OF_A_SEEK.search(complaint.text):
-            continue  # if it is of the first frames after all, the segment before complains as well
-        text = complaint.text.rstrip(".")
-        raise UnprovenSegmentError(f"{where} make the decoder complain ({text})")
+    if damage is not None:
+        raise UnprovenSegmentError(f"{where} are damaged ({damage})")
     if len(pts) != len(promised_pts):
         raise UnprovenSegmentError(f"{where} are {len(pts)} where {len(promised_pts)} should be")
     if not np.array_equal(pts, promised_pts):

@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import glob
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -228,3 +229,15 @@ def _nothing_found(given: list[str], found: FoundSources) -> str:
     skipped = ", ".join(f"{len(paths)} {reason}" for reason, paths in found.skipped.items())
     text = f"{names}: no videos found (skipped: {skipped or 'nothing'}). "
     return text + (found.overlooked or "A file that is named itself is taken whatever its suffix.")
+
+
+def plain_name(source: Source, scratch: Path) -> str:
+    """Return a harmless name for a video: ffmpeg writes it into the log that we read."""
+    suffix = source.path.suffix if re.fullmatch(r"\.\w{1,8}", source.path.suffix, re.ASCII) else ""
+    link = scratch / f"input{suffix}"
+    link.unlink(missing_ok=True)
+    try:
+        link.symlink_to(source.path)
+    except OSError:  # this file system has no links
+        return os.fspath(source.path)
+    return f"../../{link.name}"

@@ -1,4 +1,4 @@
-"""Understand what ffmpeg says while it extracts: frames, sizes, complaints, line by line.
+"""Understand what ffmpeg says while it extracts: frames, sizes, damage, line by line.
 
 Frames and log share one stream, so that a message of the filter graph stands exactly before the
 frame it concerns.
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from ..base.errors import printable
 from ..dataset.frame_table import MISSING_PTS
-from ..dataset.records import Complaint, VideoInfo
+from ..dataset.records import VideoInfo
+from .evidence import Evidence, without_contexts
 from .graph import MARK
 
-_COMPLAINTS_KEPT = 200
+_SIZES_KEPT = 200
 _LINE_LENGTH = 400
 
 # '[Parsed_showinfo_7 @ 0x55d] [info] n:   0 pts: ... fmt:gray ... s:8x8 ... checksum:455B1DC8'
@@ -22,7 +23,7 @@ _PICTURE = re.compile(r"n: *\d+ pts:.* (fmt:\S+) .*\b(s:\d+x\d+) .*\b(checksum:[
 # '[Parsed_metadata_3 @ 0x55d] [info] frame:7    pts:280     pts_time:0.28'. Where a message before
 # it lacks its line end, the prefix is missing and the row is glued to that message.
 _ROW = re.compile(
-    r"(?:\[Parsed_metadata_\d+ @ [^\]]+\] \[info\] |(?!\[info\]|\s).*?)"
+    r"(?:\[Parsed_metadata_\d+ @ [^\]]+\] \[info\] |(?P<said>(?!\[info\]|\s).*?))"
     r"(?:frame:\d+ +pts:(?P<pts>-?\d+|NOPTS) +pts_time:\S+"
     rf"|lavfi\.scd\.score=(?P<score>[\d.]+)|{MARK}=(?P<mark>selected|kept|edge))$"
 )
@@ -33,10 +34,6 @@ _SIZE = re.compile(
 # The level stands behind the contexts at the start; titles and names further on are not ffmpeg's.
 _LEVEL = re.compile(r"(?:\[[^\[\]]*\] )*?\[(info|warning|error|fatal|panic)\] ")
 _ROTATION = re.compile(r"(?:displaymatrix|Display Matrix): rotation of (-?\d+(?:\.\d+)?)")
-# What the output side and the scaler say tells nothing of the footage.
-_OUTPUT_SIDE = re.compile(
-    r"\[(vost|out#|enc:|swscaler|Parsed_|graph|fc#|image2|null|wrapped_avframe|af#|vf#)"
-)
 
 
 @dataclass(frozen=True)
@@ -49,17 +46,17 @@ class SizeChange:
 
 
 class Transcript:
-    """What ffmpeg said, in memory that grows by 20 bytes a frame and is bounded for the rest.
+    """What ffmpeg said, in memory that grows by 30 bytes a frame and is bounded for the rest.
 
     ``pts``, ``scene_score``: one entry a frame. ``selected``: the indices of the frames
     asked for; ``kept``: of those among them that were written. ``edge``: of those in which the left
     edge changed.
     ``pictures``: size, format and checksum of those that were looked at.
-    ``complaints``: the first of ``complaint_count`` lines that tell of damage.
+    ``evidence``: what tells of damage.
     ``changed_matrix``: the colour matrix of the first frame, where later ones have another.
     """
 
-    def __init__(self, info: VideoInfo) -> None:
+    def __init__(self, info: VideoInfo, start_pts: int | None = None) -> None:
         self.pts: array[int] = array("q")
         self.scene_score: array[float] = array("f")
         self.selected: array[int] = array("i")
@@ -67,8 +64,7 @@ class Transcript:
         self.edge: array[int] = array("i")
         self._marked = {"selected": self.selected, "kept": self.kept, "edge": self.edge}
         self.pictures: list[str] = []
-        self.complaints: list[Complaint] = []
-        self.complaint_count = 0
+        self.evidence = Evidence(info, start_pts)
         self.size_changes: list[SizeChange] = []
         self.changed_matrix: str | None = None
         self.rotation_degrees: float | None = None
@@ -76,9 +72,6 @@ class Transcript:
         self.hwaccel_failed = False
         self.last_line = "it said nothing"
         self._stream_index = info.stream_index
-        self._other_codecs = tuple(
-            f"[{stream.codec}" for stream in info.streams if stream.codec != info.codec
-        )
         self._pending_pts = MISSING_PTS
         self._described_stream = -1
         self._size: str | None = None
@@ -87,7 +80,9 @@ class Transcript:
         """Take in one line."""
         if match := _ROW.match(line):
             self._add_row(match)
-            return
+            if not match["said"]:
+                return
+            line = match["said"]
         if match := _SHOWN.match(line):  # what it says of side data is not for us
             if picture := _PICTURE.match(match["rest"]):
                 self.pictures.append(" ".join(picture.groups()))
@@ -97,16 +92,16 @@ class Transcript:
         if match := _SIZE.match(line):
             self._add_size(match)
             return
+        is_told = self.evidence.add(line, level and level[1], len(self.pts))
         if level is None or level[1] == "info":
-            self._add_description(line)
+            if not is_told:
+                self._add_description(line)
             return
-        self.last_line = _without_context(line)
+        self.last_line = without_contexts(line)
         if "No space left on device" in line or "Disk quota exceeded" in line:
             self.disk_full = True
         elif "Device creation failed" in line or "No device available for decoder" in line:
             self.hwaccel_failed = True
-        elif self._is_complaint(line, level[1]):
-            self._add_complaint(line)
 
     def _add_row(self, match: re.Match[str]) -> None:
         if match["pts"]:
@@ -132,27 +127,6 @@ class Transcript:
         if matrix != first_matrix:
             self.changed_matrix = first_matrix
         size = f"w: {width} h: {height} {pixel_format}"
-        if size != (self._size or first) and len(self.size_changes) < _COMPLAINTS_KEPT:
+        if size != (self._size or first) and len(self.size_changes) < _SIZES_KEPT:
             self.size_changes.append(SizeChange(len(self.pts), int(width), int(height)))
         self._size = size
-
-    def _is_complaint(self, line: str, level: str) -> bool:
-        if _OUTPUT_SIDE.match(line) or line.startswith(self._other_codecs):
-            return False
-        if "unable to decode APP fields" in line:  # webcams write odd ones; the picture is whole
-            return False
-        stream = re.search(r"\bstream (?:= |#0:)?(\d+)", line)
-        if stream and int(stream[1]) != self._stream_index:
-            return False
-        return level != "warning" or "corrupt" in line.lower()
-
-    def _add_complaint(self, line: str) -> None:
-        self.complaint_count += 1
-        if len(self.complaints) < _COMPLAINTS_KEPT:
-            dts = re.search(r"Packet corrupt .*dts = (-?\d+)", line)
-            pts = int(dts[1]) if dts else None
-            self.complaints.append(Complaint(_without_context(line), len(self.pts), pts))
-
-
-def _without_context(line: str) -> str:
-    return re.sub(r"^(\[[^\]]*\] ?)*", "", line)

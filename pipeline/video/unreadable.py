@@ -7,11 +7,13 @@ its length in front (ISO/IEC 14496-12, 4.2); MPEG-TS is packets of 188 bytes (IS
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from ..base.errors import EncryptedError, NotAVideoError, NoVideoStreamError, VideoError, printable
+from .binary import ANOTHER_FFMPEG
 
 _HEAD_BYTES = 1 << 18
 _JOIN = (
@@ -179,3 +181,17 @@ def _boxes(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[_
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
+
+
+def why_undecoded(path: Path, said: str) -> NotAVideoError:
+    """Return the error that says that not one frame of a file can be decoded.
+
+    Args:
+        path: the file.
+        said: what ffmpeg said first.
+    """
+    has_no_decoder = re.search(r"[Dd]ecoder .*not found|no decoder found", said)
+    return NotAVideoError(
+        f"{printable(path)}: not one frame can be decoded: {said.rstrip('.')}",
+        f"{ANOTHER_FFMPEG}, or convert the file first." if has_no_decoder else PLAYS_ELSEWHERE,
+    )

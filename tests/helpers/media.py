@@ -101,6 +101,23 @@ def punch(source: Path, target: Path, share: float, size: int = 400):
     return target
 
 
+def repack(source: Path, target: Path, change):
+    """Copy a video; ``change`` gives the bytes of each packet anew, by its number, or none."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [packet for packet in old.demux(old.streams.video[0]) if packet.size]
+        for number, packet in enumerate(packets):
+            data = change(number, bytes(packet))
+            if data is None:
+                continue
+            changed = av.Packet(data)
+            changed.pts, changed.dts, changed.duration = packet.pts, packet.dts, packet.duration
+            changed.time_base, changed.is_keyframe = packet.time_base, packet.is_keyframe
+            changed.stream = stream
+            new.mux(changed)
+    return target
+
+
 def passthrough(ffmpeg: str) -> list[str]:
     """Return the option for each frame once; the other ffmpeg of CI is older than fps_mode."""
     return ["-fps_mode", "passthrough"] if ffmpeg == FFMPEG else ["-vsync", "0"]

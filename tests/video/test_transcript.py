@@ -1,9 +1,8 @@
 """Small parts that no footage reaches with certainty."""
 
-import pytest
 from video_prep.dataset.frame_table import MISSING_PTS
 from video_prep.dataset.records import StreamInfo, VideoInfo
-from video_prep.video.transcript import Complaint, SizeChange, Transcript
+from video_prep.video.transcript import SizeChange, Transcript
 
 
 def info():
@@ -59,56 +58,7 @@ def test_a_title_cannot_pretend_to_be_a_frame():
         "[info]     comment         : No space left on device",
         "[info]     comment         : [error] broken",
     )
-    assert (list(made.pts), made.disk_full, made.complaints) == ([], False, [])
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "[swscaler @ 0x1] [swscaler @ 0x2] [warning] deprecated pixel format used",
-        "[aac @ 0x1] [error] Prediction is not allowed in AAC-LC.",
-        "[in#0/mpegts @ 0x1] [warning] Packet corrupt (stream = 0, dts = 7).",
-        "[in#0/mpegts @ 0x1] [warning] corrupt input packet in stream 0",
-        "[mjpeg @ 0x1] [error] unable to decode APP fields: Invalid data found",
-        "[in#0 @ 0x1] [warning] DTS discontinuity in stream 1: packet 4 with DTS 3009",
-        "[out#0/image2 @ 0x1] [error] Nothing was written into output file",
-        "[vost#0:0/mjpeg @ 0x1] [enc:mjpeg @ 0x2] [error] Could not open encoder before EOF",
-    ],
-)
-def test_what_is_no_damage_of_the_pictures(line):
-    assert transcript(line).complaint_count == 0
-
-
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [
-        (
-            "[h264 @ 0x1] [error] error while decoding MB 20 1, bytestream 3102",
-            Complaint("error while decoding MB 20 1, bytestream 3102", 0, None),
-        ),
-        (
-            "[error] Error while decoding stream #0:1: Invalid data",
-            Complaint("Error while decoding stream #0:1: Invalid data", 0, None),
-        ),
-        (
-            "[vist#0:1/h264 @ 0x1] [dec:h264 @ 0x2] [warning] corrupt decoded frame",
-            Complaint("corrupt decoded frame", 0, None),
-        ),
-        (
-            "[in#0/mpegts @ 0x1] [warning] Packet corrupt (stream = 1, dts = 7).",
-            Complaint("Packet corrupt (stream = 1, dts = 7).", 0, 7),
-        ),
-    ],
-)
-def test_what_is_damage(line, complaint):
-    assert transcript(line).complaints == [complaint]
-
-
-def test_the_log_is_bounded():
-    made = transcript(*["[h264 @ 0x1] [error] " + "x" * 10_000] * 1000)
-    assert made.complaint_count == 1000
-    assert len(made.complaints) == 200
-    assert max(len(complaint.text) for complaint in made.complaints) <= 400
+    assert (list(made.pts), made.disk_full, made.evidence.is_suspect) == ([], False, False)
 
 
 def test_sizes_change_where_the_line_stands_and_back():

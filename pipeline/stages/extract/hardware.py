@@ -94,8 +94,8 @@ def choose_anyhow(
 def _doubt(chosen: Chosen, promised_pts: npt.NDArray[np.int64]) -> str | None:
     """Return what is wrong with what hardware delivered, if anything is."""
     pts, transcript = chosen.decoded.pts, chosen.decoded.transcript
-    if transcript.complaints:
-        return transcript.complaints[0].text
+    if transcript.evidence.complaints:
+        return transcript.evidence.complaints[0]
     if transcript.size_changes:
         return "the stream changes its size or format"
     if len(pts) != len(promised_pts):

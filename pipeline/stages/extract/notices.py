@@ -7,13 +7,16 @@ import numpy as np
 from ...base.errors import DamagedVideoError, printable
 from ...base.words import count, listing, plural
 from ...dataset.frame_table import MISSING_PTS, FrameTable
-from ...dataset.records import Complaint, Notice, PacketIndex, VideoInfo
+from ...dataset.records import Notice, PacketIndex, VideoInfo
 from ...settings.dedupe import DedupeSettings
 from ...settings.stages import ExtractSettings, RunSettings
+from ...video.damage import lost_pts
 from ...video.decoder import Decoded
 from ...video.levels import count_levels
 from ...video.sources import Source
 from .levels import Levels, loses_bits
+
+_STRETCHES_TOLD = 100
 
 
 def describe(
@@ -35,7 +38,7 @@ def describe(
         others: what `streams.describe_streams` and `looks.describe_looks` say.
     """
     notices = [
-        *_damage(packets, decoded, frames),
+        *_damage(info, packets, decoded, frames),
         *_nothing_selected(decoded),
         *_hidden_packets(packets, decoded),
         *_header_claim(info, packets),
@@ -99,56 +102,56 @@ def refuse_damage(source: Source, notices: Iterable[Notice], run: RunSettings) -
         )
 
 
-def _damage(packets: PacketIndex, decoded: Decoded, frames: FrameTable) -> list[Notice]:
+def _damage(
+    info: VideoInfo, packets: PacketIndex, decoded: Decoded, frames: FrameTable
+) -> list[Notice]:
     notices = []
-    if decoded.transcript.complaints:
-        lost = _lost_places(packets, frames)
-        if lost:
-            places = listing([f"{seconds:.3f} s" for _, seconds in lost])
-            text = (
-                f"{count(len(lost), 'frame')} could not be decoded, at {places}, and got no "
-                "number; the frames around there are further apart than usual."
-            )
-            notices.append(Notice("damage", text, *lost[0]))
-        complaint = decoded.transcript.complaints[0]
-        frame = _complaint_place(complaint, frames)
+    lost = _lost_places(packets, frames) if decoded.damage else []
+    if lost:
+        places = listing([f"{seconds:.3f} s" for _, seconds in lost])
         text = (
-            f"{count(decoded.transcript.complaint_count, 'complaint')} of the decoder, the first "
-            f"around frame {frame}: {complaint.text.rstrip('.')}. What decodes is kept; pictures "
-            "may be broken there."
+            f"{count(len(lost), 'frame')} could not be decoded, at {places}, and got no "
+            "number; the frames around there are further apart than usual."
         )
-        notices.append(Notice("damage", text, frame, _time_of(frames, frame)))
+        notices.append(Notice("damage", text, *lost[0]))
+    for stretch in decoded.damage[:_STRETCHES_TOLD]:
+        where = (
+            f"frame {stretch.first}"
+            if stretch.first == stretch.last
+            else f"frames {stretch.first} to {stretch.last}"
+        )
+        text = f"pictures may be broken in {where}: {stretch.why}. What decodes is kept."
+        notices.append(Notice("damage", text, stretch.first, _time_of(frames, stretch.first)))
+    if untold := decoded.damage[_STRETCHES_TOLD:]:
+        text = (
+            f"pictures may be broken in {count(len(untold), 'stretch', 'stretches')} more, up to "
+            f"frame {untold[-1].last}. What decodes is kept."
+        )
+        notices.append(Notice("damage", text, untold[0].first, _time_of(frames, untold[0].first)))
+    opening = decoded.transcript.evidence.opening
+    lacks_packets = len(packets.pts) < (info.frames_in_header or 0)
     if not packets.complete:
         text = (
             f"the packets can be counted only up to {len(packets.pts)}; there the file is broken."
         )
         notices.append(Notice("damage", text))
+    elif opening and lacks_packets:
+        text = (
+            f"the header claims {count(info.frames_in_header or 0, 'frame')}, the file holds "
+            f"{count(len(packets.pts), 'packet')}, and ffmpeg could not read all of its beginning: "
+            f"{opening[0]}."
+        )
+        notices.append(Notice("damage", text))
     return notices
 
 
-def _complaint_place(complaint: Complaint, frames: FrameTable) -> int:
-    """Return the index of the frame that a complaint is about, as near as can be told.
-
-    ffmpeg reads and decodes ahead of what it delivers.
-    """
-    if complaint.pts is not None:
-        at_or_after = np.flatnonzero(frames.pts >= complaint.pts)
-        if len(at_or_after):
-            return int(at_or_after[0])
-    return min(complaint.frames_before, len(frames) - 1)
-
-
 def _lost_places(packets: PacketIndex, frames: FrameTable) -> list[tuple[int, float]]:
-    """Return where packets gave no frame: the index of the frame after it, and its time.
-
-    Only where packets and frames have the same clock, which some containers do not keep.
-    """
-    known = frames.pts != MISSING_PTS
-    shown = packets.pts[~packets.is_discarded & (packets.pts != MISSING_PTS)]
-    lost = np.setdiff1d(shown, frames.pts[known])
-    order = np.sort(frames.pts[known])
-    if len(lost) == 0 or len(order) < 2 or len(np.intersect1d(shown, order)) < len(order) / 2:
+    """Return where packets gave no frame: the index of the frame after it, and its time."""
+    lost = lost_pts(packets, frames.pts)
+    if len(lost) == 0:
         return []
+    known = frames.pts != MISSING_PTS
+    order = np.sort(frames.pts[known])
     # Seconds are linear in timestamps; two frames give the line.
     first, last = np.argmin(frames.pts[known]), np.argmax(frames.pts[known])
     seconds = frames.time_seconds[known]
@@ -173,7 +176,7 @@ def _nothing_selected(decoded: Decoded) -> list[Notice]:
 
 def _hidden_packets(packets: PacketIndex, decoded: Decoded) -> list[Notice]:
     difference = len(packets.pts) - len(decoded.pts)
-    if difference == 0 or decoded.transcript.complaints:
+    if difference == 0 or decoded.damage:
         return []
     hidden = int(np.count_nonzero(packets.is_discarded))
     if difference < 0:
