@@ -31,7 +31,7 @@ from .graph import (
     extraction_command,
 )
 from .levels import SAMPLED_FRAMES, read_levels
-from .sampling import choose_frames, exact_condition, plan_condition
+from .sampling import corrected_condition, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
 from .sources import Source
 from .still import compares_exactly, find_equal, read_hashes
@@ -102,18 +102,19 @@ class VideoDecoder:
         """Write the images that the settings ask for.
 
         The video is decoded once; or again, where what is known only then makes another choice.
-        That is a rate planned on timestamps that proved wrong, a stream that changes, something
-        that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
+        That is a range or rate planned on timestamps that proved wrong, a stream that changes,
+        something that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
         frames that look alike, and a comparison for which the frames had to be converted.
         """
         settings, time_base = self.recipe.settings, Fraction(self.info.time_base)
         work = self._first_pass(plan_condition(settings, time_base, packets.shown_pts))
         decoded = self._decode(work)
         exact = self._correct(work, decoded)
-        if settings.fps is not None:
-            wanted = choose_frames(settings, time_base, decoded.pts)
-            if not np.array_equal(wanted, decoded.selected):
-                exact = dataclasses.replace(exact, condition=exact_condition(wanted))
+        condition = corrected_condition(
+            settings, time_base, packets.shown_pts, decoded, decoded.pts
+        )
+        if condition is not None:
+            exact = dataclasses.replace(exact, condition=condition)
         if exact != work:
             decoded = self._decode_again(exact)
         return self._settle(exact, decoded)
