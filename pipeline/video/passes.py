@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..base.errors import DecoderDiedError, NotAVideoError, printable
 from ..base.words import count
 from ..base.work import Link
+from ..dataset.clock import without_contradictions
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
@@ -110,14 +111,15 @@ class VideoDecoder:
         work = self._first_pass(plan_condition(settings, time_base, packets.shown_pts))
         decoded = self._decode(work)
         exact = self._correct(work, decoded)
-        condition = corrected_condition(
-            settings, time_base, packets.shown_pts, decoded, decoded.pts
-        )
+        pts = without_contradictions(self.info, packets, decoded.pts)
+        condition = corrected_condition(settings, time_base, packets.shown_pts, decoded, pts)
         if condition is not None:
             exact = dataclasses.replace(exact, condition=condition)
         if exact != work:
             decoded = self._decode_again(exact)
-        return self._settle(exact, decoded)
+        chosen = self._settle(exact, decoded)
+        pts = without_contradictions(self.info, packets, chosen.decoded.pts)
+        return dataclasses.replace(chosen, decoded=dataclasses.replace(chosen.decoded, pts=pts))
 
     def choose_in_segment(self, segment: Segment, plan: SegmentPlan) -> Chosen:
         """Write the images of a segment, and prove that they are its frames.

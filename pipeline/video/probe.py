@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.format import Flags
 from av.stream import Disposition
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
@@ -48,6 +49,8 @@ _MATRICES = {
 
 _ENCRYPTED_TAGS = {b"encv": "MP4", b"drmi": "FairPlay", b"\xdb\0\0\0": "SAMPLE-AES"}
 """Codec tags that say so: of MP4, where nothing else says how, of iTunes, and of HLS."""
+
+_NO_TIMESTAMPS: Any = Flags.no_timestamps.value
 
 _ANY_TITLE: dict[str, Any] = (
     {"metadata_errors": "replace"}
@@ -190,6 +193,7 @@ def _describe(
         )
         if context.format
         else None,
+        holds_timestamps=not container.format.flags & _NO_TIMESTAMPS,
     )
 
 

@@ -21,7 +21,7 @@ from ...base.errors import (
 )
 from ...base.work import Link, refuse_stopped
 from ...dataset.breaks import find_breaks
-from ...dataset.clock import duration_seconds
+from ...dataset.clock import duration_seconds, start_date, start_seconds
 from ...dataset.image_folder import ImageNames
 from ...dataset.records import PacketIndex, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
@@ -250,6 +250,7 @@ class VideoExtractor:
         )
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance, looks)
         refuse_damage(opened.source, warnings, self.run)
+        start = start_seconds(info, packets, frames)
         width, height = None, None
         if len(chosen.kept):
             first = self._images(opened.video_id).name(int(chosen.kept[0]))
@@ -271,6 +272,8 @@ class VideoExtractor:
             segments=tuple(segment.first for segment in opened.segments) or (0,),
             duration_seconds=duration_seconds(frames),
             levels=mapped_levels(self.settings, opened.levels),
+            start_seconds=start,
+            start_date=start_date(info, start),
         )
         self.store.commit(folder, record, frames)
         return record

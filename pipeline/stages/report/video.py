@@ -223,6 +223,7 @@ def _tasks(uploads: Sequence[Upload], video_id: str) -> Iterable[dict[str, Any]]
 def _facts(record: VideoRecord) -> dict[str, str]:
     """Return what the file says of itself, in words."""
     probe = record.probe
+    start = record.start_seconds
     facts: Mapping[str, object] = {
         "container": probe.container,
         "codec": " ".join(filter(None, [probe.codec, probe.profile])),
@@ -230,6 +231,7 @@ def _facts(record: VideoRecord) -> dict[str, str]:
         "coded size": f"{probe.coded_width} × {probe.coded_height}",
         "average rate": probe.average_rate and f"{probe.average_rate} frames/s",
         "time base": probe.time_base,
+        "clock starts at": record.start_date or (start and f"{start:.3f} s"),
         "rotation": record.rotation_degrees and f"{record.rotation_degrees:g}°",
         "colour": " ".join(
             filter(None, [probe.color_range, probe.color_primaries, probe.color_transfer])
