@@ -5,11 +5,12 @@ Claims and measurements never share a name: ``frames_in_header`` is what a file 
 """
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ExitCode
 from .image_folder import ImageNames
+from .recording import RecordingInfo
 
 if TYPE_CHECKING:  # the command line needs these records, but no arrays
     import numpy as np
@@ -140,6 +141,7 @@ class VideoInfo:
     color_matrix: str | None = None
     component_bits: int | None = None
     holds_timestamps: bool | None = None
+    recording: RecordingInfo = field(default_factory=RecordingInfo)
 
     @property
     def is_interlaced(self) -> bool:
@@ -275,6 +277,7 @@ class VideoRecord:
             raise TypeError("counts")
         probe = dict(data["probe"])
         probe["streams"] = tuple(StreamInfo(**stream) for stream in probe["streams"])
+        probe["recording"] = RecordingInfo(**probe.get("recording", {}))
         return cls(
             **{
                 **data,

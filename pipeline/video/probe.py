@@ -16,6 +16,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 from ..base.errors import NotAVideoError, NoVideoStreamError, printable
 from ..base.words import listing, plural
 from ..base.work import UNWATCHED, Link, refuse_stopped
+from ..dataset.recording import read_recording
 from ..dataset.records import PacketIndex, StreamInfo, VideoInfo
 from .packets import read_packets
 from .unreadable import encrypted, why_empty, why_not_opened
@@ -194,6 +195,9 @@ def _describe(
         if context.format
         else None,
         holds_timestamps=not container.format.flags & _NO_TIMESTAMPS,
+        recording=read_recording(
+            [container.metadata, stream.metadata, *(other.metadata for other in container.streams)]
+        ),
     )
 
 

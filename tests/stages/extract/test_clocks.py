@@ -1,5 +1,5 @@
 """Clocks: ranges count from the first frame, wherever the stream's clock begins; no time is made up
-without a word."""
+without a word; and what the container says of when and where stays in the record."""
 
 import json
 from datetime import datetime
@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 from helpers import media
-from helpers.datasets import frames, indices, record, times
+from helpers.datasets import frames, indices, record, snapshot, times
 from helpers.footage import FOOTAGE
 from helpers.media import FFMPEGS
 
@@ -128,7 +128,8 @@ def make_older(path):
     data = json.loads(path.read_text())
     for name in ("start_seconds", "start_date"):
         del data[name]
-    del data["probe"]["holds_timestamps"]
+    for name in ("holds_timestamps", "recording"):
+        del data["probe"][name]
     path.write_text(json.dumps(data, indent=2))
 
 
@@ -239,3 +240,38 @@ def test_a_recorder_shows_its_clock_and_the_length_of_its_frames(prep, tmp_path)
     assert prep("report", "ds", "--json").json["totals"]["seconds"] == 3.0
     facts = json.loads((tmp_path / "ds/report.json").read_text())["videos"][0]["facts"]
     assert facts["clock starts at"] == "2026-03-01T12:00:00"
+
+
+def test_where_it_was_filmed_is_in_the_record_alone(prep, tmp_path):
+    tags = {
+        "creation_time": "2026-03-01T11:00:00Z",
+        "location": "+54.1843-002.7189/",
+        "make": "Canon",
+        "model": "EOS",
+    }
+    options = [part for key, text in tags.items() for part in ("-metadata", f"{key}={text}")]
+    options += ["-timecode", "10:11:12:13", "-movflags", "use_metadata_tags"]
+    media.encode(tmp_path / "v.mov", *media.X264, *options, frames=5, size="96x64")
+    runs = [
+        prep("extract", "v.mov", "-o", "ds", "-v"),
+        prep("extract", "v.mov", "-o", "ds", "--json"),
+        prep("validate", "ds", "--json"),
+        prep("status", "ds", "--json"),
+        prep("manifest", "ds", "--json"),
+        prep("report", "ds", "--json"),
+    ]
+    assert [run.code for run in runs] == [0] * len(runs)
+    assert record(tmp_path / "ds/v")["probe"]["recording"] == {
+        "creation_time": "2026-03-01T11:00:00+00:00",
+        "timecode": "10:11:12:13",
+        "location": "+54.1843-002.7189",
+        "make": "Canon",
+        "model": "EOS",
+    }
+    written = snapshot(tmp_path / "ds")
+    assert {name for name, data in written.items() if b"54.1843" in data} == {"v/video.json"}
+    assert not any("54.1843" in run.out + run.err for run in runs)
+    facts = json.loads(written["report.json"])["videos"][0]["facts"]
+    assert facts["recorded"] == "2026-03-01T11:00:00+00:00"
+    assert facts["camera"] == "Canon EOS"
+    assert facts["timecode"] == "10:11:12:13"
