@@ -21,8 +21,9 @@ import numpy.typing as npt
 from ..base.errors import ExitCode, printable, unreadable
 from ..base.guard import Failure, guard
 from ..base.words import count, listing
+from .absent import AbsentSource
 from .frame_table import Fate, FrameTable, Reason
-from .records import AbsentSource, Counts, Notice, SourceIdentity, VideoRecord
+from .records import Counts, Notice, SourceIdentity, VideoRecord
 from .store import Dataset
 from .video_folder import FRAMES_NAME, RECORD_NAME, is_record
 

@@ -5,11 +5,12 @@ Claims and measurements never share a name: ``frames_in_header`` is what a file 
 """
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ExitCode
 from .image_folder import ImageNames
+from .recording import RecordingInfo
 
 if TYPE_CHECKING:  # the command line needs these records, but no arrays
     import numpy as np
@@ -117,6 +118,8 @@ class VideoInfo:
     which field is coded first and which is shown first (``tt``, ``bb``, ``tb``, ``bt``).
     ``component_bits`` are those of the deepest component of a pixel, absent where that is not
     known, and in records of earlier versions.
+    ``holds_timestamps`` is False for containers that cannot hold any, such as a bare H.264 stream,
+    and ``None`` in records that do not say.
     """
 
     container: str
@@ -138,6 +141,8 @@ class VideoInfo:
     field_order: str | None = None
     color_matrix: str | None = None
     component_bits: int | None = None
+    holds_timestamps: bool | None = None
+    recording: RecordingInfo = field(default_factory=RecordingInfo)
 
     @property
     def is_interlaced(self) -> bool:
@@ -209,6 +214,8 @@ class VideoRecord:
     """The content of ``video.json``: everything about one video but its frames.
 
     ``duration_seconds`` is measured on the clock of the frames, ``None`` where they have none.
+    ``start_seconds`` is the time of the first frame on the clock of the stream, ``None`` where the
+    file does not hold it; ``start_date`` is the same as a date (ISO 8601) where that clock is one.
     ``image_width`` and ``image_height`` are measured on the first image, ``None`` where no frame
     was selected. ``rotation_degrees`` is the display rotation that ffmpeg reports and applies.
     ``segments`` are the indices of the frames at which it was cut into parts that were decoded, and
@@ -234,6 +241,8 @@ class VideoRecord:
     duration_seconds: float | None = None
     levels: tuple[int, int] | None = None
     decoder: str | None = None
+    start_seconds: float | None = None
+    start_date: str | None = None
 
     @property
     def images(self) -> ImageNames:
@@ -259,6 +268,7 @@ class VideoRecord:
             raise TypeError("counts")
         probe = dict(data["probe"])
         probe["streams"] = tuple(StreamInfo(**stream) for stream in probe["streams"])
+        probe["recording"] = RecordingInfo(**probe.get("recording", {}))
         return cls(
             **{
                 **data,
@@ -271,15 +281,3 @@ class VideoRecord:
                 "levels": tuple(data["levels"]) if data.get("levels") else None,
             }
         )
-
-
-@dataclass(frozen=True)
-class AbsentSource:
-    """The source of a video of the dataset that is not at hand.
-
-    ``is_gone``: it is not even where it was any more, or another file is there.
-    """
-
-    id: str
-    path: str
-    is_gone: bool

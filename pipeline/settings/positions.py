@@ -1,37 +1,58 @@
 """Positions in a video, rates of frames and ranges of grey levels, as people write them."""
 
 import re
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from ..base.errors import UsageError, printable
 
 _HIGHEST_LEVEL = 65535
+_STREAM_TIME = "pts:"
 
 
-def parse_position(text: str, name: str = "position") -> int | Fraction:
-    """Return a frame index (int) or a time in seconds (Fraction).
+@dataclass(frozen=True)
+class Position:
+    """A place in a video.
 
-    A bare whole number is a frame; ``4.5s``, ``1:02`` and ``1:02:03.5`` are times.
+    ``value`` is a frame index where ``unit`` is ``frame``; the seconds since the first frame where
+    it is ``time``; and the seconds on the clock of the stream, which may begin anywhere, where it
+    is ``pts``.
+    """
+
+    unit: Literal["frame", "time", "pts"]
+    value: Fraction
+
+
+def parse_position(text: str, name: str = "position") -> Position:
+    """Return the place that a text names.
+
+    A bare whole number is a frame; ``4.5s``, ``1:02`` and ``1:02:03.5`` are times since the first
+    frame; ``pts:43202s`` and ``pts:12:00:02.5`` are times on the clock of the stream.
 
     Raises:
-        UsageError: the text is neither.
+        UsageError: the text is none of these.
     """
     clean = text.strip()
     if len(clean) > 32:
         clean = ""
     if clean.isascii() and clean.isdigit():
-        return int(clean)
-    parts = clean.removesuffix("s").split(":")
+        return Position("frame", Fraction(clean))
+    is_stream_time = clean.startswith(_STREAM_TIME)
+    digits = clean.removeprefix(_STREAM_TIME)
+    sign = -1 if is_stream_time and digits.startswith("-") else 1
+    parts = digits[sign < 0 :].removesuffix("s").split(":")
     is_time = clean.endswith("s") or len(parts) > 1
     if is_time and len(parts) <= 3 and all(_is_decimal(part) for part in parts):
         seconds = Fraction(0)
         for part in parts:
             seconds = seconds * 60 + Fraction(part)
-        return seconds
-    hint = f" (seconds are written '{clean}s')" if _is_decimal(clean) else ""
+        return Position("pts" if is_stream_time else "time", sign * seconds)
+    hint = f" (seconds are written '{clean}s')" if _is_decimal(digits[sign < 0 :]) else ""
     raise UsageError(
         f"{name}: '{printable(text)}' is neither a frame such as 120 nor a time such as 4.5s or "
-        f"1:02:03.5{hint}."
+        f"1:02:03.5{hint}. Times count from the first frame; one on the clock of the stream is "
+        "written pts:43202s."
     )
 
 

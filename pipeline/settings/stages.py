@@ -35,7 +35,8 @@ class ExtractSettings:
     format: str = option("jpg", "Image format.", choices=("jpg", "png"))
     start: str | None = option(
         None,
-        "Leave out everything before this frame (120) or time (4.5s, 1:02:03.5).",
+        "Leave out everything before this frame (120) or time. Times count from the first frame "
+        "(4.5s, 1:02:03.5), or are those of the stream's own clock (pts:43202s).",
         metavar="POSITION",
     )
     end: str | None = option(
@@ -108,8 +109,8 @@ class ExtractSettings:
             None if given is None else parse_position(str(given), name)
             for name, given in (("start", self.start), ("end", self.end))
         )
-        # A frame and a time can be compared only once the video is decoded.
-        if start is not None and end is not None and type(start) is type(end) and start >= end:
+        # Positions of two kinds can be compared only once the video is decoded.
+        if start and end and start.unit == end.unit and start.value >= end.value:
             raise UsageError(
                 f"'start' ({printable(self.start)}) is not before 'end' ({printable(self.end)}), "
                 "so no frame would be left: 'end' is the first frame or time to leave out."

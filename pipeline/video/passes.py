@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..base.errors import DecoderDiedError, printable
 from ..base.words import count
 from ..base.work import Link, Quiet
+from ..dataset.clock import without_contradictions
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import SOFTWARE, PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
@@ -29,7 +30,7 @@ from .graph import (
     extraction_command,
 )
 from .levels import SAMPLED_FRAMES, read_levels
-from .sampling import choose_frames, exact_condition, plan_condition
+from .sampling import corrected_condition, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_unproven
 from .sources import Source, plain_name
 from .still import compares_exactly, find_equal, read_hashes
@@ -94,9 +95,9 @@ class VideoDecoder:
         """Write the images that the settings ask for.
 
         The video is decoded once; or again, where what is known only then makes another choice.
-        That is a rate planned on timestamps that proved wrong, a stream that changes, something
-        that moved on the left edge alone, damage, and whatever cannot be decided in ffmpeg:
-        frames that look alike, and a comparison for which the frames had to be converted.
+        That is a range or rate planned on timestamps that proved wrong, a stream that changes,
+        something that moved on the left edge alone, damage, and whatever cannot be decided in
+        ffmpeg: frames that look alike, and a comparison for which the frames had to be converted.
         """
         settings, time_base = self.recipe.settings, Fraction(self.info.time_base)
         work = self._first_pass(plan_condition(settings, time_base, packets.shown_pts))
@@ -104,19 +105,19 @@ class VideoDecoder:
         if self._is_to_be_careful(decoded):
             return self._carefully().choose(packets)
         exact = self._correct(work, decoded)
-        if settings.fps is not None:
-            wanted = choose_frames(settings, time_base, decoded.pts)
-            if not np.array_equal(wanted, decoded.selected):
-                exact = dataclasses.replace(exact, condition=exact_condition(wanted))
+        pts = without_contradictions(self.info, packets, decoded.pts)
+        condition = corrected_condition(settings, time_base, packets.shown_pts, decoded, pts)
+        if condition is not None:
+            exact = dataclasses.replace(exact, condition=condition)
         if exact != work:
             decoded = self._decode_again(exact)
         chosen = self._settle(exact, decoded)
-        if not self.is_careful:
-            return chosen
-        damage = find_damage(chosen.decoded.transcript.evidence, packets, decoded.pts)
-        return dataclasses.replace(
-            chosen, decoded=dataclasses.replace(chosen.decoded, damage=damage)
-        )
+        decoded = chosen.decoded
+        if self.is_careful:
+            damage = find_damage(decoded.transcript.evidence, packets, decoded.pts)
+            decoded = dataclasses.replace(decoded, damage=damage)
+        pts = without_contradictions(self.info, packets, decoded.pts)
+        return dataclasses.replace(chosen, decoded=dataclasses.replace(decoded, pts=pts))
 
     def choose_in_segment(self, segment: Segment, plan: SegmentPlan) -> Chosen:
         """Write the images of a segment, and prove that they are its frames.

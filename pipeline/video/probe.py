@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.format import Flags
 from av.stream import Disposition
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
 from ..base.errors import NotAVideoError, NoVideoStreamError, printable
 from ..base.words import listing, plural
 from ..base.work import UNWATCHED, Link, refuse_stopped
+from ..dataset.recording import read_recording
 from ..dataset.records import PacketIndex, StreamInfo, VideoInfo
 from .packets import read_packets
 from .unreadable import encrypted, why_empty, why_not_opened
@@ -48,6 +50,8 @@ _MATRICES = {
 
 _ENCRYPTED_TAGS = {b"encv": "MP4", b"drmi": "FairPlay", b"\xdb\0\0\0": "SAMPLE-AES"}
 """Codec tags that say so: of MP4, where nothing else says how, of iTunes, and of HLS."""
+
+_NO_TIMESTAMPS: Any = Flags.no_timestamps.value
 
 _ANY_TITLE: dict[str, Any] = (
     {"metadata_errors": "replace"}
@@ -190,6 +194,10 @@ def _describe(
         )
         if context.format
         else None,
+        holds_timestamps=not container.format.flags & _NO_TIMESTAMPS,
+        recording=read_recording(
+            [container.metadata, stream.metadata, *(other.metadata for other in container.streams)]
+        ),
     )
 
 

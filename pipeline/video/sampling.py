@@ -1,9 +1,10 @@
 """Which frames to keep: by range, every Nth, at a rate, or keyframes.
 
 A choice is an expression that ffmpeg evaluates for each frame while decoding, over ``N`` (the
-frame index) and ``PTS`` (its timestamp in time-base units), see FFmpeg's setpts filter. The
-nearest frame to an instant cannot be told before the next frame is seen, so a rate is planned
-on the timestamps of the packets, and checked against those of the decoded frames.
+frame index) and ``PTS`` (its timestamp in time-base units), see FFmpeg's setpts filter. Where the
+first frame stands on the clock of the stream is known only once it is decoded, and the nearest
+frame to an instant only once the next one is. So times and rates are planned on the timestamps of
+the packets, and checked against those of the decoded frames.
 """
 
 import math
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from ..dataset.frame_table import MISSING_PTS
 from ..settings.positions import parse_position
 from ..settings.stages import ExtractSettings
+from .decoder import Decoded
 from .graph import EVERYTHING
 from .segments import Cutting, SegmentPlan
 
@@ -31,12 +33,38 @@ def plan_condition(
         packet_pts: int64, shape (packets,), timestamps of the packets that are to be shown.
     """
     if settings.fps is None:
-        in_range = _range_condition(settings, time_base)
+        in_range = _range_condition(settings, time_base, _first_pts(packet_pts))
         if settings.every is None:
             return in_range
         return f"if({in_range},st(0,ld(0)+1)*not(mod(ld(0)-1,{settings.every})),0)"
     pts = np.sort(packet_pts[packet_pts != MISSING_PTS])
     return _membership("PTS", pts[choose_frames(settings, time_base, pts)])
+
+
+def corrected_condition(
+    settings: ExtractSettings,
+    time_base: Fraction,
+    packet_pts: npt.NDArray[np.int64],
+    decoded: Decoded,
+    pts: npt.NDArray[np.int64],
+) -> str | None:
+    """Return the condition for the frames that are asked for; ``None`` where the plan chose these.
+
+    Args:
+        settings: range and sampling; keyframes are left to ffmpeg's select filter.
+        time_base: seconds a timestamp unit.
+        packet_pts: what was planned on: int64, shape (packets,), as for `plan_condition`.
+        decoded: what the plan chose.
+        pts: int64, shape (frames,), timestamps in display order, ``MISSING_PTS`` for none: what is
+            true of the decoded ones.
+    """
+    wanted = list_frames(settings, time_base, pts)
+    if settings.fps is not None:
+        is_right = np.array_equal(wanted, decoded.selected)
+    else:
+        planned = _in_range(settings, time_base, decoded.pts, _first_pts(packet_pts))
+        is_right = np.array_equal(planned, _in_range(settings, time_base, pts))
+    return None if is_right else exact_condition(wanted)
 
 
 def exact_condition(indices: npt.NDArray[np.int64]) -> str:
@@ -133,36 +161,52 @@ def nearest_frames(clock: npt.NDArray[np.int64], interval: Fraction) -> npt.NDAr
     return first_frame[(ends_in_instants > begins_in_instants).astype(np.bool_)]
 
 
-def _range_condition(settings: ExtractSettings, time_base: Fraction) -> str:
+def _first_pts(packet_pts: npt.NDArray[np.int64]) -> int:
+    """Return the timestamp that the first frame should have; 0 where the packets do not say."""
+    known = packet_pts[packet_pts != MISSING_PTS]
+    return int(known.min()) if len(known) else 0
+
+
+def _range_condition(settings: ExtractSettings, time_base: Fraction, first_pts: int) -> str:
     terms = []
-    for name, comparison in (("start", "gte"), ("end", "lt")):
-        text = getattr(settings, name)
-        if text is not None:
-            variable, bound = _bound(text, time_base)
-            terms.append(f"{comparison}({variable},{bound})")
+    for name, unit, bound in _bounds(settings, time_base):
+        variable = "N" if unit == "frame" else "PTS"
+        limit = first_pts + bound if unit == "time" else bound
+        terms.append(f"{'gte' if name == 'start' else 'lt'}({variable},{limit})")
     return "*".join(terms) or EVERYTHING
 
 
 def _in_range(
-    settings: ExtractSettings, time_base: Fraction, pts: npt.NDArray[np.int64]
+    settings: ExtractSettings,
+    time_base: Fraction,
+    pts: npt.NDArray[np.int64],
+    first_pts: int | None = None,
 ) -> npt.NDArray[np.bool_]:
+    """Return which frames are in the range: one flag a frame.
+
+    Times count on `steady_clock`; or, where ``first_pts`` is given, from there, as ffmpeg does it.
+    """
     chosen = np.ones(len(pts), dtype=np.bool_)
-    for name in ("start", "end"):
-        text = getattr(settings, name)
-        if text is not None:
-            variable, bound = _bound(text, time_base)
-            values = np.arange(len(pts)) if variable == "N" else pts
-            chosen &= values >= bound if name == "start" else values < bound
-            if variable == "PTS":
-                chosen &= pts != MISSING_PTS
+    for name, unit, bound in _bounds(settings, time_base):
+        if unit == "frame":
+            values = np.arange(len(pts))
+        elif unit == "time" and first_pts is None:
+            values = steady_clock(pts)
+        else:
+            values = pts - (first_pts or 0) if unit == "time" else pts
+            chosen &= pts != MISSING_PTS
+        chosen &= values >= bound if name == "start" else values < bound
     return chosen
 
 
-def _bound(text: str, time_base: Fraction) -> tuple[str, int]:
-    position = parse_position(text)
-    if isinstance(position, int):
-        return "N", position
-    return "PTS", math.ceil(position / time_base)
+def _bounds(settings: ExtractSettings, time_base: Fraction) -> Iterator[tuple[str, str, int]]:
+    """Yield which end of the range is set, in which unit, and where: a frame, or a timestamp."""
+    for name in ("start", "end"):
+        text = getattr(settings, name)
+        if text is not None:
+            position = parse_position(text)
+            unit = Fraction(1) if position.unit == "frame" else time_base
+            yield name, position.unit, math.ceil(position.value / unit)
 
 
 def _membership(variable: str, values: npt.NDArray[np.int64]) -> str:

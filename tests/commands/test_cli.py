@@ -123,6 +123,9 @@ RECORD = {
     "warnings",
     "segments",
     "duration_seconds",
+    "levels",
+    "start_seconds",
+    "start_date",
 }
 
 

@@ -1,7 +1,9 @@
 """Footage for the tests, made on the spot: ordinary, odd and hostile."""
 
 import os
+import struct
 import subprocess
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -70,6 +72,42 @@ def retime(source: Path, target: Path, pts):
             packet.stream, packet.time_base = stream, Fraction(1, 1000)
             packet.pts = packet.dts = int(timestamp)
             new.mux(packet)
+    return target
+
+
+def lose_times(source: Path, target: Path, milliseconds: int):
+    """Copy a Matroska file of one cluster, its clock set back: what is before 0 has no time."""
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as container:
+        for packet in container.demux(container.streams.video[0]):
+            if packet.size:  # the block begins with the track, then its time, 16 bits
+                place = slice(packet.pos + 1, packet.pos + 3)
+                data[place] = (packet.pts - milliseconds).to_bytes(2, "big", signed=True)
+    target.write_bytes(data)
+    return target
+
+
+def dahua(target: Path, begin: datetime, frames=75, rate=25):
+    """Write H.264 as recorders of Dahua export it: a header and a footer around each picture."""
+    raw = encode(target.with_suffix(".h264"), rate=rate, frames=frames, size="96x64")
+    chunks = []
+    with av.open(str(raw)) as container:
+        for number, packet in enumerate(container.demux(container.streams.video[0])):
+            if packet.size == 0:
+                continue
+            at = begin + number * timedelta(seconds=1) / rate
+            date = (at.year - 2000) << 26 | at.month << 22 | at.day << 17
+            date |= at.hour << 12 | at.minute << 6 | at.second
+            # Of a keyframe: its size; H.264 and the rate.
+            extra = struct.pack("<BxxxHHBxBB", 0x82, 96, 64, 0x81, 2, rate)
+            extra = extra if packet.is_keyframe else b""
+            length = 24 + len(extra) + packet.size + 8
+            kind = 0xFD if packet.is_keyframe else 0xFC
+            times = struct.pack("<IHBx", date, number * 1000 // rate % 65536, len(extra))
+            head = struct.pack("<4sBxxxII", b"DHAV", kind, number, length) + times
+            chunks.append(head + extra + bytes(packet) + struct.pack("<4sI", b"dhav", length))
+    raw.unlink()
+    target.write_bytes(b"".join(chunks))
     return target
 
 

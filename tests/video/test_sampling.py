@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,17 @@ from helpers.datasets import frames, indices, record, times
 from helpers.footage import FOOTAGE
 from hypothesis import given, strategies as st
 from video_prep.base.errors import UsageError
-from video_prep.settings.positions import parse_position
+from video_prep.dataset.frame_table import MISSING_PTS
+from video_prep.settings.positions import Position, parse_position
 from video_prep.settings.stages import ExtractSettings
-from video_prep.video.sampling import list_frames, nearest_frames, plan_condition, steady_clock
+from video_prep.video.sampling import (
+    corrected_condition,
+    exact_condition,
+    list_frames,
+    nearest_frames,
+    plan_condition,
+    steady_clock,
+)
 
 
 @pytest.mark.parametrize(
@@ -123,29 +132,47 @@ def test_steady_clock_never_runs_backwards(pts):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("0", 0),
-        ("120", 120),
-        ("4.5s", Fraction(9, 2)),
-        ("7s", 7),
-        ("1:02", 62),
-        ("1:02:03.5", Fraction(7447, 2)),
+        ("0", ("frame", 0)),
+        ("120", ("frame", 120)),
+        ("4.5s", ("time", Fraction(9, 2))),
+        ("7s", ("time", 7)),
+        ("1:02", ("time", 62)),
+        ("1:02:03.5", ("time", Fraction(7447, 2))),
+        ("pts:43202s", ("pts", 43202)),
+        ("pts:12:00:02.5", ("pts", Fraction(86405, 2))),
+        ("pts:-0.5s", ("pts", Fraction(-1, 2))),
     ],
 )
 def test_positions(text, expected):
-    position = parse_position(text)
-    assert position == expected
-    assert isinstance(position, int) == text.isdigit()
+    assert parse_position(text) == Position(*expected)
 
 
-@pytest.mark.parametrize("text", ["4.5", "-3", "x", "1:2:3:4", "", "s", "1:", "٣"])
+@pytest.mark.parametrize(
+    "text",
+    ["4.5", "-3", "-3s", "x", "1:2:3:4", "", "s", "1:", "٣", "pts:", "pts:s", "pts:--1s", "pts:x"],
+)
 def test_positions_that_are_none(text):
     with pytest.raises(UsageError, match="neither a frame"):
         parse_position(text)
 
 
-def test_a_bare_decimal_gets_a_hint():
-    with pytest.raises(UsageError, match=r"written '4\.5s'"):
-        parse_position("4.5")
+@pytest.mark.parametrize("text", ["4.5", "pts:43202", "pts:-1"])
+def test_a_bare_decimal_gets_a_hint(text):
+    with pytest.raises(UsageError, match=f"written '{text}s'"):
+        parse_position(text)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("5", "5"), ("2s", "0:01"), ("pts:12:00:00", "pts:43200s")]
+)
+def test_a_range_that_is_empty_is_refused(start, end):
+    with pytest.raises(UsageError, match="so no frame would be left"):
+        ExtractSettings(start=start, end=end)
+
+
+@pytest.mark.parametrize(("start", "end"), [("pts:43202s", "4s"), ("9s", "5"), ("9", "pts:5s")])
+def test_positions_of_two_kinds_are_not_compared(start, end):
+    assert ExtractSettings(start=start, end=end).start == start
 
 
 def test_a_range_in_time_between_two_frames():
@@ -160,10 +187,66 @@ def test_a_range_in_time_between_two_frames():
         assert plan_condition(settings, time_base, pts) == condition
 
 
+N = MISSING_PTS
+
+
+@pytest.mark.parametrize(
+    ("pts", "kept"),
+    [
+        ([0, 10, 20, 30, 40], [2, 3]),
+        ([1000, 1010, 1020, 1030, 1040], [2, 3]),
+        ([-25, -15, -5, 5, 15], [2, 3]),
+        ([N, 10, 20, 30, 40], [2, 3]),  # counted from the first frame, as if it had a time
+        ([0, 10, N, 30, 40], [2, 3]),
+        ([0, 10, 0, 10, 20], [2, 3]),  # joined
+        ([0, 100, 110, 120, 130], []),
+        ([N, N, N, N, N], []),
+    ],
+)
+def test_a_range_in_time_counts_from_the_first_frame(pts, kept):
+    settings = ExtractSettings(start="2s", end="4s")
+    pts = np.array(pts, np.int64)
+    assert list_frames(settings, Fraction(1, 10), pts).tolist() == kept
+
+
+@pytest.mark.parametrize(
+    ("pts", "kept"),
+    [
+        ([0, 10, 20, 30, 40], [2, 3]),
+        ([20, 30, 40, 50, 60], [0, 1]),
+        ([0, 10, N, 30, 40], [3]),
+        ([30, 40, 0, 10, 20], [0, 4]),
+    ],
+)
+def test_a_range_on_the_clock_of_the_stream(pts, kept):
+    settings = ExtractSettings(start="pts:2s", end="pts:4s")
+    pts = np.array(pts, np.int64)
+    assert list_frames(settings, Fraction(1, 10), pts).tolist() == kept
+    assert plan_condition(settings, Fraction(1, 10), pts) == "gte(PTS,20)*lt(PTS,40)"
+
+
+@pytest.mark.parametrize("sampling", [{}, {"every": 2}, {"keyframes": True}])
+def test_a_range_is_corrected_where_the_first_frame_is_another_one(sampling):
+    """The packets promise a frame at 0, which is not decoded."""
+    settings, time_base = ExtractSettings(start="2s", **sampling), Fraction(1, 10)
+    packets, pts = np.arange(0, 70, 10), np.arange(20, 70, 10)
+    assert plan_condition(ExtractSettings(start="2s"), time_base, packets) == "gte(PTS,20)"
+    decoded = SimpleNamespace(pts=pts)
+    corrected = corrected_condition(settings, time_base, packets, decoded, pts)
+    assert corrected == exact_condition(np.arange(2, 5, sampling.get("every", 1)))
+    assert corrected_condition(settings, time_base, pts, decoded, pts) is None
+
+
+def test_a_range_is_corrected_where_times_were_made_up():
+    """What the plan was held against in ffmpeg is no timestamp of the file."""
+    settings, time_base = ExtractSettings(end="pts:2s"), Fraction(1, 10)
+    decoded, true = SimpleNamespace(pts=np.array([0, 10, 5, 15])), np.array([N, N, 5, 15])
+    corrected = corrected_condition(settings, time_base, true, decoded, true)
+    assert corrected == exact_condition(np.array([2, 3]))
+
+
 def test_many_chosen_frames_fit_into_a_graph():
     # A sampled day of video has more chosen frames than a command line has room for.
-    from video_prep.video.sampling import exact_condition
-
     chosen = np.arange(0, 300_000, 3)
     condition = exact_condition(chosen)
     depth = max(np.cumsum([{"(": 1, ")": -1}.get(c, 0) for c in condition]))

@@ -9,6 +9,7 @@ from ...dataset.frame_table import Fate, FrameTable
 from ...dataset.image_folder import ImageNames
 from ...dataset.records import Notice, VideoInfo
 from ...pictures.combing import are_combed
+from ...pictures.size import image_size
 from ...settings.stages import ExtractSettings
 
 _LOOKED_AT = 2
@@ -23,6 +24,17 @@ class SomeImages:
     names: ImageNames
     frames: FrameTable
     cut_score: float
+
+    def size(self) -> tuple[int, int] | tuple[None, None]:
+        """Return width and height in pixels of the first of them, none where there is none.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        kept = np.flatnonzero(self.frames.fate == Fate.KEPT)
+        if len(kept) == 0:
+            return None, None
+        return image_size(self.folder / self.names.name(int(kept[0])))
 
     def are_combed(self) -> bool:
         """Whether those in which most moved are combed.

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from ...base.errors import DamagedVideoError, printable
-from ...base.words import count, listing, plural
+from ...base.words import count, listing
+from ...dataset.clock import made_up, usual_step
 from ...dataset.frame_table import MISSING_PTS, FrameTable
 from ...dataset.records import Notice, PacketIndex, VideoInfo
 from ...settings.dedupe import DedupeSettings
@@ -43,7 +45,7 @@ def describe(
         *_hidden_packets(packets, decoded),
         *_header_claim(info, packets),
         *_size_changes(decoded, frames),
-        *_timestamps(frames),
+        *_timestamps(info, packets, frames),
         *others,
         *_one_piece(hindrance),
     ]
@@ -220,19 +222,37 @@ def _size_changes(decoded: Decoded, frames: FrameTable) -> list[Notice]:
     ]
 
 
-def _timestamps(frames: FrameTable) -> list[Notice]:
-    missing = int(np.count_nonzero(frames.pts == MISSING_PTS))
-    if missing == 0:
-        return []
-    return [
-        Notice(
-            "no-timestamps",
-            f"{missing:,} of {count(len(frames), 'frame')} "
-            f"{plural(missing, 'has no timestamp; its', 'have no timestamp; their')} time is left "
-            "empty.",
-            int(np.argmax(frames.pts == MISSING_PTS)),
+def _timestamps(info: VideoInfo, packets: PacketIndex, frames: FrameTable) -> list[Notice]:
+    notices = []
+    missing = frames.pts == MISSING_PTS
+    if missing.any():
+        text = f"{_frames_without_time(missing)}; they are left empty."
+        notices.append(Notice("no-timestamps", text, int(np.argmax(missing))))
+    invented = made_up(info, packets, frames.pts)
+    if invented.any():
+        step = usual_step(np.where(invented, frames.time_seconds, np.nan))
+        rate = f"{1 / step:.6g} frames a second" if step else "the usual rate"
+        text = (
+            f"{_frames_without_time(invented)}; they are counted at {rate}, which the stream names "
+            "or else ffmpeg guesses. Lengths, and what is chosen by time or rate, follow that."
         )
+        notices.append(Notice("no-timestamps", text, int(np.argmax(invented))))
+    return notices
+
+
+def _frames_without_time(flags: npt.NDArray[np.bool_]) -> str:
+    """Return which frames the file holds no times for, in words."""
+    number = int(np.count_nonzero(flags))
+    if number == len(flags):
+        return "the file holds no times for its frames"
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    runs = [
+        f"{first} to {end - 1}" if end - first > 1 else f"{first}"
+        for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
     ]
+    return (
+        f"the file holds no times for {number:,} of {count(len(flags), 'frame')} ({listing(runs)})"
+    )
 
 
 def _one_piece(hindrance: str | None) -> list[Notice]:

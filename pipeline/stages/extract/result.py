@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from ...base.errors import ExitCode
 from ...base.guard import Failure, done, failures, worst
-from ...dataset.records import AbsentSource, Notice, VideoRecord
+from ...dataset.absent import AbsentSource
+from ...dataset.records import Notice, VideoRecord
 
 
 @dataclass(frozen=True)

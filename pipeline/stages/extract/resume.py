@@ -15,18 +15,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ...base.errors import SourceChangedError, UsageError, printable
-from ...base.words import count, listing
+from ...base.errors import SourceChangedError, printable
 from ...base.work import Link
+from ...dataset.absent import AbsentSource
 from ...dataset.accounts import balance
-from ...dataset.records import AbsentSource, Notice, SourceIdentity, VideoRecord
+from ...dataset.records import Notice, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
-from ...settings.file import settings_digest
-from ...video.codecs import is_exact_in_hardware
 from ...video.identity import digest_ends, is_same_file, stat_identity
 from ...video.sources import Source
 from .result import Copy, Outcome
@@ -151,43 +148,6 @@ def _worth_reading(sources: Sequence[Source], records: Iterable[VideoRecord]) ->
         is_twin = sizes[size] > 1 and twins[size, ends(source.path)] > 1
         if is_twin or any(is_alike(source.path, known) for known in of_size[size]):
             yield source
-
-
-def refuse_other_settings(settings: Mapping[str, Any], known: Mapping[Source, VideoRecord]) -> None:
-    """Refuse to mix settings in one dataset.
-
-    Raises:
-        UsageError: one of the videos is there already with other settings.
-    """
-    digest = settings_digest(settings)
-    others = [record for record in known.values() if _digest(record) != digest]
-    if not others:
-        return
-    then = others[0].settings
-    changes = ", ".join(
-        f"{name} {_shown(then.get(name))} → {_shown(settings.get(name))}"
-        for name in {**then, **settings}
-        if then.get(name) != settings.get(name)
-    )
-    raise UsageError(
-        f"{count(len(others), 'video is', 'videos are')} in the dataset already with other "
-        f"settings: {listing([record.id for record in others])} ({changes}). Nothing was done. "
-        "Use --overwrite to extract again, or another --output to keep both."
-    )
-
-
-def _digest(record: VideoRecord) -> str:
-    """Return the digest of the settings of a video, but of the hardware where that is exact.
-
-    In datasets of prep 0.1 it is a setting of all videos.
-    """
-    if "hwaccel" not in record.settings or not is_exact_in_hardware(record.probe):
-        return record.settings_digest
-    return settings_digest({k: v for k, v in record.settings.items() if k != "hwaccel"})
-
-
-def _shown(value: Any) -> str:
-    return "not set" if value is None else printable(value)
 
 
 def check_unchanged(

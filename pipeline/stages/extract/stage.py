@@ -23,15 +23,9 @@ from ...video.sources import FoundSources, Source, find_sources
 from . import UNITS
 from .batch import VideoBatch
 from .hardware import settle_hardware
+from .other_settings import refuse_other_settings
 from .result import ExtractResult, FailedVideo, Outcome
-from .resume import (
-    Recognised,
-    find_absent,
-    recognise,
-    refuse_other_settings,
-    tell_copies,
-    tell_moved,
-)
+from .resume import Recognised, find_absent, recognise, tell_copies, tell_moved
 from .streams import confirm, take_streams, try_to_list
 from .units import carry_out, memory_needed, size_bytes, source_of
 from .video import VideoExtractor
@@ -99,7 +93,7 @@ def _extract_found(
     recognised = recognise(videos, records, functools.partial(_identify_all, engine))
     known, copies = recognised.known, recognised.copies
     if not overwrite:
-        refuse_other_settings(extractor.effective_settings, known)
+        refuse_other_settings(extractor.effective_settings, known.values())
     if stream is not None:
         known = {source: confirm(record) for source, record in known.items()}
     for record in known.values():

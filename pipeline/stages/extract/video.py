@@ -21,11 +21,10 @@ from ...base.errors import (
 )
 from ...base.work import Link, refuse_stopped
 from ...dataset.breaks import find_breaks
-from ...dataset.clock import duration_seconds
+from ...dataset.clock import duration_seconds, start_date, start_seconds
 from ...dataset.image_folder import ImageNames
 from ...dataset.records import PacketIndex, SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
-from ...pictures.size import image_size
 from ...settings.dedupe import DedupeSettings
 from ...settings.file import effective_settings, settings_digest
 from ...settings.stages import AUTO, BreakSettings, ExtractSettings, RunSettings
@@ -259,11 +258,8 @@ class VideoExtractor:
         )
         warnings = describe(info, packets, chosen.decoded, frames, opened.hindrance, looks)
         refuse_damage(opened.source, warnings, self.run)
-        width, height = None, None
-        if len(chosen.kept):
-            first = self._images(opened.video_id).name(int(chosen.kept[0]))
-            width, height = image_size(folder / first)
-        settings = self.effective_settings
+        start = start_seconds(info, packets, frames)
+        (width, height), settings = images.size(), self.effective_settings
         record = VideoRecord(
             id=opened.video_id,
             source=opened.identity,
@@ -281,6 +277,8 @@ class VideoExtractor:
             duration_seconds=duration_seconds(frames),
             levels=mapped_levels(self.settings, opened.levels),
             decoder=chosen.decoder,
+            start_seconds=start,
+            start_date=start_date(info, start),
         )
         self.store.commit(folder, record, frames)
         return record
