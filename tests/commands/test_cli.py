@@ -124,6 +124,7 @@ RECORD = {
     "segments",
     "duration_seconds",
     "levels",
+    "decoder",
     "start_seconds",
     "start_date",
 }
