@@ -79,7 +79,9 @@ def describe_depth(
                 f"At its beginning it uses the levels {levels[0]:,} to {levels[1]:,} of "
                 f"{count_levels(info):,}: 8 bits hold {count(held, 'grey level')} of it. "
             )
-        text += "Set format to png to keep all bits, or levels to auto to make all levels visible."
+        text += (
+            "Set format to png to keep all bits, or levels to auto to spread them over 256 levels."
+        )
         notices.append(Notice("bit-depth", text))
     if dedupe.method.compares:
         text = (
