@@ -99,7 +99,8 @@ def _doubt(chosen: Chosen, promised_pts: npt.NDArray[np.int64]) -> str | None:
     if transcript.size_changes:
         return "the stream changes its size or format"
     if len(pts) != len(promised_pts):
-        return f"it gave {count(len(pts), 'frame')}, and {len(promised_pts):,} are in the packets"
+        promised = count(len(promised_pts), "packet")  # of which the file may hide some
+        return f"it gave {count(len(pts), 'frame')} of {promised}"
     if not np.array_equal(np.sort(pts), np.sort(promised_pts)):
         return "it gave other timestamps than those of the packets"
     return None
@@ -109,5 +110,5 @@ def tell_software(why: str | None) -> tuple[Notice, ...]:
     """Return the notice that a video, or a part of it, was decoded in software after all."""
     if why is None:
         return ()
-    text = f"decoded in software, as hardware could not: {why.removesuffix('.')}."
+    text = f"hardware was tried, but this was decoded in software: {why.removesuffix('.')}."
     return (Notice("software", text),)

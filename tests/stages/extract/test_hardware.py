@@ -109,7 +109,7 @@ FAULTS = {
     "gives nothing": ("exit 1", "ffmpeg gave up"),
     "loses a frame": (
         'sed -i "s/format=nv12/select=not(eq(n\\\\\\\\,5)),format=nv12/" $graph',
-        "it gave 49 frames, and 50 are in the packets",
+        "it gave 49 frames of 50 packets",
     ),
     "tells another time": (
         'sed -i "s/format=nv12/setpts=PTS+1,format=nv12/" $graph',
@@ -128,7 +128,7 @@ def test_what_hardware_does_not_decode_whole_and_in_silence_is_decoded_in_softwa
     assert done.code == 0
     (notice,) = done.json["videos"][0]["warnings"]
     assert notice["kind"] == "software"
-    assert "decoded in software, as hardware could not: " in notice["message"]
+    assert "hardware was tried, but this was decoded in software: " in notice["message"]
     assert why in notice["message"]
     assert noted(tmp_path / "f") == ["cuda"]
     assert record(tmp_path / "ds/steady")["decoder"] == "software"
