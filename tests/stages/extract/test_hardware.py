@@ -19,6 +19,8 @@ KINDS = {
     "h264.mp4": media.X264,
     "hevc10.mkv": ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le"),
     "vp9.webm": VP9,
+    "without_times.h264": ("-bf", "2", *media.X264),
+    "counted_from_elsewhere.avi": ("-c:v", "libx264", "-bf", "2", "-pix_fmt", "yuv420p"),
 }
 OTHERS = {
     "mpeg4.avi": ("-c:v", "mpeg4"),
@@ -112,8 +114,8 @@ FAULTS = {
         "it gave 49 frames of 50 packets",
     ),
     "tells another time": (
-        'sed -i "s/format=nv12/setpts=PTS+1,format=nv12/" $graph',
-        "it gave other timestamps than those of the packets",
+        'sed -i "s/format=nv12/setpts=PTS+eq(N\\\\\\\\,5),format=nv12/" $graph',
+        "it gave other times than the packets",
     ),
 }
 
