@@ -19,12 +19,16 @@ _EXACT_IN_HARDWARE = frozenset({"h264", "hevc", "vp9"})
 Those of NVIDIA do, as was seen; but not for MPEG-4 ASP, whose standard leaves the rounding open.
 """
 
-_FORMATS_OF_HARDWARE = frozenset({"yuv420p", "yuvj420p", "yuv420p10le"})
+_FORMATS_OF_HARDWARE = frozenset({"yuv420p", "yuv420p10le"})
 
 
 def is_exact_in_hardware(info: VideoInfo) -> bool:
-    """Whether hardware that decodes this video gives the very pictures of software."""
-    return info.codec in _EXACT_IN_HARDWARE and info.pixel_format in _FORMATS_OF_HARDWARE
+    """Whether hardware that decodes this video gives the very images of software.
+
+    Not where the levels are of full range: ffmpeg 5.1 forgets that on the way out of the device.
+    """
+    is_known = info.codec in _EXACT_IN_HARDWARE and info.pixel_format in _FORMATS_OF_HARDWARE
+    return is_known and info.color_range != "pc"
 
 
 def thread_options(info: VideoInfo) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ...base.errors import DecoderKilledError, HwaccelError, VideoError
 from ...base.words import count
+from ...dataset.frame_table import MISSING_PTS
 from ...dataset.records import Notice, VideoInfo
 from ...settings.stages import RunSettings
 from ...video.binary import Ffmpeg
@@ -93,15 +94,18 @@ def choose_anyhow(
 
 def _doubt(chosen: Chosen, promised_pts: npt.NDArray[np.int64]) -> str | None:
     """Return what is wrong with what hardware delivered, if anything is."""
-    pts, transcript = chosen.decoded.pts, chosen.decoded.transcript
+    pts, transcript = np.sort(chosen.decoded.pts), chosen.decoded.transcript
     if transcript.evidence.complaints:
         return transcript.evidence.complaints[0]
     if transcript.size_changes:
         return "the stream changes its size or format"
     if len(pts) != len(promised_pts):
-        return f"it gave {count(len(pts), 'frame')}, and {len(promised_pts):,} are in the packets"
-    if not np.array_equal(np.sort(pts), np.sort(promised_pts)):
-        return "it gave other timestamps than those of the packets"
+        promised = count(len(promised_pts), "packet")  # of which the file may hide some
+        return f"it gave {count(len(pts), 'frame')} of {promised}"
+    # Some containers have none, and some count them from another instant than ffmpeg.
+    is_timed = MISSING_PTS not in promised_pts
+    if is_timed and not np.array_equal(np.diff(pts), np.diff(np.sort(promised_pts))):
+        return "it gave other times than the packets"
     return None
 
 
@@ -109,5 +113,5 @@ def tell_software(why: str | None) -> tuple[Notice, ...]:
     """Return the notice that a video, or a part of it, was decoded in software after all."""
     if why is None:
         return ()
-    text = f"decoded in software, as hardware could not: {why.removesuffix('.')}."
+    text = f"hardware was tried, but this was decoded in software: {why.removesuffix('.')}."
     return (Notice("software", text),)
