@@ -1,5 +1,7 @@
 """Tell where pictures of a video may be broken, from what ffmpeg said when it was careful."""
 
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +86,29 @@ def find_damage(
                 strict=True,
             )
         )
+    )
+
+
+def place(
+    stretches: Iterable[Stretch], heard: npt.NDArray[np.int64], pts: npt.NDArray[np.int64]
+) -> tuple[Stretch, ...]:
+    """Return stretches of the frames of one run as those of another, by their timestamps.
+
+    Args:
+        stretches: what was found in a run.
+        heard: int64, the timestamps of its frames.
+        pts: int64, those of the other run; mostly the same, for what is broken beyond repair may
+            be a frame in one run and none in the next.
+    """
+    if np.array_equal(heard, pts):
+        return tuple(stretches)
+
+    def moved(frame: int) -> int:
+        later = np.flatnonzero(pts >= heard[frame])
+        return int(later[0]) if len(later) else len(pts) - 1
+
+    return tuple(
+        dataclasses.replace(one, first=moved(one.first), last=moved(one.last)) for one in stretches
     )
 
 

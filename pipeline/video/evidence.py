@@ -45,6 +45,13 @@ _HARMLESS = re.compile(
 """No pixel is in what is wrong here: messages beside the pictures, as vendors and webcams write
 them; and hardware that leaves a stream to the processor."""
 
+_WHILE_READING = re.compile(
+    r"ended prematurely|partial file|truncated|error during demuxing|invalid as first byte"
+    r"|read error",
+    re.IGNORECASE,
+)
+"""What a demuxer says of data, not of a header: a small file is read whole while it is opened."""
+
 _REJECTED = re.compile(r"Error (submitting packet|while decoding stream)|Decoding error")
 # What the output side and the scaler say tells nothing of the footage.
 _OUTPUT_SIDE = re.compile(
@@ -92,6 +99,7 @@ class Evidence:
         # What the demuxer said, and the timestamp of the packet that came next; or none came yet.
         self._at_packets: list[tuple[int, str]] = []
         self._at_next: list[str] = []
+        self._at_end: list[str] = []
 
     def add(self, line: str, level: str | None, frames_shown: int) -> bool:
         """Take in a line; return whether it was a step or a complaint.
@@ -140,7 +148,7 @@ class Evidence:
             if self._start_pts is None or at >= self._start_pts:
                 later = np.flatnonzero(pts >= at)
                 yield (int(later[0]) if len(later) else len(pts)), text
-        yield from ((len(pts), text) for text in self._at_next)
+        yield from ((len(pts), text) for text in (*self._at_next, *self._at_end))
 
     def _is_complaint(self, line: str, level: str) -> bool:
         if _OUTPUT_SIDE.match(line) or line.startswith(self._other_codecs):
@@ -159,7 +167,10 @@ class Evidence:
         context = line.partition("]")[0] if line.startswith("[") else ""
         is_of_demuxer = self._is_of_demuxer(context)
         if not self._is_open:  # what decoders say here they say again when it is the picture's turn
-            if is_of_demuxer and not _HARMLESS.search(text):
+            if is_of_demuxer and _WHILE_READING.search(text):
+                self._at_end.append(text)
+                self.is_suspect = True
+            elif is_of_demuxer and not _HARMLESS.search(text):
                 self.opening.append(text)
             return
         lacks = _LACKS.search(text)

@@ -17,7 +17,7 @@ from ..dataset.clock import without_contradictions
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import SOFTWARE, PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
-from .damage import find_damage, find_in_segment
+from .damage import find_damage, find_in_segment, place
 from .decoder import Decoded, Limits, decode
 from .graph import (
     EVERYTHING,
@@ -31,7 +31,7 @@ from .graph import (
 )
 from .levels import SAMPLED_FRAMES, read_levels
 from .sampling import corrected_condition, exact_condition, plan_condition
-from .segments import Segment, SegmentPlan, refuse_unproven
+from .segments import Segment, SegmentPlan, refuse_damaged, refuse_unproven
 from .sources import Source, plain_name
 from .still import compares_exactly, find_equal, read_hashes
 from .transcript import Transcript
@@ -66,9 +66,7 @@ class VideoDecoder:
     """Runs ffmpeg over one video, and again where it must.
 
     ``info`` is its header. Images go into ``folder``, a work folder that is named as the video.
-    ``link`` is told how many more frames are decoded. ``is_careful``: something was said of damage.
-    With several threads a decoder then tells only that, and what it puts in the place of broken
-    pictures differs from run to run. So all is done again, such that places and pictures are facts.
+    ``link`` is told how many more frames are decoded.
     """
 
     recipe: Recipe
@@ -76,7 +74,6 @@ class VideoDecoder:
     info: VideoInfo
     folder: Path
     link: Link
-    is_careful: bool = False
 
     def write(self, indices: npt.NDArray[np.int64]) -> Decoded:
         """Write the images of exactly these frames (ascending indices).
@@ -86,8 +83,6 @@ class VideoDecoder:
         """
         work = Pass(exact_condition(indices), drops_still=False, writes_images=True)
         decoded = self._decode(work)
-        if self._is_to_be_careful(decoded):
-            return self._carefully().write(indices)
         exact = self._correct(work, decoded)
         return decoded if exact == work else self._decode_again(exact)
 
@@ -96,14 +91,13 @@ class VideoDecoder:
 
         The video is decoded once; or again, where what is known only then makes another choice.
         That is a range or rate planned on timestamps that proved wrong, a stream that changes,
-        something that moved on the left edge alone, damage, and whatever cannot be decided in
-        ffmpeg: frames that look alike, and a comparison for which the frames had to be converted.
+        something that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
+        frames that look alike, and a comparison for which the frames had to be converted.
         """
         settings, time_base = self.recipe.settings, Fraction(self.info.time_base)
         work = self._first_pass(plan_condition(settings, time_base, packets.shown_pts))
         decoded = self._decode(work)
-        if self._is_to_be_careful(decoded):
-            return self._carefully().choose(packets)
+        is_suspect = decoded.transcript.evidence.is_suspect
         exact = self._correct(work, decoded)
         pts = without_contradictions(self.info, packets, decoded.pts)
         condition = corrected_condition(settings, time_base, packets.shown_pts, decoded, pts)
@@ -113,9 +107,12 @@ class VideoDecoder:
             decoded = self._decode_again(exact)
         chosen = self._settle(exact, decoded)
         decoded = chosen.decoded
-        if self.is_careful:
-            damage = find_damage(decoded.transcript.evidence, packets, decoded.pts)
-            decoded = dataclasses.replace(decoded, damage=damage)
+        if is_suspect and not self.recipe.run.hwaccel:  # what hardware delivers is not kept then
+            heard = self._listen()
+            damage = find_damage(heard.transcript.evidence, packets, heard.pts)
+            decoded = dataclasses.replace(decoded, damage=place(damage, heard.pts, decoded.pts))
+            if np.array_equal(heard.pts, decoded.pts):  # scores of broken pictures race as they do
+                decoded = dataclasses.replace(decoded, scene_score=heard.scene_score)
         pts = without_contradictions(self.info, packets, decoded.pts)
         return dataclasses.replace(chosen, decoded=dataclasses.replace(decoded, pts=pts))
 
@@ -138,17 +135,17 @@ class VideoDecoder:
         condition = EVERYTHING if plan.wanted is None else exact_condition(plan.wanted)
         work = dataclasses.replace(self._first_pass(condition), segment=segment)
         decoded = self._decode(work)
-        evidence = decoded.transcript.evidence
-        if self._is_to_be_careful(decoded):
-            return self._carefully().choose_in_segment(segment, plan)
         refuse_unproven(
             segment,
             plan.pts,
             decoded.pts,
-            find_in_segment(evidence, segment, plan.pts) if self.is_careful else None,
             self._correct(work, decoded) != work or bool(decoded.transcript.size_changes),
         )
-        return self._settle(work, decoded)
+        chosen = self._settle(work, decoded)
+        if decoded.transcript.evidence.is_suspect and not self.recipe.run.hwaccel:
+            evidence = self._listen(segment).transcript.evidence
+            refuse_damaged(segment, find_in_segment(evidence, segment, plan.pts))
+        return chosen
 
     def measure_levels(self, frames: int, *, is_whole: bool) -> tuple[int, int]:
         """Return the grey levels between which almost all of the video is.
@@ -181,13 +178,11 @@ class VideoDecoder:
         )
         return Pass(condition, drops_still=method.drops_still, writes_images=not survey)
 
-    def _is_to_be_careful(self, decoded: Decoded) -> bool:
-        # What hardware delivers is not kept where there may be damage.
-        is_blind = self.is_careful or self.recipe.run.hwaccel is not None
-        return decoded.transcript.evidence.is_suspect and not is_blind
-
-    def _carefully(self) -> "VideoDecoder":
-        return dataclasses.replace(self, link=Quiet(self.link), is_careful=True)
+    def _listen(self, segment: Segment | None = None) -> Decoded:
+        """Decode once more, in one thread and to write nothing: what is said then has its place."""
+        return self._decode_again(
+            Pass("0", drops_still=False, writes_images=False, segment=segment, is_careful=True)
+        )
 
     def _settle(self, work: Pass, decoded: Decoded) -> Chosen:
         """Finish the choice that a pass has prepared; decode again where the images differ."""
@@ -273,12 +268,12 @@ class VideoDecoder:
 
     def _decode(self, work: Pass) -> Decoded:
         source, folder, scratch = self.source, self.folder, self.folder.parents[1]
-        shutil.rmtree(folder)  # with what an earlier pass has left
-        folder.mkdir()
+        if not work.is_careful:
+            shutil.rmtree(folder)  # with what an earlier pass has left
+            folder.mkdir()
         for name in (THUMBNAILS_FILE, HASHES_FILE, SAMPLES_FILE):
             (scratch / name).unlink(missing_ok=True)
         name = plain_name(source, scratch)
-        work = dataclasses.replace(work, is_careful=self.is_careful)
         command, graph = extraction_command(self.recipe, work, self.info, name, folder.name)
         (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
         limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)

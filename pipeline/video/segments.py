@@ -121,7 +121,6 @@ def refuse_unproven(
     segment: Segment,
     promised_pts: npt.NDArray[np.int64],
     pts: npt.NDArray[np.int64],
-    damage: str | None,
     is_changed: bool,
 ) -> None:
     """Hold what a segment delivered against what the packets promise.
@@ -130,21 +129,28 @@ def refuse_unproven(
         segment: which one.
         promised_pts: int64, of its frames and those of its border.
         pts: the same, as decoded.
-        damage: what of it is broken, if anything is.
         is_changed: whether the stream changed its size, format or colours in it.
 
     Raises:
         UnprovenSegmentError: something else was delivered.
     """
-    where = f"frames {segment.first} to {segment.first + segment.frames - 1}, decoded alone,"
-    if damage is not None:
-        raise UnprovenSegmentError(f"{where} are damaged ({damage})")
+    where = _where(segment)
     if len(pts) != len(promised_pts):
         raise UnprovenSegmentError(f"{where} are {len(pts)} where {len(promised_pts)} should be")
     if not np.array_equal(pts, promised_pts):
         raise UnprovenSegmentError(f"{where} have other timestamps than their packets")
     if is_changed:
         raise UnprovenSegmentError(f"{where} change their size or format")
+
+
+def refuse_damaged(segment: Segment, damage: str | None) -> None:
+    """Refuse a segment of which a part is broken, perhaps for want of what came before it.
+
+    Raises:
+        UnprovenSegmentError: ``damage`` says what of it.
+    """
+    if damage is not None:
+        raise UnprovenSegmentError(f"{_where(segment)} are damaged ({damage})")
 
 
 def refuse_unlike(segment: Segment, ends: tuple[str, ...], begins: tuple[str, ...]) -> None:
@@ -161,3 +167,7 @@ def refuse_unlike(segment: Segment, ends: tuple[str, ...], begins: tuple[str, ..
     if ends != begins[: len(ends)] or len(ends) != segment.border:
         end = segment.first + segment.frames
         raise UnprovenSegmentError(f"frames from {end} on look otherwise when decoded from there")
+
+
+def _where(segment: Segment) -> str:
+    return f"frames {segment.first} to {segment.first + segment.frames - 1}, decoded alone,"

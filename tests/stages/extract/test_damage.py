@@ -111,9 +111,7 @@ def test_what_concerns_no_picture_is_no_damage(kind, ffmpeg, prep, tmp_path):
     assert prep(*common, "-o", "parts", "--segment-frames", "20").code == 0
     assert record(tmp_path / "parts/x")["segments"] == [0, 20]
     whole, parts = snapshot(tmp_path / "ds"), snapshot(tmp_path / "parts")
-    assert [whole[name] == parts[name] for name in whole].count(
-        False
-    ) == 1  # the segments in video.json
+    assert [name for name in whole if whole[name] != parts[name]] == ["x/video.json"]  # segments
 
 
 @pytest.mark.parametrize("kind", DAMAGED)
@@ -135,12 +133,15 @@ def test_damage_is_told_with_its_place(kind, ffmpeg, prep, tmp_path):
     assert told["before"] == first
 
 
-def test_twenty_runs_give_one_dataset(ffmpeg, prep, tmp_path):
-    video = lost_in_transport(tmp_path)
-    datasets = []
+@pytest.mark.parametrize("kind", ["H.264, bits", "MPEG-2, bits", "cut off"])
+def test_twenty_runs_give_one_dataset(kind, ffmpeg, prep, tmp_path):
+    """What ffmpeg makes of broken pictures may differ each time; of those that are whole, never."""
+    video, datasets = DAMAGED[kind][0](tmp_path), []
     for run in range(20):
         threads = ("--engine", "threads", "--workers", str(1 + run % 2))
         done = prep("extract", video, "-o", f"ds{run}", "--ffmpeg", ffmpeg, *threads)
         assert done.code == 1
         datasets.append(snapshot(tmp_path / f"ds{run}"))
+        if kind != "cut off":
+            datasets[-1] = datasets[-1]["x/video.json"]
     assert all(dataset == datasets[0] for dataset in datasets)
