@@ -1,6 +1,7 @@
 """prep run."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 
 from ..base.errors import ExitCode, printable
 from ..base.guard import Failure
-from ..base.words import count
+from ..base.words import count, listing
 from ..engines.choice import open_engine
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
@@ -35,8 +36,9 @@ if TYPE_CHECKING:  # the stages load libraries that --help can do without
 
 _CONCERNS_SHOWN = 30
 _OF_ACCOUNTS = ("records-differ", "same-source")
-_REMARKED = {"renamed": "", "moved": "", "several-streams": "{}: "}
-"""Notices that need nobody and are shown all the same, with the id where they do not name it."""
+_REMARKED = ("several-streams", "interlaced", "hdr", "bit-depth", "no-timestamps")
+_MOVED = ("renamed", "moved")
+"""Kinds of notice that need nobody and are shown all the same; the latter name their video."""
 _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 
 
@@ -185,13 +187,16 @@ def _concerns(result: "RunResult") -> Iterable[Concern]:
 
 def _remarks(result: "RunResult") -> list[str]:
     """Return what there is to say of the inputs that needs nobody."""
+    videos = defaultdict(list)
+    for video in result.extracted.videos:
+        for notice in video.notices:
+            if notice.kind in {*_REMARKED, *_MOVED}:
+                videos[notice.kind, notice.message].append(video.id)
     return [
         *(f"{n.kind}: {n.message}" for n in result.extracted.notices if not n.is_finding),
         *(
-            f"{notice.kind}: {_REMARKED[notice.kind].format(video.id)}{notice.message}"
-            for video in result.extracted.videos
-            for notice in video.notices
-            if notice.kind in _REMARKED
+            f"{kind}: {text}" if kind in _MOVED else f"{kind}: {listing(ids)}: {text}"
+            for (kind, text), ids in videos.items()
         ),
     ]
 

@@ -47,7 +47,7 @@ BROKEN = """
     numpy:frombuffer                                   dtype                extract  numpy
     numpy:packbits                                     0                    extract  numpy
     PIL.JpegImagePlugin:JpegImageFile                  0                    extract  pillow
-    PIL.JpegImagePlugin:JpegImageFile.draft            1                    report   pillow
+    PIL.JpegImagePlugin:JpegImageFile.draft            1                    extract  pillow
     PIL.Image:Image.save                               quality              report   pillow
     PIL.Image:open                                     0                    pictures pillow
     PIL.PngImagePlugin:PngImageFile                    0                    extract  pillow

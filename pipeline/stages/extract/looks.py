@@ -68,8 +68,8 @@ def describe_looks(
         info.is_interlaced or (settings.max_size is None and images.are_combed())
     ):
         text = (
-            "interlaced footage: each frame is woven of two half pictures of different instants, "
-            "so what moves has edges like a comb"
+            "each frame is woven of two half pictures of different instants, so what moves has "
+            "edges like a comb"
         )
         if not info.is_interlaced:
             text += " (seen in the images; the file does not say so)"

@@ -60,6 +60,14 @@ def test_interlaced_footage_is_noticed(name, options, order, words, prep, tmp_pa
     assert record(tmp_path / "ds" / path.stem)["probe"]["field_order"] == order
 
 
+def test_prep_run_tells_it_once_for_all_videos(prep, tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        woven(tmp_path / name, "-x264-params", "tff=1", size=f"320x{240 + 16 * (name == 'b.mp4')}")
+    done = prep("run", "a.mp4", "b.mp4", "-o", "ds")
+    assert done.code == 0
+    assert "\ninterlaced: a, b: each frame is woven of two half pictures" in done.out
+
+
 @pytest.mark.parametrize("picture", ["testsrc2", "mandelbrot", "life=mold=9:ratio=0.1"])
 def test_progressive_footage_is_not_called_interlaced(picture, prep, tmp_path):
     path = media.encode(
