@@ -44,9 +44,10 @@ class SomeImages:
         """
         scores = self.frames.scene_score
         kept = np.flatnonzero((self.frames.fate == Fate.KEPT) & (scores <= self.cut_score))
+        if len(kept) < _LOOKED_AT:
+            return False
         most = kept[np.argsort(-scores[kept], kind="stable")[:_LOOKED_AT]]
-        paths = [self.folder / self.names.name(index) for index in most.tolist()]
-        return len(paths) == _LOOKED_AT and are_combed(paths)
+        return are_combed(*(self.folder / self.names.name(index) for index in most.tolist()))
 
 
 def describe_looks(

@@ -68,6 +68,14 @@ def test_prep_run_tells_it_once_for_all_videos(prep, tmp_path):
     assert "\ninterlaced: a, b: each frame is woven of two half pictures" in done.out
 
 
+def test_lines_of_one_pixel_on_a_screen_are_no_combs(prep, tmp_path):
+    lines = "drawgrid=w=400:h=2:t=1:c=white:replace=1"
+    moving = "crop=iw/2:ih/2:n:n,pad=320:240:80:60"
+    graph = ("-vf", f"{lines},split[a][b];[b]{moving}[c];[a][c]blend=all_mode=lighten,format=gray")
+    path = media.encode(tmp_path / "x.mkv", *graph, "-c:v", "ffv1", size="320x240", frames=12)
+    assert "interlaced" not in notices(prep("extract", path, "-o", "ds", "--json"))
+
+
 @pytest.mark.parametrize("picture", ["testsrc2", "mandelbrot", "life=mold=9:ratio=0.1"])
 def test_progressive_footage_is_not_called_interlaced(picture, prep, tmp_path):
     path = media.encode(
