@@ -28,6 +28,7 @@ from .options import (
     engine_options,
     extraction_options,
     output_option,
+    settings_options,
 )
 
 if TYPE_CHECKING:  # the stages load libraries that --help can do without
@@ -50,6 +51,7 @@ _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
 @click.option("--cvat", is_flag=True, help="Also upload to CVAT, as 'prep upload' does.")
 @cvat_options
+@settings_options(RunSettings, "hwaccel")
 @engine_options
 def run(
     console: Console,

@@ -64,26 +64,28 @@ class ExtractSettings:
     )
     deinterlace: bool = option(
         False,
-        "Make each frame of interlaced footage, which is woven of two half pictures, one whole "
-        "picture (bwdif). Frames and numbers stay.",
+        "Rebuild one full picture from the two half pictures in each frame of interlaced footage "
+        "(bwdif). Frames and numbers stay the same. Other videos change too: leave them out.",
         is_named_if_set=True,
     )
     tonemap: bool = option(
         False,
-        "Show HDR footage as on an ordinary screen (BT.709): without it, its images look pale.",
+        "Convert HDR videos to ordinary colours (BT.709); without it, their images look pale. "
+        "Other videos stay as they are.",
         is_named_if_set=True,
     )
     levels: str | None = option(
         None,
         "Grey levels of the video that become black and white in the images, for thermal and depth "
         "footage; auto measures each video first. Images then have 8 bits.",
-        metavar="LOW:HIGH",
+        metavar="LOW:HIGH|auto",
         is_named_if_set=True,
     )
     stream: str | None = option(
         None,
-        "Extract this video stream of each file, by its number, or all: the usual one keeps the "
-        "id of the video, others get it with _s1 and so on. Default: the first.",
+        "Extract the video stream with this number, as ffprobe counts, or all of them: the usual "
+        "one keeps the id of the video, others get it with _s1 and so on. A file without that "
+        "stream fails. Default: the first.",
         metavar="N|all",
         decides_images=False,
     )

@@ -45,6 +45,11 @@ _HARMLESS = re.compile(
 """No pixel is in what is wrong here: messages beside the pictures, as vendors and webcams write
 them; and hardware that leaves a stream to the processor."""
 
+_OF_PARSER = re.compile(
+    r"missing picture in access unit|Failed to parse temporal unit|Invalid OBU length"
+)
+"""What parsers (H.264, HEVC, AV1) say under the decoder's name, but in the demuxer's thread."""
+
 _WHILE_READING = re.compile(
     r"ended prematurely|partial file|truncated|error during demuxing|invalid as first byte"
     r"|read error",
@@ -92,6 +97,7 @@ class Evidence:
             f"[{stream.codec}" for stream in info.streams if stream.codec != info.codec
         )
         self._is_open = False
+        self._is_threaded = False  # newer ffmpeg: demuxer and decoder each have a thread
         self._frames = 0
         # Of each decoder's context: when and before which frame it said what.
         self._said: dict[str, list[tuple[int, int, str]]] = {}
@@ -110,6 +116,7 @@ class Evidence:
             frames_shown: how many frames had come out of the filter graph by then.
         """
         step = _STEP.match(line) if " -> " in line else None
+        self._is_threaded = self._is_threaded or line.startswith("[vist#")
         is_complaint = level not in {None, "info"} and self._is_complaint(line, str(level))
         if is_complaint:
             self._add_complaint(line, frames_shown)
@@ -180,7 +187,7 @@ class Evidence:
             self.rejected.append(self._frames)
         elif _HARMLESS.search(text):
             return
-        elif is_of_demuxer:
+        elif is_of_demuxer or _OF_PARSER.search(text):
             if len(self._at_packets) + len(self._at_next) < _LINES_KEPT:
                 self._at_next.append(text)
         elif lacks or self._info.codec not in _MARKING:
@@ -195,6 +202,8 @@ class Evidence:
     def _is_of_demuxer(self, context: str) -> bool:
         name = context.removeprefix("[").partition(" @")[0]
         is_ours = name in {"error", "fatal", "warning", self._info.container, "AVIOContext", "file"}
+        if name == "flv":  # so the decoder of flv1 is called as well, and older demuxers
+            is_ours = not self._is_threaded
         return name != self._info.codec and (is_ours or name.startswith("in#"))
 
     def _add_step(self, who: str, pts: int | None) -> None:

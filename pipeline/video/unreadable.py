@@ -70,6 +70,8 @@ def why_not_opened(path: Path, error: Exception) -> VideoError:
             return known
         if known := _without_index(name, _boxes(file)):
             return known
+        if known := why_known(path):
+            return known
     what = f"{name}: not a video that can be read ({printable(_reason(error))})"
     return NotAVideoError(what, PLAYS_ELSEWHERE)
 
@@ -101,9 +103,10 @@ def why_known(path: Path) -> VideoError | None:
             return known
         size, boxes = file.seek(0, os.SEEK_END), [*_boxes(file)]
         if boxes and any(box.kind == b"moov" for box in boxes) and boxes[-1].end > size:
+            where = "" if any(box.kind == b"moof" for box in boxes) else " right behind its header"
             return NotAVideoError(
-                f"{printable(path)}: cut off right behind its header: {size:,} of "
-                f"{boxes[-1].end:,} bytes are there",
+                f"{printable(path)}: cut off{where}: only {size:,} of {boxes[-1].end:,} bytes are "
+                "there",
                 _COPY_AGAIN,
             )
     return None

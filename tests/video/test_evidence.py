@@ -160,6 +160,38 @@ def test_the_parser_of_the_demuxer_is_not_heard_twice():
     assert (found.first, found.last) == (2, 3)
 
 
+PTS = np.arange(0, 60, 10)
+
+
+def places(evidence):
+    """Return the frames of what the demuxer said, and of what the decoder did."""
+    demuxer, decoder = evidence.said_by_demuxer(PTS), evidence.said_by_decoder()
+    return [at for at, _ in demuxer], [at for at, _ in decoder]
+
+
+def test_what_a_parser_says_stands_before_its_packet_wherever_the_decoder_is():
+    said = "[hevc @ 0x1] [error] missing picture in access unit with size 1629"
+    for decoded in ([], [frame(0)], [frame(0), frame(10)]):
+        assert places(heard(HEVC, packet(0), *decoded, said, packet(30))) == ([3], [])
+
+
+def test_the_decoder_of_flv1_is_called_as_its_container():
+    flv = dataclasses.replace(HEVC, codec="flv1", container="flv")
+    lost = "[flv @ 0x1] [error] Packet mismatch 2017220470 1192 53078"
+    assert places(heard(flv, packet(0), lost, packet(20), frame_of_old(0))) == ([2], [])
+    lost = "[in#0/flv @ 0x1] [error] Packet mismatch 2017220470 1192 53078"
+    decoder = "[flv @ 0x2] [error] Error at MB: 16"  # such pictures are marked
+    assert places(heard(flv, frame(0), packet(0), decoder, lost, packet(20))) == ([2], [])
+
+
+def test_a_small_file_is_read_to_its_end_while_it_is_opened():
+    made = Transcript(HEVC)
+    for line in ("[in#0/matroska,webm @ 0x1] [error] File ended prematurely", OPENED, packet(0)):
+        made.add(line)
+    assert made.evidence.is_suspect
+    assert places(made.evidence) == ([len(PTS)], [])
+
+
 def test_a_message_without_an_end_hides_neither_a_step_nor_itself():
     ffv1 = dataclasses.replace(HEVC, codec="ffv1")
     glued = "[ffv1 @ 0x1] [error] slice CRC mismatch E14A5F8!decoder -> pts:10 pts_time:1"

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...base.errors import DamagedVideoError, printable
-from ...base.words import count, listing
+from ...base.words import count, listing, plural
 from ...dataset.clock import made_up, usual_step
 from ...dataset.frame_table import MISSING_PTS, FrameTable
 from ...dataset.records import Notice, PacketIndex, VideoInfo
@@ -52,6 +52,10 @@ def describe(
     return tuple(sorted(notices, key=lambda notice: not notice.is_finding))
 
 
+_FEW_SHADES = 64
+"""So few of the 256 shades of an image, and thermal or depth footage is hardly to be seen."""
+
+
 def describe_depth(
     info: VideoInfo,
     settings: ExtractSettings,
@@ -70,18 +74,19 @@ def describe_depth(
         return ()
     notices = []
     bits = f"the source has {info.component_bits} bits a component"
-    if loses_bits(settings, info):
-        text = f"{bits}, of which JPEG images hold 8. "
-        if levels is not None:
-            lost_bits = (info.component_bits or 8) - 8
-            held = (levels[1] >> lost_bits) - (levels[0] >> lost_bits) + 1
-            text += (
-                f"At its beginning it uses the levels {levels[0]:,} to {levels[1]:,} of "
-                f"{count_levels(info):,}: 8 bits hold {count(held, 'grey level')} of it. "
+    is_toned = settings.tonemap and info.is_hdr
+    if loses_bits(settings, info) and not is_toned:
+        text = f"{bits}, of which JPEG images hold 8. --format png keeps all of them."
+        lost_bits = (info.component_bits or 8) - 8
+        shades = 256 if levels is None else (levels[1] >> lost_bits) - (levels[0] >> lost_bits) + 1
+        if levels is not None and shades <= _FEW_SHADES:
+            text = (
+                f"{bits}, of which JPEG images hold 8: of the levels that it uses at its beginning "
+                f"({levels[0]:,} to {levels[1]:,} of {count_levels(info):,}), "
+                f"{count(shades, 'shade of grey', 'shades of grey')} "
+                f"{plural(shades, 'is', 'are')} left. --levels auto spreads them over all 256, "
+                "--format png keeps all bits."
             )
-        text += (
-            "Set format to png to keep all bits, or levels to auto to spread them over 256 levels."
-        )
         notices.append(Notice("bit-depth", text))
     if dedupe.method.compares:
         text = (
@@ -101,8 +106,8 @@ def refuse_damage(source: Source, notices: Iterable[Notice], run: RunSettings) -
     damage = [notice for notice in notices if notice.kind == "damage"]
     if damage and run.on_damage == "fail":
         raise DamagedVideoError(
-            f"{printable(source.path)}: damaged: {damage[0].message} "
-            "Set on_damage to keep, and what decodes is kept."
+            f"{printable(source.path)}: damaged: {damage[0].message} Nothing of it was extracted.",
+            "Set on_damage to keep, and what can be decoded is kept.",
         )
 
 
@@ -124,12 +129,12 @@ def _damage(
             if stretch.first == stretch.last
             else f"frames {stretch.first} to {stretch.last}"
         )
-        text = f"pictures may be broken in {where}: {stretch.why}. What decodes is kept."
+        text = f"pictures may be broken in {where}: {stretch.why}."
         notices.append(Notice("damage", text, stretch.first, _time_of(frames, stretch.first)))
     if untold := decoded.damage[_STRETCHES_TOLD:]:
         text = (
             f"pictures may be broken in {count(len(untold), 'stretch', 'stretches')} more, up to "
-            f"frame {untold[-1].last}. What decodes is kept."
+            f"frame {untold[-1].last}."
         )
         notices.append(Notice("damage", text, untold[0].first, _time_of(frames, untold[0].first)))
     opening = decoded.transcript.evidence.opening

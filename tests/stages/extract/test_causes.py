@@ -190,7 +190,7 @@ def test_a_copy_that_ends_behind_its_header(behind, ffmpeg, base, prep, tmp_path
     data = (tmp_path / "x.mp4").read_bytes()
     path = tmp_path / "cut.mp4"
     path.write_bytes(data[: data.index(b"mdat") + behind])
-    size = "" if behind < 0 else f": {path.stat().st_size:,} of {len(data):,} bytes are there"
+    size = "" if behind < 0 else f": only {path.stat().st_size:,} of {len(data):,} bytes are there"
     assert failure(prep, path, flags=("--ffmpeg", ffmpeg)) == (
         "not-a-video",
         f"cut off right behind its header{size}. {COPY_AGAIN}",

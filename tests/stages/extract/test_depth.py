@@ -171,7 +171,7 @@ def test_what_8_bits_lose_is_told_in_numbers_of_the_video(prep, tmp_path):
     done = prep("extract", "v.mkv", "-o", "ds")
     assert done.code == 0
     assert "bit-depth: the source has 16 bits a component" in done.out
-    assert "of 65,536: 8 bits hold 2 grey levels of it." in done.out
+    assert "of 65,536), 2 shades of grey are left." in done.out
     assert "compared-exactly: " in done.out
     done = prep("extract", "v.mkv", "-o", "levels", "--levels", "auto", "--dedupe", "off")
     assert done.code == 0
