@@ -187,7 +187,8 @@ def _describe(
         color_range=_color_name(ColorRange, context.color_range),
         color_primaries=_color_name(ColorPrimaries, context.color_primaries),
         color_transfer=_color_name(ColorTrc, context.color_trc),
-        field_order=_FIELD_ORDERS.get(context.field_order),
+        # PyAV before 18.1 does not tell it; the images show it then.
+        field_order=_FIELD_ORDERS.get(getattr(context, "field_order", 0)),
         color_matrix=_MATRICES.get(context.colorspace),
         component_bits=max(
             (component.bits for component in context.format.components), default=None
