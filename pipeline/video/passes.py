@@ -108,7 +108,7 @@ class VideoDecoder:
         chosen = self._settle(exact, decoded)
         decoded = chosen.decoded
         if is_suspect and not self.recipe.run.hwaccel:  # what hardware delivers is not kept then
-            heard = self._listen()
+            heard = self._listen(exact)
             damage = find_damage(heard.transcript.evidence, packets, heard.pts)
             decoded = dataclasses.replace(decoded, damage=place(damage, heard.pts, decoded.pts))
             if np.array_equal(heard.pts, decoded.pts):  # scores of broken pictures race as they do
@@ -143,7 +143,7 @@ class VideoDecoder:
         )
         chosen = self._settle(work, decoded)
         if decoded.transcript.evidence.is_suspect and not self.recipe.run.hwaccel:
-            evidence = self._listen(segment).transcript.evidence
+            evidence = self._listen(work).transcript.evidence
             refuse_damaged(segment, find_in_segment(evidence, segment, plan.pts))
         return chosen
 
@@ -178,11 +178,9 @@ class VideoDecoder:
         )
         return Pass(condition, drops_still=method.drops_still, writes_images=not survey)
 
-    def _listen(self, segment: Segment | None = None) -> Decoded:
-        """Decode once more, in one thread and to write nothing: what is said then has its place."""
-        return self._decode_again(
-            Pass("0", drops_still=False, writes_images=False, segment=segment, is_careful=True)
-        )
+    def _listen(self, work: Pass) -> Decoded:
+        """Run a pass again, in one thread and to write nothing: what is said then has its place."""
+        return self._decode_again(dataclasses.replace(work, condition="0", is_careful=True))
 
     def _settle(self, work: Pass, decoded: Decoded) -> Chosen:
         """Finish the choice that a pass has prepared; decode again where the images differ."""
