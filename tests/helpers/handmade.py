@@ -63,6 +63,26 @@ def video(times, fates=None, reasons=None, scores=None):
 
 SIZE = (48, 32)
 
+H264 = VideoInfo(
+    container="mov,mp4,m4a,3gp,3g2,mj2",
+    stream_index=1,
+    streams=(StreamInfo(0, "audio", "aac", False), StreamInfo(1, "video", "h264", False)),
+    codec="h264",
+    profile=None,
+    pixel_format="yuv420p",
+    coded_width=64,
+    coded_height=48,
+    average_rate="25",
+    time_base="1/1000",
+    start_time_seconds=0.0,
+    duration_seconds=1.0,
+    frames_in_header=3,
+    color_range=None,
+    color_primaries=None,
+    color_transfer=None,
+)
+"""Of a file whose first stream is sound."""
+
 PROBE = VideoInfo(
     "mp4", 0, (StreamInfo(0, "video", "h264", False),), "h264", None, "yuv420p", *SIZE, "25/1",
     "1/12800", 0.0, None, None, None, None, None,

@@ -4,31 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from video_prep.dataset.records import PacketIndex, StreamInfo, VideoInfo
+from helpers.handmade import H264
+from video_prep.dataset.records import PacketIndex
 from video_prep.video.damage import Stretch, find_damage, find_in_segment
 from video_prep.video.evidence import Evidence
 from video_prep.video.segments import Segment
 from video_prep.video.transcript import Transcript
 
-STREAMS = (StreamInfo(0, "audio", "aac", False), StreamInfo(1, "video", "h264", False))
-H264 = VideoInfo(
-    container="mov,mp4,m4a,3gp,3g2,mj2",
-    stream_index=1,
-    streams=STREAMS,
-    codec="h264",
-    profile=None,
-    pixel_format="yuv420p",
-    coded_width=64,
-    coded_height=48,
-    average_rate="25",
-    time_base="1/1000",
-    start_time_seconds=0.0,
-    duration_seconds=1.0,
-    frames_in_header=3,
-    color_range=None,
-    color_primaries=None,
-    color_transfer=None,
-)
 HEVC = dataclasses.replace(H264, codec="hevc", streams=())
 MJPEG = dataclasses.replace(H264, codec="mjpeg", container="avi", streams=())
 OPENED = "[info] Input #0, mov, from 'x.mp4':"

@@ -1,34 +1,12 @@
 """Small parts that no footage reaches with certainty."""
 
+from helpers.handmade import H264
 from video_prep.dataset.frame_table import MISSING_PTS
-from video_prep.dataset.records import StreamInfo, VideoInfo
 from video_prep.video.transcript import SizeChange, Transcript
 
 
-def info():
-    streams = (StreamInfo(0, "audio", "aac", False), StreamInfo(1, "video", "h264", False))
-    return VideoInfo(
-        container="mov",
-        stream_index=1,
-        streams=streams,
-        codec="h264",
-        profile=None,
-        pixel_format="yuv420p",
-        coded_width=64,
-        coded_height=48,
-        average_rate="25",
-        time_base="1/1000",
-        start_time_seconds=0.0,
-        duration_seconds=1.0,
-        frames_in_header=3,
-        color_range=None,
-        color_primaries=None,
-        color_transfer=None,
-    )
-
-
 def transcript(*lines):
-    made = Transcript(info())
+    made = Transcript(H264)
     for line in lines:
         made.add(line)
     return made
