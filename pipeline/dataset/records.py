@@ -210,6 +210,19 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """How the still frames of a video were told from the others.
+
+    ``way``: ``fixed`` thresholds; or by what noise was measured, in ``one pass``, or in ``two
+    passes`` where noise makes all frames differ; both where segments differ. ``limits``: what
+    counts as noise, the middle of what was measured (`pictures.stillness.MEASURES`).
+    """
+
+    way: str
+    limits: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class VideoRecord:
     """The content of ``video.json``: everything about one video but its frames.
 
@@ -222,7 +235,8 @@ class VideoRecord:
     compared, each for itself; the first is 0. ``levels`` are the grey levels of the video that are
     black and white in the images, absent where none were mapped.
     ``decoder`` is what decoded: ``software``, or the name of a hardware acceleration; both where
-    segments differ (``cuda, software``), and ``None`` in old records.
+    segments differ (``cuda, software``), and ``None`` in old records. ``comparison``: how still
+    frames were told, absent where none were left out, and in old records.
     """
 
     id: str
@@ -243,6 +257,7 @@ class VideoRecord:
     decoder: str | None = None
     start_seconds: float | None = None
     start_date: str | None = None
+    comparison: Comparison | None = None
 
     @property
     def images(self) -> ImageNames:
@@ -269,6 +284,7 @@ class VideoRecord:
         probe = dict(data["probe"])
         probe["streams"] = tuple(StreamInfo(**stream) for stream in probe["streams"])
         probe["recording"] = RecordingInfo(**probe.get("recording", {}))
+        comparison = data.get("comparison")
         return cls(
             **{
                 **data,
@@ -279,5 +295,7 @@ class VideoRecord:
                 "warnings": tuple(Notice(**notice) for notice in data["warnings"]),
                 "segments": tuple(data.get("segments", (0,))),
                 "levels": tuple(data["levels"]) if data.get("levels") else None,
+                "comparison": comparison
+                and Comparison(comparison["way"], tuple(comparison["limits"])),
             }
         )

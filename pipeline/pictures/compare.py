@@ -21,7 +21,8 @@ from ..base.work import Link, refuse_stopped
 from ..dataset.frame_table import Reason
 from ..settings.dedupe import DedupeSettings
 from .likeness import Picture, is_still, read_picture
-from .thinner import gap_too_long, thinner_of
+from .stillness import Rules, StillFilter, cells_of, level_of
+from .thinner import thinner_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -101,29 +102,74 @@ def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> 
     )
     if not method.compares or images.hide_depth:
         return seen
-    kept: Picture | None = None
-    last = like = -1  # the last image that stays, and the last one that was compared
+    stills = _FixedStills(settings) if settings.is_fixed else _MeasuredStills(settings)
     paths = map(images.path_of, images.numbers.tolist())
     with closing(read_ahead(read_picture, paths, threads)) as pictures:
         for place, picture in enumerate(pictures):
             refuse_stopped(link)
             link.tell(1)
             if picture is None:
-                seen.unreadable[place], last = True, place
+                seen.unreadable[place] = True
                 continue
             seen.deep[place] = picture.is_deep
             if thinner is not None:
                 seen.looks[place] = thinner.describe(picture.thumbnail[np.newaxis])[0]
-            if (
-                method.drops_still
-                and kept is not None
-                and is_still(picture, kept, settings)
-                and not gap_too_long(images.positions, place, last, settings.max_gap)
-            ):
-                seen.like[place] = like
-            else:
-                kept, last, like = picture, place, place
+            if method.drops_still:
+                stills.take(int(images.positions[place]), picture)
+    if method.drops_still and not seen.unreadable.all():
+        readable = np.flatnonzero(~seen.unreadable)
+        is_kept = np.isin(images.positions[readable], stills.kept())
+        last_kept = np.maximum.accumulate(np.where(is_kept, np.arange(len(readable)), 0))
+        seen.like[readable] = readable[last_kept]
     return seen
+
+
+class _FixedStills:
+    """Tells still pictures by thresholds that a person has fixed."""
+
+    def __init__(self, settings: DedupeSettings) -> None:
+        self._settings = settings
+        self._kept: list[int] = []
+        self._last: Picture | None = None
+
+    def take(self, place: int, picture: Picture) -> None:
+        """Take the picture at a place."""
+        max_gap = self._settings.max_gap
+        if (
+            self._last is None
+            or not is_still(picture, self._last, self._settings)
+            or (max_gap is not None and place - self._kept[-1] > max_gap)
+        ):
+            self._kept.append(place)
+            self._last = picture
+
+    def kept(self) -> list[int]:
+        """Return the places of the pictures to keep, once all were taken."""
+        return self._kept
+
+
+class _MeasuredStills:
+    """Tells still pictures by the noise that is measured on them; those of another size anew."""
+
+    def __init__(self, settings: DedupeSettings) -> None:
+        self._max_gap = settings.max_gap
+        self._filters: list[StillFilter] = []
+        self._kind: object = None
+
+    def take(self, place: int, picture: Picture) -> None:
+        """Take the picture at a place."""
+        kind = [(plane.shape, plane.dtype) for plane in picture.planes]
+        if kind != self._kind:
+            self._kind = kind
+            level = level_of(8 * picture.planes[0].itemsize)
+            self._filters.append(StillFilter(Rules(self._max_gap, level)))
+        self._filters[-1].take(place, cells_of(picture.planes))
+
+    def kept(self) -> list[int]:
+        """Return the places of the pictures to keep, once all were taken."""
+        for each in self._filters:
+            each.finish()
+        return [place for each in self._filters for place in each.kept]
 
 
 class Comparer:

@@ -76,7 +76,10 @@ def _planes_of_deep_png(path: Path) -> tuple[Plane, ...]:
         pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ValueError("no PNG that can be decoded")
-    return tuple(np.asarray(plane, np.uint16) for plane in cv2.split(pixels))
+    planes = [np.asarray(plane, np.uint16) for plane in cv2.split(pixels)]
+    if len(planes) > 2:  # green, which is most of the brightness, comes first
+        planes[:2] = reversed(planes[:2])
+    return tuple(planes)
 
 
 def _planes(image: Image.Image) -> tuple[Plane, ...]:
@@ -117,6 +120,7 @@ def is_still(picture: Picture, kept: Picture, settings: DedupeSettings) -> bool:
 
 def _changed(plane: Plane, other: Plane, settings: DedupeSettings, step: int) -> bool:
     difference = cv2.absdiff(plane, other)
+    hi, lo, frac = settings.thresholds
     left, rest = _LEFT // step, _REST // step
     height, width = difference.shape[0] + rest, difference.shape[1] + left + rest
     # Of the frame on the left only what a block reaches from its last place in it can differ.
@@ -131,9 +135,9 @@ def _changed(plane: Plane, other: Plane, settings: DedupeSettings, step: int) ->
         normalize=False,
         borderType=cv2.BORDER_CONSTANT,
     )[: -(_BLOCK - 1) : _GRID, : -(_BLOCK - 1) : _GRID]
-    many = int((width // 16) * (height // 16) * settings.frac)
+    many = int((width // 16) * (height // 16) * frac)
     pixels = _BLOCK * _BLOCK
     return bool(
-        sums.max(initial=0) > round(pixels * settings.hi)
-        or np.count_nonzero(sums > round(pixels * settings.lo)) > many
+        sums.max(initial=0) > round(pixels * hi)
+        or np.count_nonzero(sums > round(pixels * lo)) > many
     )

@@ -55,6 +55,13 @@ METHODS = {
 
 _OFF, *_OTHERS = METHODS.values()
 
+FIXED = {"hi": 8.0, "lo": 8.0, "frac": 0.33}
+"""The thresholds that can be fixed, and what each is when only another one is."""
+
+_WITH_OTHERS = "If one of hi, lo and frac is set, the others are {}.".format(
+    ", ".join(f"{name} {value:g}" for name, value in FIXED.items())
+)
+
 
 @dataclass(frozen=True)
 class DedupeSettings:
@@ -65,25 +72,25 @@ class DedupeSettings:
         f"Leave out {', '.join(method.leaves_out for method in (*_OTHERS, _OFF))}.",
         choices=METHODS,
     )
-    hi: float = option(
-        8.0,
-        "With still: a frame is kept if any block of 8x8 pixels changed by more than this many "
-        "grey levels per pixel.",
+    hi: float | None = option(
+        None,
+        "With still: keep a frame if any block of 8x8 pixels changed by more than this many grey "
+        f"levels per pixel, instead of measuring the noise of the video. {_WITH_OTHERS}",
         metavar="LEVELS",
         minimum=0,
         maximum=255,
     )
-    lo: float = option(
-        8.0,
-        "With still: a frame is also kept if many blocks changed by more than this. Set below "
-        "hi, it keeps slow fades too, but also every frame of a noisy camera.",
+    lo: float | None = option(
+        None,
+        "With still: also keep a frame if many blocks changed by more than this. Set below hi, it "
+        f"keeps slow fades too, but also every frame of a noisy camera. {_WITH_OTHERS}",
         metavar="LEVELS",
         minimum=0,
         maximum=255,
     )
-    frac: float = option(
-        0.33,
-        "With still: the share of all blocks that counts as many.",
+    frac: float | None = option(
+        None,
+        f"With still: the share of all blocks that counts as many. {_WITH_OTHERS}",
         metavar="SHARE",
         minimum=0,
         maximum=1,
@@ -108,3 +115,14 @@ class DedupeSettings:
     def method(self) -> DedupeMethod:
         """What the chosen method says of itself."""
         return METHODS[self.dedupe]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether a person has fixed what a change is; else it follows from the noise measured."""
+        return any(getattr(self, name) is not None for name in FIXED)
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """What is fixed, hi, lo and frac, or goes with it."""
+        given = {name: getattr(self, name) for name in FIXED}
+        return tuple(FIXED[name] if value is None else value for name, value in given.items())

@@ -29,7 +29,9 @@ from ..base.errors import (
 from ..base.machine import die_with_parent
 from ..base.words import count
 from ..base.work import Link, refuse_stopped
+from ..pictures.stillness import StillFilter
 from .binary import ANOTHER_FFMPEG, clean_environment
+from .cells import CellReader, WastefulError
 from .damage import Stretch
 from .transcript import Transcript
 
@@ -48,7 +50,8 @@ class Decoded:
     ``selected``: int32, shape (selected,), the indices of the frames asked for, ascending.
     ``kept``: int32, shape (images,), the indices of those that were written, ascending.
     ``edge``: int32, the indices of those in which the left edge changed, ascending.
-    ``damage``: where pictures may be broken, in order.
+    ``damage``: where pictures may be broken, in order. ``stills``: what judged the frames that were
+    handed over to be compared, if any were.
     """
 
     pts: npt.NDArray[np.int64]
@@ -58,6 +61,23 @@ class Decoded:
     edge: npt.NDArray[np.int32]
     transcript: Transcript
     damage: tuple[Stretch, ...] = ()
+    stills: StillFilter | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Ears:
+    """What hears all that ffmpeg tells.
+
+    ``transcript``: its log. ``cells``: the frames as they are compared, if it hands them over.
+    """
+
+    transcript: Transcript
+    cells: CellReader | None = None
+
+    def judge(self) -> bool:
+        """Let the frames be judged of which all is known; return whether any were."""
+        log = self.transcript
+        return self.cells is not None and self.cells.judge(log.kept, log.selected)
 
 
 @dataclass(frozen=True)
@@ -76,7 +96,7 @@ def decode(
     command: list[str],
     folder: Path,
     source: Path,
-    transcript: Transcript,
+    ears: Ears,
     limits: Limits,
     link: Link,
 ) -> Decoded:
@@ -86,14 +106,16 @@ def decode(
         command: the command line.
         folder: where ffmpeg runs.
         source: the video, for messages.
-        transcript: an empty one.
+        ears: which have heard nothing yet.
         limits: where ffmpeg is stopped.
         link: told how many more frames came.
 
     Raises:
         DecoderHungError, DecoderDiedError, DiskFullError, TooManyFramesError,
         FfmpegUnusableError, InterruptedRunError.
+        WastefulError: too many images are written in vain. The link was told that no frame came.
     """
+    transcript, cells = ears.transcript, ears.cells
     # Between fork and exec the child is a Python in our group, which Ctrl-C would reach.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -106,6 +128,7 @@ def decode(
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C reaches prep alone, which then ends ffmpeg
             preexec_fn=die_with_parent,
+            pass_fds=() if cells is None else (cells.write_file,),
         )
     except OSError as error:
         raise FfmpegUnusableError(
@@ -113,12 +136,19 @@ def decode(
         ) from error
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if cells is not None:
+            os.close(cells.write_file)
     with process:
         try:
-            _follow(process, transcript, source, limits, link)
+            _follow(process, ears, source, limits, link)
         finally:
             _kill_group(process)
     _check_end(process.returncode, transcript, source)
+    if cells is not None and not cells.finish(transcript.kept, transcript.selected):
+        raise DecoderDiedError(
+            f"{printable(source)}: ffmpeg let {count(len(transcript.kept), 'frame')} pass, but did "
+            f"not hand over as many to be compared. {ANOTHER_FFMPEG}, or set dedupe to off."
+        )
     return Decoded(
         pts=np.frombuffer(transcript.pts, dtype=np.int64),
         scene_score=np.frombuffer(transcript.scene_score, dtype=np.float32),
@@ -126,32 +156,45 @@ def decode(
         kept=np.frombuffer(transcript.kept, dtype=np.int32),
         edge=np.frombuffer(transcript.edge, dtype=np.int32),
         transcript=transcript,
+        stills=None if cells is None else cells.stills,
     )
 
 
 def _follow(
     process: subprocess.Popen[bytes],
-    transcript: Transcript,
+    ears: Ears,
     source: Path,
     limits: Limits,
     link: Link,
 ) -> None:
     """Read what ffmpeg says until it ends; end it on a stall, a stop or too many frames."""
     assert process.stderr is not None  # noqa: S101
-    rest = b""
+    transcript, cells = ears.transcript, ears.cells
+    log, rest = process.stderr.fileno(), b""
     begun = last_progress = time.monotonic()
     reported = 0
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stderr, selectors.EVENT_READ)
+        selector.register(log, selectors.EVENT_READ)
+        if cells is not None:
+            selector.register(cells.file, selectors.EVENT_READ)
         ended = False
         while not ended:
-            if selector.select(timeout=_POLL_SECONDS):
-                data = os.read(process.stderr.fileno(), _READ_BYTES)
+            ready = {key.fd for key, _ in selector.select(timeout=_POLL_SECONDS)}
+            if log in ready:
+                data = os.read(log, _READ_BYTES)
                 ended = not data
                 *lines, rest = (rest + data).split(b"\n")
                 rest = rest[:_READ_BYTES]  # a line without end does not fill the memory
                 for line in lines:
                     transcript.add(line.decode("utf-8", "replace"))
+            if cells is not None and cells.file in ready and not cells.read():
+                selector.unregister(cells.file)
+            try:
+                is_busy = ears.judge()
+            except WastefulError:
+                link.tell(-reported)
+                raise
+            if ready and not is_busy:
                 # ffmpeg writes a few bytes at a time; to wake up for each would slow it by a tenth.
                 # But a short clip must not wait for us at its end.
                 time.sleep(min(_REST_SECONDS, _REST_SHARE * (time.monotonic() - begun)))

@@ -42,7 +42,7 @@ from .levels import map_levels, sample_levels
 from .looks import deinterlace, tonemap
 from .probe import DEMUXERS
 from .segments import BORDER_FRAMES, Segment
-from .still import COMPARED_FORMATS, HASHES, drop_still
+from .still import CELLS, COMPARED_FORMATS, Blocks, average_cells, drop_still
 
 _SCORED_AS = {"jpg": "yuvj420p|yuvj422p|yuvj444p", "png": "gray|rgb24|rgba"}
 """Pixel formats that both the scene score and images of a format take."""
@@ -53,7 +53,7 @@ _ONLY_IN_PNG = frozenset(("monob", "monow", "pal8", "ya8"))
 EVERYTHING = "1"
 """The condition that selects every frame."""
 
-GRAPH_FILE, HASHES_FILE = "graph.txt", "hashes.txt"
+GRAPH_FILE = "graph.txt"
 THUMBNAILS_FILE, SAMPLES_FILE = "thumbnails.gray", "samples.raw"
 """What ffmpeg reads and writes besides, two folders above that of the images, where it runs."""
 
@@ -69,8 +69,8 @@ class Pass:
     """What one run of ffmpeg over a video does.
 
     ``condition``: an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames that
-    are selected. ``drops_still``: leave out those of them in which nothing changed; where they have
-    more than 8 bits, hash them, so that this can be done afterwards.
+    are selected. ``blocks``: leave out those of them in which no block changed by more than that.
+    ``hands_cells``: what remains is handed over as it is compared.
     ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
     ``matrix``: write this colour matrix into all frames first. ``is_steady``: whether the stream
     keeps its size and pixel format, as far as is known. ``segment``: the part of the video that is
@@ -80,8 +80,9 @@ class Pass:
     """
 
     condition: str
-    drops_still: bool
+    blocks: Blocks | None
     writes_images: bool
+    hands_cells: bool = False
     matrix: str | None = None
     is_steady: bool = True
     segment: Segment | None = None
@@ -123,7 +124,12 @@ class Recipe:
 
 
 def extraction_command(
-    recipe: Recipe, work: Pass, info: VideoInfo, source: str, stem: str
+    recipe: Recipe,
+    work: Pass,
+    info: VideoInfo,
+    source: str,
+    stem: str,
+    cells_target: str | None = None,
 ) -> tuple[list[str], str]:
     """Return the command line of a pass over a video, and the graph for `GRAPH_FILE`.
 
@@ -133,6 +139,7 @@ def extraction_command(
         info: the header of the video.
         source: its path, without characters that would disturb the log.
         stem: what the names of its images begin with.
+        cells_target: where a pass that hands over cells writes them.
     """
     timing = {**recipe.ffmpeg.passthrough, "enc_time_base": "1/1000"}
     stream, border = _read(recipe, work, info, source)
@@ -145,17 +152,16 @@ def extraction_command(
     if border is not None:
         told.append(_number(border, "N"))
     chosen = _choose(branches[1], recipe.settings, work)
-    is_hashed = work.drops_still and info.is_deep
-    if work.drops_still and not is_hashed:
+    if work.blocks is not None:
         late = work.converts_late(recipe.settings, info)
-        chosen, edge = drop_still(chosen, recipe.settings, recipe.dedupe, info, converts_late=late)
+        chosen, edge = drop_still(chosen, recipe.settings, work.blocks, info, converts_late=late)
         told.append(_mark(edge, "edge"))
     chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
-    hashed = []
-    if is_hashed:
+    handed = []
+    if cells_target is not None:
         branches = chosen.filter_multi_output("split")
         chosen = branches[0]
-        hashed.append(branches[1].output(_TWO_UP + HASHES_FILE, **HASHES, **timing))
+        handed.append(average_cells(branches[1], info).output(cells_target, **CELLS, **timing))
     if work.segment is not None:
         chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
     if work.writes_images:
@@ -178,18 +184,18 @@ def extraction_command(
         chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
         written = chosen.output(_TWO_UP + THUMBNAILS_FILE, format="rawvideo", **timing)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
-    command, graph = _compile(recipe.ffmpeg, written, [*outputs, *hashed])
+    command, graph = _compile(recipe.ffmpeg, written, [*outputs, *handed])
     return ([*command, "-debug_ts"] if work.is_careful else command), graph
 
 
 def _keeps_format(settings: ExtractSettings, work: Pass, info: VideoInfo) -> bool:
-    """Whether frames reach the images, or their hashes, as the scene score does not take them."""
+    """Whether frames reach the images, or the comparison, as the scene score does not take them."""
     if work.is_sample:
         return True
     is_palette = settings.format == "png" and info.pixel_format in _ONLY_IN_PNG
     if is_palette or settings.levels is not None:
         return work.writes_images
-    return info.is_deep and (settings.format == "png" or work.drops_still)
+    return info.is_deep and (settings.format == "png" or work.hands_cells)
 
 
 def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any, Any]:

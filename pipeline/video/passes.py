@@ -1,9 +1,10 @@
 """Decode one video, in as many passes as the choice of its frames needs."""
 
-import dataclasses
 import math
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ..base.errors import DecoderDiedError, printable
-from ..base.words import count
 from ..base.work import Link, Quiet
 from ..dataset.clock import without_contradictions
 from ..dataset.image_folder import ImageNames
-from ..dataset.records import SOFTWARE, PacketIndex, VideoInfo
+from ..dataset.records import SOFTWARE, Comparison, PacketIndex, VideoInfo
+from ..pictures.stillness import Rules, StillFilter, level_of
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
+from .cells import CellReader, WastefulError
 from .damage import find_damage, find_in_segment, place
-from .decoder import Decoded, Limits, decode
+from .decoder import Decoded, Ears, Limits, decode
 from .graph import (
     EVERYTHING,
     GRAPH_FILE,
-    HASHES_FILE,
     SAMPLES_FILE,
     THUMBNAILS_FILE,
     Pass,
@@ -33,7 +34,7 @@ from .levels import SAMPLED_FRAMES, read_levels
 from .sampling import corrected_condition, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_damaged, refuse_unproven
 from .sources import Source, plain_name
-from .still import compares_exactly, find_equal, read_hashes
+from .still import INDISTINGUISHABLE, compares_exactly, fixed_blocks
 from .transcript import Transcript
 from .unreadable import why_known, why_undecoded
 
@@ -49,7 +50,8 @@ class Chosen:
     ``selected``: asked for by range and sampling. ``kept``: to be images. ``alike``: left out
     because they look like the frames ``alike_to`` (same shape). The rest of the selected ones
     is left out as still. ``decoder``: what decoded, by name. ``why_software``: why hardware did not
-    that was tried.
+    that was tried. ``comparison``: how still frames were told, if they were. ``changed_cells``: in
+    how many kept frames each cell had changed, int32, shape (rows, columns).
     """
 
     decoded: Decoded
@@ -59,6 +61,8 @@ class Chosen:
     alike_to: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
     decoder: str = SOFTWARE
     why_software: str | None = None
+    comparison: Comparison | None = None
+    changed_cells: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class VideoDecoder:
         Raises:
             VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
         """
-        work = Pass(exact_condition(indices), drops_still=False, writes_images=True)
+        work = Pass(exact_condition(indices), blocks=None, writes_images=True)
         decoded = self._decode(work)
         exact = self._correct(work, decoded)
         return decoded if exact == work else self._decode_again(exact)
@@ -91,30 +95,31 @@ class VideoDecoder:
 
         The video is decoded once; or again, where what is known only then makes another choice.
         That is a range or rate planned on timestamps that proved wrong, a stream that changes,
-        something that moved on the left edge alone, and whatever cannot be decided in ffmpeg:
-        frames that look alike, and a comparison for which the frames had to be converted.
+        something that moved on the left edge alone, noise that makes all frames differ though
+        nothing moves, frames that look alike, and a comparison in ffmpeg for which they had to be
+        converted.
         """
         settings, time_base = self.recipe.settings, Fraction(self.info.time_base)
         work = self._first_pass(plan_condition(settings, time_base, packets.shown_pts))
-        decoded = self._decode(work)
+        work, decoded = self._decode_first(work)
         is_suspect = decoded.transcript.evidence.is_suspect
         exact = self._correct(work, decoded)
         pts = without_contradictions(self.info, packets, decoded.pts)
         condition = corrected_condition(settings, time_base, packets.shown_pts, decoded, pts)
         if condition is not None:
-            exact = dataclasses.replace(exact, condition=condition)
+            exact = replace(exact, condition=condition)
         if exact != work:
-            decoded = self._decode_again(exact)
+            exact, decoded = replace(self, link=Quiet(self.link))._decode_first(exact)
         chosen = self._settle(exact, decoded)
         decoded = chosen.decoded
         if is_suspect and not self.recipe.run.hwaccel:  # what hardware delivers is not kept then
             heard = self._listen(exact)
             damage = find_damage(heard.transcript.evidence, packets, heard.pts)
-            decoded = dataclasses.replace(decoded, damage=place(damage, heard.pts, decoded.pts))
+            decoded = replace(decoded, damage=place(damage, heard.pts, decoded.pts))
             if np.array_equal(heard.pts, decoded.pts):  # scores of broken pictures race as they do
-                decoded = dataclasses.replace(decoded, scene_score=heard.scene_score)
+                decoded = replace(decoded, scene_score=heard.scene_score)
         pts = without_contradictions(self.info, packets, decoded.pts)
-        return dataclasses.replace(chosen, decoded=dataclasses.replace(decoded, pts=pts))
+        return replace(chosen, decoded=replace(decoded, pts=pts))
 
     def choose_in_segment(self, segment: Segment, plan: SegmentPlan) -> Chosen:
         """Write the images of a segment, and prove that they are its frames.
@@ -133,8 +138,8 @@ class VideoDecoder:
             VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
         """
         condition = EVERYTHING if plan.wanted is None else exact_condition(plan.wanted)
-        work = dataclasses.replace(self._first_pass(condition), segment=segment)
-        decoded = self._decode(work)
+        work = replace(self._first_pass(condition), segment=segment)
+        work, decoded = self._decode_first(work)
         refuse_unproven(
             segment,
             plan.pts,
@@ -160,7 +165,7 @@ class VideoDecoder:
         step = math.ceil(frames / SAMPLED_FRAMES) if is_whole else 1
         work = Pass(
             f"not(mod(N,{max(1, step)}))",
-            drops_still=False,
+            blocks=None,
             writes_images=False,
             segment=None if is_whole else _BEGINNING,
             is_sample=True,
@@ -170,17 +175,32 @@ class VideoDecoder:
         return read_levels(path, len(decoded.kept), self.info)
 
     def _first_pass(self, condition: str) -> Pass:
-        method = self.recipe.dedupe.method
-        if self.info.is_deep:
-            return Pass(condition, drops_still=method.compares, writes_images=True)
-        survey = method.thinner is not None or (
-            method.drops_still and not compares_exactly(self.recipe.settings, self.info)
-        )
-        return Pass(condition, drops_still=method.drops_still, writes_images=not survey)
+        """Return the pass that is done with the video if nothing is in its way."""
+        method, dedupe = self.recipe.dedupe.method, self.recipe.dedupe
+        is_exact = compares_exactly(self.recipe.settings, self.info)
+        surveys = method.thinner is not None
+        if not method.drops_still:
+            return Pass(condition, blocks=None, writes_images=not surveys)
+        if dedupe.is_fixed:
+            return Pass(condition, fixed_blocks(dedupe), writes_images=is_exact and not surveys)
+        skips = is_exact and not surveys and dedupe.max_gap is None
+        blocks = INDISTINGUISHABLE if skips else None
+        return Pass(condition, blocks, writes_images=not surveys, hands_cells=True)
+
+    def _decode_first(self, work: Pass) -> tuple[Pass, Decoded]:
+        """Decode, or first find out what is to be kept; return the pass that it became."""
+        survey = replace(work, blocks=None, writes_images=False)
+        try:
+            decoded = self._decode(work)
+        except WastefulError:
+            return survey, self._decode(survey)
+        if work.hands_cells and len(np.setdiff1d(decoded.edge, decoded.kept)):
+            return survey, replace(self, link=Quiet(self.link))._decode(survey)
+        return work, decoded
 
     def _listen(self, work: Pass) -> Decoded:
         """Run a pass again, in one thread and to write nothing: what is said then has its place."""
-        return self._decode_again(dataclasses.replace(work, condition="0", is_careful=True))
+        return self._decode_again(replace(work, condition="0", is_careful=True))
 
     def _settle(self, work: Pass, decoded: Decoded) -> Chosen:
         """Finish the choice that a pass has prepared; decode again where the images differ."""
@@ -190,20 +210,18 @@ class VideoDecoder:
             if work.selects_all(self.recipe.settings)
             else decoded.selected
         )
-        if self.info.is_deep:
-            return self._leave_out_equal(work, Chosen(decoded, selected, decoded.kept))
+        chosen = self._leave_out_still(work, Chosen(decoded, selected, decoded.kept))
         thinner = thinner_of(self.recipe.dedupe)
         if thinner is not None:
-            chosen = self._thin(Chosen(decoded, selected, decoded.kept), thinner)
-        else:
-            chosen = Chosen(decoded, selected, np.union1d(decoded.kept, decoded.edge))
-            if work.writes_images and len(chosen.kept) == len(decoded.kept):
-                return chosen
-        final = dataclasses.replace(
+            chosen = self._thin(chosen, thinner)
+        if work.writes_images and np.isin(chosen.kept, decoded.kept).all():
+            return self._remove_others(work, chosen)
+        final = replace(
             work,
             condition=exact_condition(chosen.kept.astype(np.int64)),
-            drops_still=False,
+            blocks=None,
             writes_images=True,
+            hands_cells=False,
         )
         decoded = self._decode_again(final)
         if not np.array_equal(decoded.kept, chosen.kept):
@@ -211,36 +229,40 @@ class VideoDecoder:
                 f"{printable(self.source.path)}: ffmpeg does not decode it the same way twice, so "
                 "duplicates cannot be left out of it. Set dedupe to off."
             )
-        return dataclasses.replace(chosen, decoded=decoded)
+        return replace(chosen, decoded=decoded)
 
-    def _leave_out_equal(self, work: Pass, chosen: Chosen) -> Chosen:
-        """Remove the images of frames that equal the one before them bit by bit."""
-        written = chosen.kept
-        if not work.drops_still or len(written) == 0:
-            return chosen
-        hashes = read_hashes(self.folder.parents[1] / HASHES_FILE)
-        if len(hashes) != len(written):
-            raise DecoderDiedError(
-                f"{printable(self.source.path)}: ffmpeg wrote {count(len(written), 'image')}, but "
-                f"hashes of {count(len(hashes), 'frame')}, so duplicates cannot be left out of it. "
-                "Set dedupe to off."
+    def _leave_out_still(self, work: Pass, chosen: Chosen) -> Chosen:
+        """Return the choice among what a pass has let through."""
+        decoded = chosen.decoded
+        if decoded.stills is None:
+            is_fixed = work.blocks is not None
+            return replace(
+                chosen,
+                kept=np.union1d(decoded.kept, decoded.edge),
+                comparison=Comparison("fixed") if is_fixed else None,
             )
-        is_equal = find_equal(hashes, self.recipe.dedupe.max_gap)
+        way = "one pass" if work.writes_images else "two passes"
+        return replace(
+            chosen,
+            kept=chosen.selected[decoded.stills.kept],
+            comparison=Comparison(way, decoded.stills.limits()),
+            changed_cells=decoded.stills.changed_cells,
+        )
+
+    def _remove_others(self, work: Pass, chosen: Chosen) -> Chosen:
+        """Remove the images that were written before it was known that they are not kept."""
         settings = self.recipe.settings
         names = ImageNames(self.folder.name, settings.digits, settings.format)
         first = 0 if work.segment is None else work.segment.first
-        for index in written[is_equal].tolist():
+        for index in np.setdiff1d(chosen.decoded.kept, chosen.kept).tolist():
             (self.folder / names.name(first + index)).unlink()
-        kept = written[~is_equal]
-        return dataclasses.replace(
-            chosen, decoded=dataclasses.replace(chosen.decoded, kept=kept), kept=kept
-        )
+        return replace(chosen, decoded=replace(chosen.decoded, kept=chosen.kept))
 
     def _correct(self, work: Pass, decoded: Decoded) -> Pass:
         """Return the pass that suits what was seen of the stream; the same one where it did."""
-        work = dataclasses.replace(work, matrix=decoded.transcript.changed_matrix)
+        work = replace(work, matrix=decoded.transcript.changed_matrix)
         if decoded.transcript.size_changes and work.converts_late(self.recipe.settings, self.info):
-            work = dataclasses.replace(work, is_steady=False)
+            work = replace(work, is_steady=False)
         return work
 
     def _thin(self, chosen: Chosen, thinner: type[Thinner]) -> Chosen:
@@ -249,12 +271,13 @@ class VideoDecoder:
             return chosen
         side = THUMBNAIL_SIDE
         pixels = np.memmap(self.folder.parents[1] / THUMBNAILS_FILE, dtype=np.uint8, mode="r")
-        thumbnails = pixels.reshape(-1, side, side)
+        rows = np.searchsorted(chosen.decoded.kept, chosen.kept)
+        thumbnails = pixels.reshape(-1, side, side)[rows]
         places = np.arange(len(thumbnails))
         positions = np.searchsorted(chosen.selected, chosen.kept)
         like = thinner(self.recipe.dedupe).thin(thinner.describe(thumbnails), positions, places)
         is_kept = like == places
-        return dataclasses.replace(
+        return replace(
             chosen,
             kept=chosen.kept[is_kept],
             alike=chosen.kept[~is_kept],
@@ -262,23 +285,45 @@ class VideoDecoder:
         )
 
     def _decode_again(self, work: Pass) -> Decoded:
-        return dataclasses.replace(self, link=Quiet(self.link))._decode(work)
+        return replace(self, link=Quiet(self.link))._decode(work)
 
     def _decode(self, work: Pass) -> Decoded:
         source, folder, scratch = self.source, self.folder, self.folder.parents[1]
         if not work.is_careful:
             shutil.rmtree(folder)  # with what an earlier pass has left
             folder.mkdir()
-        for name in (THUMBNAILS_FILE, HASHES_FILE, SAMPLES_FILE):
+        for name in (THUMBNAILS_FILE, SAMPLES_FILE):
             (scratch / name).unlink(missing_ok=True)
         name = plain_name(source, scratch)
-        command, graph = extraction_command(self.recipe, work, self.info, name, folder.name)
-        (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
-        limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
         start_pts = None if work.segment is None else work.segment.start_pts
         transcript = Transcript(self.info, start_pts)
-        decoded = decode(command, folder, source.path, transcript, limits, self.link)
+        limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
+        with self._cells(work) as cells:
+            target = None if cells is None else cells.target
+            command, graph = extraction_command(
+                self.recipe, work, self.info, name, folder.name, target
+            )
+            (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
+            ears = Ears(transcript, cells)
+            decoded = decode(command, folder, source.path, ears, limits, self.link)
         if len(decoded.pts) == 0:
             said = next(iter(transcript.evidence.complaints), transcript.last_line)
             raise why_known(source.path) or why_undecoded(source.path, said)
         return decoded
+
+    @contextmanager
+    def _cells(self, work: Pass) -> Iterator[CellReader | None]:
+        """Give what reads the cells that a pass hands over, if it does."""
+        if not work.hands_cells or work.is_careful:
+            yield None
+            return
+        rules = Rules(self.recipe.dedupe.max_gap, level_of(self.info.component_bits))
+        reader = CellReader(
+            StillFilter(rules),
+            selects_all=work.selects_all(self.recipe.settings),
+            writes_images=work.writes_images,
+        )
+        try:
+            yield reader
+        finally:
+            reader.close()

@@ -36,7 +36,7 @@ from ..dataset.store import Dataset, move_images
 from .segments import Segment, SegmentPlan
 
 _KEY, _PACKETS, _PLAN, _WHOLE = "key", "packets.npz", "plan.npz", "whole"
-_FORMAT = 3
+_FORMAT = 4
 """To be raised when something else is laid on shelves."""
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -70,6 +70,9 @@ class SegmentFrames:
     ends: npt.NDArray[np.str_]
     rotation_degrees: npt.NDArray[np.float64]
     decoder: npt.NDArray[np.str_]
+    way: npt.NDArray[np.str_]
+    limits: npt.NDArray[np.float64]
+    changed_cells: npt.NDArray[np.int32]
     why_software: npt.NDArray[np.str_]
 
 

@@ -1,25 +1,23 @@
-"""The part of the filter graph that leaves out frames in which nothing moved.
+"""The part of the filter graph by which still frames are told.
 
-``mpdecimate`` compares each frame with the last one that it let through, in blocks. It takes no
-notice of the columns on the left, so a strip of these is compared beside it (to frame the whole
-picture would cost half as much as the comparison). And it would pass frames of unusual formats
-on in another one, so these get that of the images before it.
+`pictures.stillness` compares frames by the means of their cells. ffmpeg computes these, in 16 bits,
+and hands them over through a pipe, as a stream of YUV4MPEG2, which tells its own size.
 
-It knows 8 bits alone, so frames that have more are not compared in blocks: one is still only if all
-its pixels equal those of the frame before it. ffmpeg writes a hash of each frame, of 128 bits, by
-which two that differ are taken for equal once in 10^38 times. (MurmurHash3 costs a tenth of what
-SHA-256 does, which takes longer than to encode the image.)
+To do so for each frame, and to encode each image before it is known whether it is kept, would cost
+more than the comparison saves in footage that hardly changes. So ``mpdecimate`` stands before both,
+with thresholds so low that it leaves out only what nobody could tell apart. It also does all of the
+work where a person has fixed the thresholds.
+
+It takes no notice of the columns on the left, so a strip of these is compared beside it (to frame
+the whole picture would cost half as much as the comparison). It knows 8 bits alone, and it would
+pass frames of unusual formats on in another one; so these get that of the images before it.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ..dataset.records import VideoInfo
+from ..pictures.stillness import CELL
 from ..settings.dedupe import DedupeSettings
 from ..settings.stages import ExtractSettings
 
@@ -32,22 +30,49 @@ COMPARED_FORMATS = frozenset(
 )
 """Pixel formats that mpdecimate takes as they are."""
 
-HASHES = {"format": "framehash", "hash": "murmur3"}
-"""Options of the output that holds a hash of each frame, in its own pixel format."""
+CELLS = {"format": "yuv4mpegpipe", "strict": -1}
+"""Options of the output that hands over cells."""
 
 _FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
+_GREY = ("gray", "mono", "ya")
+_WITH_ALPHA = ("rgba", "bgra", "argb", "abgr", "yuva", "gbrap", "ya", "pal8")
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """When mpdecimate lets a frame pass.
+
+    That is if a block of 8x8 pixels changed by more than ``hi`` grey levels a pixel, of 255, or the
+    share ``frac`` of all blocks by more than ``lo``; or if ``max_gap`` in a row were left out.
+    """
+
+    hi: float
+    lo: float
+    frac: float
+    max_gap: int | None = None
+
+
+INDISTINGUISHABLE = Blocks(hi=1.5, lo=0.5, frac=0.33)
+"""What leaves out only frames that nobody could tell from the one before. Measured: half of these
+let the rest of compressed noise pass; twice as much lost objects of 10 levels."""
+
+
+def fixed_blocks(dedupe: DedupeSettings) -> Blocks:
+    """Return the thresholds that a person has fixed."""
+    hi, lo, frac = dedupe.thresholds
+    return Blocks(hi, lo, frac, dedupe.max_gap)
 
 
 def compares_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
-    """Whether frames pass the comparison without loss on their way to the images."""
+    """Whether frames pass mpdecimate without loss on their way to the images."""
     is_for_jpg = settings.format == "jpg" and settings.levels is None
-    return is_for_jpg or info.pixel_format in COMPARED_FORMATS
+    return not info.is_deep and (is_for_jpg or info.pixel_format in COMPARED_FORMATS)
 
 
 def drop_still(
     stream: Any,
     settings: ExtractSettings,
-    dedupe: DedupeSettings,
+    blocks: Blocks,
     info: VideoInfo,
     *,
     converts_late: bool,
@@ -60,7 +85,7 @@ def drop_still(
     Args:
         stream: the frames.
         settings: what the images are.
-        dedupe: what a still frame is.
+        blocks: what a still frame is.
         info: the header of the video.
         converts_late: whether only what is kept is converted to the colours of the images.
     """
@@ -71,10 +96,10 @@ def drop_still(
     # mpdecimate takes sums over 8x8 pixels, in levels of the video; the settings are in those of
     # the image, where black is 0 and white 255.
     unit = 64 if is_converted or is_full_range else 64 * _LIMITED_LEVELS / _FULL_LEVELS
-    hi, lo = round(unit * dedupe.hi), round(unit * dedupe.lo)
+    hi, lo = round(unit * blocks.hi), round(unit * blocks.lo)
     branches = stream.filter_multi_output("split")
     moved = branches[0].filter(
-        "mpdecimate", hi=hi, lo=lo, frac=dedupe.frac, max=dedupe.max_gap or 0
+        "mpdecimate", hi=hi, lo=lo, frac=blocks.frac, max=blocks.max_gap or 0
     )
     edge = (
         branches[1]
@@ -85,25 +110,12 @@ def drop_still(
     return moved, edge
 
 
-def read_hashes(path: Path) -> Sequence[bytes]:
-    """Return the hashes in an output with the options `HASHES`."""
-    with path.open("rb") as lines:
-        return [line.rpartition(b",")[2].strip() for line in lines if not line.startswith(b"#")]
-
-
-def find_equal(hashes: Sequence[bytes], max_gap: int | None) -> npt.NDArray[np.bool_]:
-    """Return which frames equal the one before them, of which at most ``max_gap`` in a row.
-
-    Args:
-        hashes: of the frames, in their order.
-        max_gap: how many in a row may be left out; any number if absent.
-
-    Returns:
-        bool, the shape of ``hashes``.
-    """
-    is_equal = np.zeros(len(hashes), dtype=np.bool_)
-    in_a_row = 0
-    for place, (before, this) in enumerate(pairwise(hashes), start=1):
-        in_a_row = in_a_row + 1 if before == this and in_a_row != max_gap else 0
-        is_equal[place] = in_a_row > 0
-    return is_equal
+def average_cells(stream: Any, info: VideoInfo) -> Any:
+    """Return the frames as the means of their cells, 16 bits each."""
+    name = info.pixel_format or ""
+    if name.startswith(_WITH_ALPHA):
+        # What becomes transparent changes as well: it becomes black.
+        stream = stream.filter("format", "gbrap16le" if info.is_deep else "gbrap")
+        stream = stream.filter("premultiply", inplace=1)
+    stream = stream.filter("scale", f"ceil(iw/{CELL})", f"ceil(ih/{CELL})", flags="area")
+    return stream.filter("format", "gray16le" if name.startswith(_GREY) else "yuv420p16le")

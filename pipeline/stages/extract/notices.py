@@ -88,12 +88,6 @@ def describe_depth(
                 "--format png keeps all bits."
             )
         notices.append(Notice("bit-depth", text))
-    if dedupe.method.compares:
-        text = (
-            f"{bits}, so its frames were compared exactly: only those that equal the one before "
-            "them in every pixel are duplicates."
-        )
-        notices.append(Notice("compared-exactly", text))
     return tuple(notices)
 
 

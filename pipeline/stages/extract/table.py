@@ -7,12 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ...dataset.frame_table import MISSING_PTS, Fate, FrameTable, Reason
-from ...dataset.records import Counts, PacketIndex, VideoInfo
+from ...dataset.records import Comparison, Counts, PacketIndex, VideoInfo
 from ...video.decoder import Decoded
 from ...video.passes import Chosen
 from ...video.segments import BORDER_FRAMES, Segment
 from ...video.shelf import SegmentFrames
 from ...video.transcript import Transcript
+
+_NOTHING = np.zeros((0, 0), dtype=np.int32)
 
 
 def segment_frames(
@@ -44,6 +46,9 @@ def segment_frames(
         ends=np.array(pictures[len(pictures) - segment.border :], dtype=np.str_),
         rotation_degrees=np.array(decoded.transcript.rotation_degrees, dtype=np.float64),
         decoder=np.array(chosen.decoder),
+        way=np.array(chosen.comparison.way if chosen.comparison else ""),
+        limits=np.array(chosen.comparison.limits if chosen.comparison else ()),
+        changed_cells=_NOTHING if chosen.changed_cells is None else chosen.changed_cells,
         why_software=np.array(chosen.why_software or ""),
     )
 
@@ -82,9 +87,23 @@ def join_segments(
         indices("alike"),
         indices("alike_to"),
         decoder=", ".join(sorted({str(part.decoder) for part in parts})),
+        comparison=_join_comparisons(parts),
+        changed_cells=_sum([part.changed_cells for part in parts if part.changed_cells.size]),
         why_software=next((str(part.why_software) for part in parts if part.why_software), None),
     )
     return chosen, np.concatenate([part.crc32 for part in parts])
+
+
+def _join_comparisons(parts: Sequence[SegmentFrames]) -> Comparison | None:
+    """Return how the still frames of a video were told, from how those of its segments were."""
+    ways = sorted({str(part.way) for part in parts} - {""})
+    limits = [part.limits for part in parts if part.limits.size]
+    middle = np.median(limits, axis=0).tolist() if limits else ()
+    return Comparison(", ".join(ways), tuple(middle)) if ways else None
+
+
+def _sum(counts: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32] | None:
+    return np.sum(counts, axis=0, dtype=np.int32) if counts else None
 
 
 def build_frame_table(

@@ -279,6 +279,7 @@ class VideoExtractor:
             decoder=chosen.decoder,
             start_seconds=start,
             start_date=start_date(info, start),
+            comparison=chosen.comparison,
         )
         self.store.commit(folder, record, frames)
         return record

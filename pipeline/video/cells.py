@@ -1,0 +1,108 @@
+"""What ffmpeg hands over of the frames that are compared, and the choice among them."""
+
+import contextlib
+import fcntl
+import os
+import re
+from array import array
+from bisect import bisect_left
+
+import numpy as np
+
+from ..pictures.stillness import Cells, StillFilter
+
+_READ_BYTES = 1 << 20
+_HEADER = re.compile(rb"YUV4MPEG2 W(\d+) H(\d+) .*?\bC(mono16|420p16)\b[^\n]*\n")
+_FRAME = b"FRAME\n"
+_LONGEST_HEADER = 1000
+
+_WASTED = 50
+_WASTED_SHARE = 0.25
+"""If more images than this many, and than this share of the frames, were encoded in vain, it is
+cheaper to decode the video twice: noise makes all its frames differ, though nothing moves."""
+
+
+class WastefulError(Exception):
+    """Too many images are written only to be removed: first find out which are to be kept."""
+
+
+class CellReader:
+    """Reads the cells of frames from a pipe, and lets a filter judge them.
+
+    ``target``: where ffmpeg is to write them. ``file``: the descriptor to read from. ``stills``:
+    the filter, which calls the frames by their places among those that were asked for.
+    """
+
+    def __init__(self, stills: StillFilter, *, selects_all: bool, writes_images: bool) -> None:
+        self.stills = stills
+        self.file, self.write_file = os.pipe()
+        self.target = f"pipe:{self.write_file}"
+        with contextlib.suppress(OSError):  # it is as fast as it can be
+            fcntl.fcntl(self.file, fcntl.F_SETPIPE_SZ, _READ_BYTES)
+        self._selects_all, self._writes_images = selects_all, writes_images
+        self._data = bytearray()
+        self._shapes: list[tuple[int, int]] = []
+        self._taken = 0
+
+    def read(self) -> bool:
+        """Read what is there; return whether there may be more."""
+        data = os.read(self.file, _READ_BYTES)
+        self._data += data
+        return bool(data)
+
+    def judge(self, kept: "array[int]", selected: "array[int]") -> bool:
+        """Judge the frames of which all is known; return whether any were.
+
+        Args:
+            kept: the indices of the frames that ffmpeg has let pass so far.
+            selected: of those that were asked for, where that is not all.
+
+        Raises:
+            WastefulError: too many images are written in vain.
+        """
+        before = self._taken
+        while self._taken < len(kept) and (cells := self._next()) is not None:
+            index = kept[self._taken]
+            place = index if self._selects_all else bisect_left(selected, index)
+            self._taken += 1
+            self.stills.take(place, cells)
+            if self._writes_images:
+                wasted = self.stills.judged - len(self.stills.kept)
+                if wasted > max(_WASTED, _WASTED_SHARE * place):
+                    raise WastefulError
+        return self._taken > before
+
+    def finish(self, kept: "array[int]", selected: "array[int]") -> bool:
+        """Read and judge the rest; return whether there were as many frames as ffmpeg said."""
+        while self.read():
+            self.judge(kept, selected)
+        self.judge(kept, selected)
+        self.stills.finish()
+        return self._taken == len(kept) and not self._data.startswith(_FRAME)
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self.file)
+
+    def _next(self) -> Cells | None:
+        """Return the next frame, or ``None`` if not all of it is there."""
+        if not self._shapes:
+            match = _HEADER.match(self._data[:_LONGEST_HEADER])
+            if not match:
+                return None
+            width, height = int(match[1]), int(match[2])
+            self._shapes = [(height, width)]
+            if match[3] != b"mono16":
+                self._shapes += [((height + 1) // 2, (width + 1) // 2)] * 2
+            del self._data[: match.end()]
+        end = len(_FRAME) + 2 * sum(rows * columns for rows, columns in self._shapes)
+        if len(self._data) < end:
+            return None
+        values = np.frombuffer(bytes(self._data[len(_FRAME) : end]), dtype="<u2")
+        del self._data[:end]
+        planes, first = [], 0
+        for rows, columns in self._shapes:
+            plane = values[first : first + rows * columns].reshape(rows, columns)
+            planes.append(plane.astype(np.float32) * np.float32(255 / 65535))
+            first += rows * columns
+        return Cells(tuple(planes))
