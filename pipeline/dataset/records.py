@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ExitCode
+from .change_map import ChangeMap
 from .image_folder import ImageNames
 from .recording import RecordingInfo
 
@@ -223,6 +224,8 @@ class VideoRecord:
     black and white in the images, absent where none were mapped.
     ``decoder`` is what decoded: ``software``, or the name of a hardware acceleration; both where
     segments differ (``cuda, software``), and ``None`` in old records.
+    ``changes`` says where in the frame something changed, how often; absent where no frames were
+    compared, and in old records.
     """
 
     id: str
@@ -243,6 +246,17 @@ class VideoRecord:
     decoder: str | None = None
     start_seconds: float | None = None
     start_date: str | None = None
+    changes: ChangeMap | None = None
+
+    @property
+    def frame_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels of the displayed frame; images may be smaller copies of it."""
+        if self.image_width is None or self.image_height is None:
+            return None  # no frame was selected
+        if self.settings.get("max_size") is None:
+            return self.image_width, self.image_height
+        size = self.probe.coded_width, self.probe.coded_height
+        return size[::-1] if round((self.rotation_degrees or 0) / 90) % 2 else size
 
     @property
     def images(self) -> ImageNames:
@@ -279,5 +293,6 @@ class VideoRecord:
                 "warnings": tuple(Notice(**notice) for notice in data["warnings"]),
                 "segments": tuple(data.get("segments", (0,))),
                 "levels": tuple(data["levels"]) if data.get("levels") else None,
+                "changes": ChangeMap(**data["changes"]) if data.get("changes") else None,
             }
         )

@@ -93,7 +93,7 @@ def _extract_found(
     recognised = recognise(videos, records, functools.partial(_identify_all, engine))
     known, copies = recognised.known, recognised.copies
     if not overwrite:
-        refuse_other_settings(extractor.effective_settings, known.values())
+        refuse_other_settings(extractor.settings, extractor.dedupe, known.values())
     if stream is not None:
         known = {source: confirm(record) for source, record in known.items()}
     for record in known.values():

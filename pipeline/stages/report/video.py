@@ -21,6 +21,7 @@ from ...dataset.clock import duration_seconds
 from ...dataset.frame_table import Fate, FrameTable, Reason
 from ...dataset.records import Break, Counts, Notice, VideoRecord
 from ...dataset.store import Dataset
+from ...settings.file import shown
 from ...settings.stages import BreakSettings
 from .timeline import Timeline, draw_timeline
 
@@ -243,7 +244,7 @@ def _facts(record: VideoRecord) -> dict[str, str]:
         "SHA-256": record.source.sha256,
         "ffmpeg": record.ffmpeg_version,
         "settings": ", ".join(
-            f"{name} {value}" for name, value in record.settings.items() if value is not None
+            f"{name} {shown(value)}" for name, value in record.settings.items() if value is not None
         ),
     }
     return {name: printable(value) for name, value in facts.items() if value}
