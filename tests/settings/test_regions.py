@@ -197,6 +197,19 @@ def test_one_more_region_for_another_video_leaves_a_video_unchanged(steady, prep
     assert prep(*run, "--json").json["totals"]["unchanged"] == 2
 
 
+def test_a_pattern_that_no_video_fits_is_told(steady, prep, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "dedupe:\n  ignore:\n  - {videos: stedy, region: '0,0,8,8'}\n"
+        "  - {videos: st*, region: '1,1,9,9'}\n"
+    )
+    told = "unused-region: ignore: no video fits the pattern 'stedy' of the region 0,0,8,8."
+    for _ in range(2):  # also when the videos are there already
+        done = prep("extract", steady, "-o", "ds", "--every", "10", "-c", "c.yaml")
+        assert done.code == 0
+        assert told in done.out
+        assert "st*" not in done.out
+
+
 def test_the_marks_of_a_folder_name_its_own_regions(prep, tmp_path):
     for name in ("cam1", "cam2/day"):
         (tmp_path / "in" / name).mkdir(parents=True)
