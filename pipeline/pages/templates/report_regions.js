@@ -1,6 +1,6 @@
 // ---- regions: what was ignored, where something changed, and what might be ignored
 
-const SHARES = [1, 2, 5, 10, 25, 50, 100]; // per cent of the frames, each drawn darker than the last
+const SHARES = [1, 2, 5, 10, 25, 50, 100]; // per cent of the frames, each drawn stronger than the last
 
 function outline(region, name) {
   return make("path", { d: `M${region.corners.map((corner) => corner.join(" ")).join("L")}z`, class: name, "data-region": region.region });
@@ -40,7 +40,7 @@ function regions(video) {
     plates.push(plate("frame", words.join(". "), ...ignored(), ...suggested()));
   }
   if (found.changes) {
-    plates.push(plate("map", `Where something changed: the darker, the more of ${plural(found.changes.compared, "frame")}`,
+    plates.push(plate("map", `Where something changed: the stronger the colour, the more of ${plural(found.changes.compared, "frame")}`,
       ...heat(found.changes), ...suggested()));
   }
   const items = found.suggested.map((region) => make("li", {}, make("code", {}, region.option), " ",

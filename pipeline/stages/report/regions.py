@@ -3,7 +3,10 @@
 import glob
 from dataclasses import dataclass
 
+import numpy as np
+
 from ...dataset.change_map import ChangeMap
+from ...dataset.frame_table import Fate, FrameTable
 from ...dataset.records import VideoRecord
 from ...pictures.suggest import suggest_regions
 from ...settings.regions import Region, read_region
@@ -48,19 +51,19 @@ class RegionsReport:
     changes: ChangeMap | None
 
 
-def read_regions(record: VideoRecord, *, has_map: bool) -> RegionsReport | None:
+def read_regions(record: VideoRecord, frames: FrameTable, *, has_map: bool) -> RegionsReport | None:
     """Return what there is to say of regions of a video, ``None`` where that is nothing.
 
     Args:
         record: the video.
+        frames: its frames.
         has_map: whether there is room for the map of changes.
     """
     size, changes = record.frame_size, record.changes
     regions = tuple(map(read_region, record.settings.get("ignore", ())))
     if size is None or (changes is None and not regions):
         return None
-    seconds = record.duration_seconds
-    found = () if changes is None else suggest_regions(changes, size, seconds, regions)
+    found = () if changes is None else suggest_regions(changes, size, _seconds_of(frames), regions)
     return RegionsReport(
         *size,
         ignored=tuple(Ignored(str(region), _corners(region, size)) for region in regions),
@@ -77,6 +80,13 @@ def read_regions(record: VideoRecord, *, has_map: bool) -> RegionsReport | None:
         ),
         changes=changes if has_map else None,
     )
+
+
+def _seconds_of(frames: FrameTable) -> float | None:
+    """Return how long the frames take that were asked for, which are those that are compared."""
+    times = frames.time_seconds[frames.fate != Fate.SAMPLED_OUT]
+    times = times[~np.isnan(times)]
+    return float(np.ptp(times)) if len(times) else None
 
 
 def _corners(region: Region, size: tuple[int, int]) -> tuple[Corner, ...]:

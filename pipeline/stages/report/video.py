@@ -161,7 +161,7 @@ def read_video(
         timeline=draw_timeline(frames, found, extent.columns),
         sheet=_spread(shown, extent.pictures * 2 // 3),
         pairs=tuple(_pairs(frames, found, on_disk, extent.pictures // 6)),
-        regions=read_regions(record, has_map=extent.has_map),
+        regions=read_regions(record, frames, has_map=extent.has_map),
         tasks=_excerpt([*_tasks(uploads, record.id)], dict, extent),
         facts=_facts(record),
     )

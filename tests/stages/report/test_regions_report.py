@@ -46,8 +46,7 @@ def dataset(tmp_path_factory):
         change(store, name, changes, *ignored)
         frames = store.read_frames(name)
         late = dataclasses.replace(frames, time_seconds=np.arange(4) * 5.0)
-        record = dataclasses.replace(store.read_record(name), duration_seconds=20.0)
-        store.update(record, late)
+        store.update(store.read_record(name), late)
     report(store.path)
     return store.path
 
@@ -125,6 +124,21 @@ def test_the_page_draws_them_over_a_picture(dataset, browser):
     assert page.query_selector(".plate") is None
     assert errors == []
     context.close()
+
+
+def test_only_the_time_of_the_frames_that_were_asked_for_counts(tmp_path):
+    """What is 4 % of the frames of 10 s ticks once a second; of 40 s, it would not."""
+    store = Dataset(tmp_path / "ds")
+    out, kept = [Fate.SAMPLED_OUT] * 30, [Fate.KEPT] * 11
+    make_video(store.path, "v", out + kept, draw=paint)
+    counts = np.zeros((6, 8), dtype=int)
+    counts[0, 7] = 10
+    change(store, "v", ChangeMap.from_counts(counts, 250))
+    late = dataclasses.replace(store.read_frames("v"), time_seconds=np.arange(41.0))
+    store.update(store.read_record("v"), late)
+    (video,) = report(store.path).videos
+    (suggested,) = video.regions.suggested
+    assert (suggested.kind, suggested.region) == ("clock", "56,0,64,8")
 
 
 def test_many_videos_have_no_room_for_maps(tmp_path):
