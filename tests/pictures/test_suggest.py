@@ -48,6 +48,12 @@ def test_a_clock_with_a_blinking_colon_is_suggested_and_what_changes_otherwise_i
         assert suggested(with_clock(still(), ticks=ticks)) == []
 
 
+def test_a_blank_between_its_digits_does_not_divide_a_clock():
+    counts = with_clock(still())
+    counts[1:3, 62:66] = 2  # two cells, or four blocks, before the others
+    assert suggested(counts) == [("496,0,608,32", "clock", 4)]
+
+
 def test_where_people_pass_now_and_then_a_clock_is_suggested_all_the_same():
     counts = still()
     counts[10:40, 5:60] = 10  # less than 1 % of the frames

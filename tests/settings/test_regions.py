@@ -242,5 +242,10 @@ def test_a_region_outside_of_the_frames_costs_only_the_videos_that_are_too_small
     assert "{videos: 'cam2*', region: '160,0,170,8'}" in error["message"]
     assert prep("extract", steady, *options, "0,120,8,130").code == 0
     assert prep("extract", steady, "--overwrite", *options, "150,0,900,8").code == 0
+    for text in ("0%,0%,100%,100%", "0,0,160,120"):
+        whole = prep("extract", steady, "--overwrite", *options, text, "--json")
+        assert whole.code == 3
+        assert f"ignore: '{text}' is all of the frames" in whole.json["errors"][0]["message"]
+    assert prep("extract", steady, "--overwrite", *options, "0,0,160,119").code == 0
     outside = (*options, "160,0,170,8", "--overwrite")
     assert prep("extract", steady, *outside, "--dedupe", "off").code == 0
