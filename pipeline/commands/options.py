@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import click
 
@@ -98,10 +98,11 @@ def settings_options(cls: type, *names: str) -> Callable[[Any], Any]:
 
 def _flag(settings_field: "dataclasses.Field[Any]", hint: Any, group: str) -> Callable[[Any], Any]:
     name, meta = settings_field.name, settings_field.metadata
-    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    has_several = get_origin(hint) is tuple
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (str,) if has_several else (hint,)
     kind = next(k for k in kinds if k is not type(None))
     text = meta["help"]
-    if settings_field.default not in {None, False}:
+    if settings_field.default not in {None, False, ()}:
         text = f"{text}  [default: {settings_field.default}]"
     value_type: Any = kind
     if meta["choices"]:
@@ -116,6 +117,7 @@ def _flag(settings_field: "dataclasses.Field[Any]", hint: Any, group: str) -> Ca
         cls=Option,
         group=group,
         is_flag=kind is bool,
+        multiple=has_several,
         type=None if kind is bool else value_type,
         default=None,  # what is not given is for the settings file to say
         metavar=meta["metavar"] or ("N" if kind in {int, float} else None),
@@ -129,7 +131,7 @@ MATTER_FIRST = ("output", "config_file", "every", "fps", "dedupe")
 
 def extraction_options(function: Any) -> Any:
     """Add what people vary from run to run: which frames become what images."""
-    function = settings_options(DedupeSettings, "dedupe")(function)
+    function = settings_options(DedupeSettings, "dedupe", "ignore")(function)
     return settings_options(
         ExtractSettings,
         *("every", "fps", "keyframes", "start", "end", "quality", "format", "levels", "max_size"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ExitCode
+from .change_map import ChangeMap
 from .image_folder import ImageNames
 from .recording import RecordingInfo
 
@@ -236,7 +237,8 @@ class VideoRecord:
     black and white in the images, absent where none were mapped.
     ``decoder`` is what decoded: ``software``, or the name of a hardware acceleration; both where
     segments differ (``cuda, software``), and ``None`` in old records. ``comparison``: how still
-    frames were told, absent where none were left out, and in old records.
+    frames were told, absent where none were left out, and in old records. ``changes``: where in the
+    frame something changed, how often; absent in the same cases.
     """
 
     id: str
@@ -258,6 +260,17 @@ class VideoRecord:
     start_seconds: float | None = None
     start_date: str | None = None
     comparison: Comparison | None = None
+    changes: ChangeMap | None = None
+
+    @property
+    def frame_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels of the displayed frame; images may be smaller copies of it."""
+        if self.image_width is None or self.image_height is None:
+            return None  # no frame was selected
+        if self.settings.get("max_size") is None:
+            return self.image_width, self.image_height
+        size = self.probe.coded_width, self.probe.coded_height
+        return size[::-1] if round((self.rotation_degrees or 0) / 90) % 2 else size
 
     @property
     def images(self) -> ImageNames:
@@ -297,5 +310,6 @@ class VideoRecord:
                 "levels": tuple(data["levels"]) if data.get("levels") else None,
                 "comparison": comparison
                 and Comparison(comparison["way"], tuple(comparison["limits"])),
+                "changes": ChangeMap(**data["changes"]) if data.get("changes") else None,
             }
         )

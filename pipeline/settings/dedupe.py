@@ -1,8 +1,11 @@
 """The dedupe methods: what each says of itself, and the settings of them all."""
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Self
 
 from .options import option
+from .regions import Region, read_region
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -36,7 +39,7 @@ class DedupeMethod:
         return self.drops_still or self.thinner is not None
 
 
-_STILL = ("hi", "lo", "frac", "max_gap")
+_STILL = ("hi", "lo", "frac", "max_gap", "ignore")
 
 METHODS = {
     "off": DedupeMethod("or none (off)"),
@@ -110,6 +113,40 @@ class DedupeSettings:
         minimum=1,
         maximum=10**6,
     )
+    ignore: tuple[str | Region, ...] = option(
+        (),
+        "With still: ignore what changes in this region, such as a burnt-in clock or a tree: a box "
+        "LEFT,TOP,RIGHT,BOTTOM in pixels (1180,0,1280,40) or shares of the frame (92%,0%,100%,6%), "
+        "or a polygon ('10,10 200,10 120,90'). Can be given several times; in a settings file also "
+        "for some videos: {videos: 'cam2*', region: '1180,0,1280,40'}.",
+        metavar="REGION",
+        is_named_if_set=True,
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ignore", tuple(map(read_region, self.ignore)))
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """What is to be ignored, of all videos; see `for_video`."""
+        return tuple(map(read_region, self.ignore))
+
+    def for_video(self, video_id: str, name: str) -> Self:
+        """Return these settings with the regions of one video alone, in an order of their own.
+
+        So what a record names, and its digest is made of, changes with nothing that concerns other
+        videos.
+
+        Args:
+            video_id: its id.
+            name: its path under the input folder, with '/' as separator.
+        """
+        meant = {
+            str(region): dataclasses.replace(region, videos=None)
+            for region in self.regions
+            if region.is_for(video_id, name)
+        }
+        return dataclasses.replace(self, ignore=tuple(meant[text] for text in sorted(meant)))
 
     @property
     def method(self) -> DedupeMethod:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -52,7 +52,7 @@ class Config:
         return build_settings(cls, self.values.get(name, {}), name)
 
     def with_flags(self, flags: Mapping[str, Any]) -> "Config":
-        """Return these settings with what a person set on top; ``None`` stands for not set.
+        """Return these settings with what a person set on top; ``None`` and ``()`` are not set.
 
         A flag is known by its name, which only one section has. One that chooses a way of sampling
         takes the place of the file's way, whichever that is.
@@ -60,7 +60,7 @@ class Config:
         values = {name: dict(section) for name, section in self.values.items()}
         for name, cls in SECTIONS.items():
             known = {field.name for field in dataclasses.fields(cls)}
-            given = {k: v for k, v in flags.items() if k in known and v is not None}
+            given = {k: v for k, v in flags.items() if k in known and v not in (None, ())}
             if given.keys() & set(SAMPLING):
                 given = {**dict.fromkeys(values.get(name, {}).keys() & set(SAMPLING)), **given}
             if given:
@@ -129,22 +129,35 @@ def build_settings(cls: type[S], values: Mapping[str, Any], section: str) -> S:
 
 def effective_settings(extract: ExtractSettings, dedupe: DedupeSettings) -> dict[str, Any]:
     """Return the settings that the images of a video depend on, by name."""
-    images = {
-        field.name: value
-        for field in dataclasses.fields(extract)
-        if field.metadata["decides_images"]
-        and (
-            (value := getattr(extract, field.name)) != field.default
-            or not field.metadata["is_named_if_set"]
-        )
-    }
-    return images | effective_dedupe(dedupe)
+    decisive = [f for f in dataclasses.fields(extract) if f.metadata["decides_images"]]
+    return _named(extract, decisive) | effective_dedupe(dedupe)
 
 
 def effective_dedupe(dedupe: DedupeSettings) -> dict[str, Any]:
-    """Return the settings that the choice of duplicates depends on, by name."""
+    """Return the settings that the choice of duplicates of a video depends on, by name.
+
+    Args:
+        dedupe: those of that video, see `DedupeSettings.for_video`.
+    """
     matters = {"dedupe", *dedupe.method.settings}
-    return {name: value for name, value in dataclasses.asdict(dedupe).items() if name in matters}
+    return _named(dedupe, [f for f in dataclasses.fields(dedupe) if f.name in matters])
+
+
+def _named(settings: Any, fields: "Iterable[dataclasses.Field[Any]]") -> dict[str, Any]:
+    """Return settings as records name them: ready for JSON, later ones only where they are set."""
+    values = {field: getattr(settings, field.name) for field in fields}
+    return {
+        field.name: [str(each) for each in value] if isinstance(value, tuple) else value
+        for field, value in values.items()
+        if value != field.default or not field.metadata["is_named_if_set"]
+    }
+
+
+def shown(value: Any) -> str:
+    """Return how people write a setting that a record names."""
+    if isinstance(value, list):
+        return " and ".join(f"'{printable(each)}'" for each in value)
+    return "not set" if value is None else printable(value)
 
 
 def settings_digest(settings: Mapping[str, Any]) -> str:
@@ -178,7 +191,13 @@ def _range_text(metadata: Mapping[str, Any]) -> str:
 
 
 def _check(name: str, value: Any, hint: Any, metadata: Mapping[str, Any]) -> Any:
-    """Return the value in the field's type, or refuse it."""
+    """Return the value in the field's type, or refuse it.
+
+    Of a field with several values the class checks each of them; one may stand without a list.
+    """
+    if get_origin(hint) is tuple:
+        several = [] if value is None else value if isinstance(value, list | tuple) else [value]
+        return tuple(several)
     accepted = get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
     if value is None and type(None) in accepted:
         return None

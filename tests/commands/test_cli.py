@@ -41,6 +41,7 @@ def test_help_shows_first_what_matters_first(prep):
         "Options that matter first",
         "Options",
         "Frames and images",
+        "Duplicates",
         "CVAT server",
         "How the work is done",
         "What is printed",
@@ -127,6 +128,7 @@ RECORD = {
     "decoder",
     "start_seconds",
     "start_date",
+    "changes",
 }
 
 

@@ -181,7 +181,7 @@ function page(video) {
     make("button", { type: "button", class: "quiet", onclick: go(1), "aria-label": "Next video" }, "→"),
     make("button", { type: "button", class: "quiet", id: "close", onclick: () => dialog.close() }, "Close"));
   return [top, make("div", { class: "content" },
-    messages(video), accounts(video), timeline(video), sheet(video), pairs(video),
+    messages(video), accounts(video), timeline(video), sheet(video), pairs(video), regions(video),
     make("div", { class: "columns" }, breakList(video), runList(video), taskList(video)), source(video))];
 }
 

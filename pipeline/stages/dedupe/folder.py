@@ -10,6 +10,7 @@
 same folder.
 """
 
+import dataclasses
 import json
 import os
 import re
@@ -29,7 +30,8 @@ from ...dataset.frame_table import Reason
 from ...dataset.records import Notice
 from ...dataset.video_folder import RECORD_NAME
 from ...pictures.compare import Images, Marks, nothing_marked
-from ...settings.dedupe import METHODS
+from ...settings.dedupe import METHODS, DedupeSettings
+from ...settings.file import effective_dedupe
 from ...settings.stages import RunSettings
 
 MARKS_NAME = "dedupe.json"
@@ -51,6 +53,11 @@ class FolderImages:
     def id(self) -> str:
         """The folder's path under the one that was given, ``.`` for that one."""
         return self.folder.relative_to(self.root).as_posix()
+
+    @property
+    def name(self) -> str:
+        """What patterns of videos are held against besides the id: that once more."""
+        return self.id
 
     def count(self) -> int:
         """Return how many images there are."""
@@ -210,7 +217,7 @@ class FolderImages:
         return True
 
 
-def find_folders(root: Path, settings: Mapping[str, Any]) -> list[FolderImages]:
+def find_folders(root: Path, settings: DedupeSettings) -> list[FolderImages]:
     """Return the folder and those in it that hold images, in natural order; links are not followed.
 
     Raises:
@@ -226,7 +233,9 @@ def find_folders(root: Path, settings: Mapping[str, Any]) -> list[FolderImages]:
                 f"{printable(Path(path).parent)}."
             )
         if _image_names(Path(path)):
-            found.append(FolderImages(root, Path(path), settings))
+            images = FolderImages(root, Path(path), {})
+            used = effective_dedupe(settings.for_video(images.id, images.name))
+            found.append(dataclasses.replace(images, settings=used))
     if not found:
         raise UsageError(
             f"{printable(root)}: neither a dataset nor a folder of images. Extract videos into it "

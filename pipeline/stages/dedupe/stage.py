@@ -23,7 +23,6 @@ from ...engines.choice import engine_for
 from ...engines.threads import InProcess
 from ...pictures.compare import Comparer, Seen
 from ...settings.dedupe import DedupeSettings
-from ...settings.file import effective_dedupe
 from ...settings.stages import BreakSettings, RunSettings
 from . import UNITS
 from .folder import find_folders
@@ -74,7 +73,7 @@ def dedupe(
     settings = _OFF if restore else settings or DedupeSettings()
     root = find_folder(path)
     store = Dataset(root)
-    folders = () if store.video_ids() else find_folders(root, effective_dedupe(settings))
+    folders = () if store.video_ids() else find_folders(root, settings)
     run = run or RunSettings()
     with engine_for(engine, run, UNITS) as engine, store.writing():
         sequences: Sequence[ImageSequence] = folders or [

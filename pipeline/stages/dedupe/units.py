@@ -35,6 +35,7 @@ def carry_out(
 
 def look_at(settings: DedupeSettings, threads: int, sequence: ImageSequence, link: Link) -> Seen:
     """Return what is seen of the images."""
+    settings = settings.for_video(sequence.id, sequence.name)
     return look(sequence.images(), settings, threads, link)
 
 

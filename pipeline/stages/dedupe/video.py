@@ -34,6 +34,11 @@ class VideoImages:
         return self.record.id
 
     @property
+    def name(self) -> str:
+        """The path of the video under the input folder."""
+        return self.record.source.name
+
+    @property
     def folder(self) -> Path:
         """Where its images are."""
         return self.store.folder(self.id)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-from ...base.errors import SourceChangedError, TooManyFramesError, printable
+from ...base.errors import SourceChangedError, TooManyFramesError, VideoError, printable
 from ...base.machine import count_cores
 from ...base.words import count
 from ...dataset.records import PacketIndex, SourceIdentity, VideoInfo
+from ...settings.dedupe import DedupeSettings
+from ...settings.regions import Region
 from ...video.identity import stat_identity
 from ...video.segments import Segment
 from ...video.sources import Source
@@ -70,6 +72,41 @@ def refuse_too_many(source: Source, frames: int, digits: int) -> None:
             f"longer number would break the order of the names. Set digits to "
             f"{needed}, in the settings file or with 'prep extract --digits {needed}'."
         )
+
+
+def refuse_regions(dedupe: DedupeSettings, source: Source, info: VideoInfo) -> None:
+    """Hold the regions to ignore against the size of the frames, which may turn out upright.
+
+    Raises:
+        VideoError: one of them lies outside whichever way up they are, or may be all there is.
+    """
+    width, height = info.coded_width, info.coded_height
+    for region in dedupe.regions if "ignore" in dedupe.method.settings else ():
+        sizes = ((width, height), (height, width))
+        if all(_lies_outside(region, *size) for size in sizes):
+            what = "lies outside of"
+        elif any(_is_all(region, *size) for size in sizes):
+            what = "is all of"
+        else:
+            continue
+        raise VideoError(
+            f"{printable(source.path)}: ignore: '{region}' {what} the frames of this video, which "
+            f"are {width}×{height}",
+            "Give shares of the frame, such as 92%,0%,100%,6%, which suit every size; or name the "
+            "videos that a region is for, in the settings file: {videos: 'cam2*', region: "
+            f"'{region}'}}.",
+        )
+
+
+def _lies_outside(region: Region, width: int, height: int) -> bool:
+    corners = region.corners(width, height)
+    return min(x for x, _ in corners) >= width or min(y for _, y in corners) >= height
+
+
+def _is_all(region: Region, width: int, height: int) -> bool:
+    upper_left, _, lower_right, *_ = region.corners(width, height)
+    is_box = len(region.points) == 2
+    return is_box and max(upper_left) <= 0 and lower_right[0] >= width and lower_right[1] >= height
 
 
 def _memory_needed(info: VideoInfo) -> int:

@@ -1,40 +1,47 @@
 """One dataset, one choice of settings: the second half of the resume key."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from ...base.errors import UsageError, printable
+from ...base.errors import UsageError
 from ...base.words import count, listing
 from ...dataset.records import VideoRecord
-from ...settings.file import settings_digest
+from ...settings.dedupe import DedupeSettings
+from ...settings.file import effective_settings, settings_digest, shown
 from ...settings.positions import parse_position
+from ...settings.stages import ExtractSettings
 from ...video.codecs import is_exact_in_hardware
 
 
-def refuse_other_settings(settings: Mapping[str, Any], records: Iterable[VideoRecord]) -> None:
+def refuse_other_settings(
+    extract: ExtractSettings, dedupe: DedupeSettings, records: Iterable[VideoRecord]
+) -> None:
     """Refuse to mix settings in one dataset.
 
     Args:
-        settings: those of this run.
+        extract: what the images are in this run.
+        dedupe: which frames it leaves out.
         records: the videos of this run that are in the dataset already.
 
     Raises:
         UsageError: one of them was made with other settings.
     """
-    digest = settings_digest(settings)
-    others = [r for r in records if _digest(r) != digest or _counts_otherwise(r)]
+    others = []
+    for record in records:
+        now = effective_settings(extract, dedupe.for_video(record.id, record.source.name))
+        if _digest(record) != settings_digest(now) or _counts_otherwise(record):
+            others.append((record, now))
     if not others:
         return
-    then = others[0].settings
+    then, settings = others[0][0].settings, others[0][1]
     changes = ", ".join(
-        f"{name} {_shown(then.get(name))} → {_shown(settings.get(name))}"
+        f"{name} {shown(then.get(name))} → {shown(settings.get(name))}"
         for name in {**then, **settings}
         if then.get(name) != settings.get(name)
     )
     changes = changes or "times counted on the clock of the stream → from the first frame"
     raise UsageError(
         f"{count(len(others), 'video is', 'videos are')} in the dataset already with other "
-        f"settings: {listing([record.id for record in others])} ({changes}). Nothing was done. "
+        f"settings: {listing([record.id for record, _ in others])} ({changes}). Nothing was done. "
         "Use --overwrite to extract again, or another --output to keep both."
     )
 
@@ -55,7 +62,3 @@ def _counts_otherwise(record: VideoRecord) -> bool:
         return False
     given = (record.settings[name] for name in ("start", "end"))
     return any(text is not None and parse_position(text).unit == "time" for text in given)
-
-
-def _shown(value: Any) -> str:
-    return "not set" if value is None else printable(value)

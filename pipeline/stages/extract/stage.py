@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def _extract_found(
     recognised = recognise(videos, records, functools.partial(_identify_all, engine))
     known, copies = recognised.known, recognised.copies
     if not overwrite:
-        refuse_other_settings(extractor.effective_settings, known.values())
+        refuse_other_settings(extractor.settings, extractor.dedupe, known.values())
     if stream is not None:
         known = {source: confirm(record) for source, record in known.items()}
     for record in known.values():
@@ -107,6 +107,8 @@ def _extract_found(
     outcomes |= _carry_out_all(extractor, sources, batch, engine)
     for source, record in known.items():
         outcomes[source] = tell_moved(outcomes[source], records[record.id].source, record.source)
+    names = {r.id: r.source.name for r in (*records.values(), *known.values())}
+    names |= {ids[source]: source.name for source in ids if overwrite or source not in known}
     unusable = (
         FailedVideo(None, path, why, InputError.kind) for path, why in found.unusable.items()
     )
@@ -117,6 +119,7 @@ def _extract_found(
         notices=(
             *(Notice("unreadable-folder", why) for why in found.unreadable.values()),
             *(Notice("overlooked", text) for text in filter(None, [found.overlooked])),
+            *_tell_unused(extractor.dedupe, names),
         ),
         without_input=find_absent(outcomes, records),
     )
@@ -174,6 +177,23 @@ def _ids(store: Dataset, sources: Sequence[Source], recognised: Recognised) -> d
     taken = [*RESERVED_NAMES, *(entry.name for entry in store.path.iterdir())]
     given = {source: record.id for source, record in known.items()}
     return assign_ids(new, taken=taken, among=sources, given=given)
+
+
+def _tell_unused(dedupe: DedupeSettings, names: Mapping[str, str]) -> Iterator[Notice]:
+    """Yield what is to be said of regions that are meant for videos which are not there.
+
+    Args:
+        dedupe: the settings of all videos.
+        names: the path under the input folder of each video, by its id.
+    """
+    for region in dedupe.regions:
+        if not any(region.is_for(*video) for video in names.items()):
+            text = (
+                f"ignore: no video fits the pattern '{printable(region.videos)}' of the region "
+                f"{region}. It is held against the id of each video, its path under the input "
+                "folder and its file name."
+            )
+            yield Notice("unused-region", text)
 
 
 def _refuse_folder_of_videos(store: Dataset, inputs: Iterable[str | os.PathLike[str]]) -> None:

@@ -4,6 +4,7 @@ A video is opened first. It is then decoded in one piece, or in segments that ar
 What goes wrong with one video is a value; only what concerns all of them is raised.
 """
 
+import dataclasses
 import functools
 import os
 import threading
@@ -100,7 +101,10 @@ def carry_out(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:
     Raises:
         DiskFullError, FfmpegUnusableError, InterruptedRunError: no other unit can succeed.
     """
-    return guard(lambda: _attempt(extractor, unit, link), video_of(unit), source_of(unit).path)
+    video_id, source = video_of(unit), source_of(unit)
+    dedupe = extractor.dedupe.for_video(video_id, source.name)
+    extractor = dataclasses.replace(extractor, dedupe=dedupe)
+    return guard(lambda: _attempt(extractor, unit, link), video_id, source.path)
 
 
 def _attempt(extractor: VideoExtractor, unit: Unit, link: Link) -> Result:

@@ -49,7 +49,7 @@ from .levels import mapped_levels, needs_measuring, refuse_levels, with_levels
 from .links import SegmentLink
 from .looks import SomeImages, describe_looks
 from .notices import describe, describe_depth, refuse_damage
-from .opened import Opened, refuse_too_many
+from .opened import Opened, refuse_regions, refuse_too_many
 from .streams import describe_streams
 from .table import build_frame_table, count_frames, join_segments, segment_frames
 
@@ -101,6 +101,7 @@ class VideoExtractor:
         info, packets = probe(source.path, link, source.stream)
         refuse_too_many(source, len(packets.pts), self.settings.digits)
         refuse_levels(self.settings, source, info)
+        refuse_regions(self.dedupe, source, info)
         identity = identity or identify(source, link)
         hwaccel, why_software = try_hardware(self.ffmpeg, self.run, source, info)
         looks_back = self.settings.deinterlace

@@ -185,6 +185,7 @@ def find(
         *_notices(videos),
         *_unread(audit),
         *_breaks(videos, breaks),
+        *_suggestions(videos),
     )
 
 
@@ -248,4 +249,19 @@ def _breaks(videos: Sequence[VideoReport], breaks: BreakSettings) -> Iterable[Fi
             "Begin a new track after each. A cut is only suspected: compare the two frames.",
             kinds.total(),
             tuple(video.id for video in videos if kinds.keys() & video.break_kinds.keys()),
+        )
+
+
+def _suggestions(videos: Sequence[VideoReport]) -> Iterable[Finding]:
+    suggested = {v.id: v.regions.suggested for v in videos if v.regions and v.regions.suggested}
+    for video_id, regions in list(suggested.items())[:1]:
+        options = " ".join(region.option for region in regions)
+        yield Finding(
+            "regions",
+            False,
+            f"{count(len(suggested), 'video')} in which a part of the picture changes all the time",
+            "If it is a clock, a tree or a screen, ignore it, and dedupe leaves out more: "
+            f"{options} for {video_id}. Each video shows where.",
+            len(suggested),
+            tuple(suggested),
         )

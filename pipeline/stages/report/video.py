@@ -21,12 +21,15 @@ from ...dataset.clock import duration_seconds
 from ...dataset.frame_table import Fate, FrameTable, Reason
 from ...dataset.records import Break, Counts, Notice, VideoRecord
 from ...dataset.store import Dataset
+from ...settings.file import shown
 from ...settings.stages import BreakSettings
+from .regions import RegionsReport, read_regions
 from .timeline import Timeline, draw_timeline
 
 _COLUMNS_OF_ALL = 120_000
 _ROWS_OF_ALL = 15_000
 _PICTURES_OF_ALL = 1_500
+_MAPS_OF_ALL = 400
 
 Indices = npt.NDArray[np.int64]
 T = TypeVar("T")
@@ -39,6 +42,7 @@ class Extent:
     columns: int
     rows: int
     pictures: int
+    has_map: bool
 
     @classmethod
     def for_videos(cls, videos: int) -> "Extent":
@@ -47,6 +51,7 @@ class Extent:
             columns=int(np.clip(_COLUMNS_OF_ALL // videos, 40, 480)),
             rows=int(np.clip(_ROWS_OF_ALL // videos, 5, 200)),
             pictures=min(_PICTURES_OF_ALL // videos, 18),
+            has_map=videos <= _MAPS_OF_ALL,
         )
 
 
@@ -80,7 +85,8 @@ class VideoReport:
     ``counts`` is counted anew from the frame table and the files; ``imbalances`` says where that
     differs from the record. ``reasons`` counts duplicate and rejected frames by their reason.
     ``breaks`` lists those first that end a run. ``sheet`` are frames, with images, spread over the
-    video. ``tasks`` are those of CVAT that show it.
+    video. ``regions`` is absent where there is nothing to say of any. ``tasks`` are those of CVAT
+    that show it.
     """
 
     id: str
@@ -101,6 +107,7 @@ class VideoReport:
     timeline: Timeline
     sheet: tuple[int, ...]
     pairs: tuple[Pair, ...]
+    regions: RegionsReport | None
     tasks: Excerpt
     facts: dict[str, str]
 
@@ -154,6 +161,7 @@ def read_video(
         timeline=draw_timeline(frames, found, extent.columns),
         sheet=_spread(shown, extent.pictures * 2 // 3),
         pairs=tuple(_pairs(frames, found, on_disk, extent.pictures // 6)),
+        regions=read_regions(record, frames, has_map=extent.has_map),
         tasks=_excerpt([*_tasks(uploads, record.id)], dict, extent),
         facts=_facts(record),
     )
@@ -243,7 +251,7 @@ def _facts(record: VideoRecord) -> dict[str, str]:
         "SHA-256": record.source.sha256,
         "ffmpeg": record.ffmpeg_version,
         "settings": ", ".join(
-            f"{name} {value}" for name, value in record.settings.items() if value is not None
+            f"{name} {shown(value)}" for name, value in record.settings.items() if value is not None
         ),
     }
     return {name: printable(value) for name, value in facts.items() if value}
