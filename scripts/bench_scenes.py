@@ -6,16 +6,11 @@ are those of the images, where black is 0 and white 255.
 
 import dataclasses
 import hashlib
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-from bench import QUIET
 
 Floats = npt.NDArray[np.float32]
 
@@ -28,11 +23,6 @@ WHOLE = (0, HEIGHT, 0, WIDTH)
 
 TIMES = np.arange(FRAMES)
 GOES = TIMES // REST % 2
-ENCODERS = {
-    "h264": ["-c:v", "libx264", "-preset", "veryfast", "-crf"],
-    "hevc": ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", "-crf"],
-    "mjpeg": ["-c:v", "mjpeg", "-q:v"],
-}
 
 
 def _steady(value: float, *shape: int) -> Floats:
@@ -47,7 +37,7 @@ class Scene:
         name: what is to be seen.
         noise: its standard deviation in levels.
         is_grain: whether the noise is like film's or taken from footage; white otherwise.
-        codec: a key of ``ENCODERS``.
+        codec: "h264", "hevc" or "mjpeg".
         quality: crf, or the quantiser of MJPEG.
         gop: frames from one key picture to the next, at most.
         ground: "cells" of 20 px, or "texture".
@@ -79,22 +69,25 @@ class Scene:
     coloured: tuple[int, int, int, int] = WHOLE
 
     @property
+    def frames(self) -> int:
+        """How many there are."""
+        return len(self.pan)
+
+    @property
     def offset_px(self) -> Floats:
         """Where the (first) object is: (frames, 2), NaN without one."""
-        return self.paths[0] if len(self.paths) else _steady(np.nan, 2)
+        return self.paths[0] if len(self.paths) else np.full((self.frames, 2), np.nan, np.float32)
 
     @property
     def level(self) -> Floats:
         """How far light and colour are from those of frame 0, at most: (frames,), in levels."""
-        return np.array([self.drift_levels(frame, 0) for frame in TIMES], dtype=np.float32)
+        return np.array([self.drift_levels(i, 0) for i in range(self.frames)], dtype=np.float32)
 
     @property
     def is_still(self) -> npt.NDArray[np.bool_]:
         """Whether nothing but noise differs from the frame before: (frames,); the first is not."""
-        still = [
-            self.drift_px(frame, frame - 1) == 0 == self.drift_levels(frame, frame - 1)
-            for frame in TIMES[1:]
-        ]
+        pairs = [(frame, frame - 1) for frame in range(1, self.frames)]
+        still = [self.drift_px(*pair) == 0 == self.drift_levels(*pair) for pair in pairs]
         return np.array([False, *still])
 
     def drift_levels(self, frame: int, other: int) -> float:
@@ -134,12 +127,13 @@ class Judged:
 
 
 def judge(scene: Scene, kept: list[int]) -> Judged:
-    """Hold the kept frames, numbered from 0, against what is known of a scene."""
-    is_kept = np.isin(TIMES, kept)
+    """Hold the kept frames, numbered from 0, which is one of them, against what is known."""
+    numbers = np.arange(scene.frames)
+    is_kept = np.isin(numbers, kept)
     still, moved = scene.is_still, ~scene.is_still
     moved[0] = False
-    stands_for = np.maximum.accumulate(np.where(is_kept, TIMES, -1))
-    pairs = [(int(f), int(stands_for[f])) for f in TIMES if not is_kept[f] and stands_for[f] >= 0]
+    stands_for = np.maximum.accumulate(np.where(is_kept, numbers, 0))
+    pairs = [(int(frame), int(stands_for[frame])) for frame in numbers[~is_kept]]
     return Judged(
         int((is_kept & still).sum()),
         int(still.sum()),
@@ -181,7 +175,7 @@ def _walk(size: int, speed: float, place: str = "middle") -> Floats:
     return np.stack([x + across * gone, y + down * gone], axis=-1)[None].astype(np.float32)
 
 
-def _object(
+def one_object(
     noise: float, contrast: float, size: int, speed: float, place: str = "middle", **more: object
 ) -> Scene:
     """Return a scene with one object, named by what it is made of."""
@@ -201,27 +195,27 @@ def _objects() -> Iterator[Scene]:
     for noise in (2, 4, 6, 8, 10, 12, 14, 16):
         yield Scene(f"noise {noise}: nothing moves", noise)
         for size, speed, sigmas in ((8, 1, 4), (16, 2, 4), (24, 4, 3)):
-            yield _object(noise, sigmas * noise, size, speed)
+            yield one_object(noise, sigmas * noise, size, speed)
     for noise in (2, 6, 12):
-        yield _object(noise, 80, 8, 2)
-        yield _object(noise, 5 * noise, 24, 0.5)
-        yield _object(noise, -5 * noise, 16, 2)
+        yield one_object(noise, 80, 8, 2)
+        yield one_object(noise, 5 * noise, 24, 0.5)
+        yield one_object(noise, -5 * noise, 16, 2)
     for noise in (3, 6, 9, 12):
         yield Scene(f"grain {noise}: nothing moves", noise, is_grain=True)
-        yield _object(noise, 5 * noise, 8, 1, is_grain=True)
-        yield _object(noise, 4 * noise, 16, 2, is_grain=True)
+        yield one_object(noise, 5 * noise, 8, 1, is_grain=True)
+        yield one_object(noise, 4 * noise, 16, 2, is_grain=True)
 
 
 def _objects_elsewhere() -> Iterator[Scene]:
     for side in ("left", "right", "top", "bottom"):
-        yield _object(4, 30, 12, 1.5, f"{side} edge")
+        yield one_object(4, 30, 12, 1.5, f"{side} edge")
     for number, across in enumerate(("left", "right")):
         for down in ("upper", "lower"):
-            yield _object(5, 30, 8 + 8 * number, 1.5, f"{across} {down} corner")
+            yield one_object(5, 30, 8 + 8 * number, 1.5, f"{across} {down} corner")
     for noise in (3, 10):
-        yield _object(noise, 40, 120, 2)
-        yield _object(noise, 50, 16, 2, ground="texture")
-    yield _object(10, -40, 120, 2)
+        yield one_object(noise, 40, 120, 2)
+        yield one_object(noise, 50, 16, 2, ground="texture")
+    yield one_object(10, -40, 120, 2)
     for noise in (3, 10):
         path = _walk(16, 0)
         path[0, GOES == 0] = np.nan
@@ -231,15 +225,15 @@ def _objects_elsewhere() -> Iterator[Scene]:
 
 def _encoded() -> Iterator[Scene]:
     for quality in (18, 28, 32):
-        yield _object(3, 20, 12, 1, quality=quality)
-        yield _object(8, 40, 12, 1, quality=quality, gop=25)
-    yield _object(6, 30, 12, 1, gop=12)
+        yield one_object(3, 20, 12, 1, quality=quality)
+        yield one_object(8, 40, 12, 1, quality=quality, gop=25)
+    yield one_object(6, 30, 12, 1, gop=12)
     for quality in (20, 28):
-        yield _object(3, 20, 12, 1, codec="hevc", quality=quality)
-        yield _object(8, 40, 12, 1, codec="hevc", quality=quality, gop=25)
+        yield one_object(3, 20, 12, 1, codec="hevc", quality=quality)
+        yield one_object(8, 40, 12, 1, codec="hevc", quality=quality, gop=25)
     for quality in (3, 8):
-        yield _object(3, 20, 12, 1, codec="mjpeg", quality=quality)
-        yield _object(8, 40, 12, 1, codec="mjpeg", quality=quality)
+        yield one_object(3, 20, 12, 1, codec="mjpeg", quality=quality)
+        yield one_object(8, 40, 12, 1, codec="mjpeg", quality=quality)
 
 
 def _column(values: npt.ArrayLike) -> Floats:
@@ -295,127 +289,3 @@ def _never_still() -> Iterator[Scene]:
             ("a tree sways", sway, (40, 240, 400, 600)),
         ):
             yield Scene(f"noise {noise}: {what}", noise, ground="texture", pan=pan, moves_in=part)
-
-
-@lru_cache
-def _ground(kind: str) -> Floats:
-    """Return a still picture, wider than a frame, so that the frame can pan."""
-    random = np.random.default_rng(1)
-    wide = WIDTH + 2 * FRAMES + 20
-    if kind == "cells":
-        cells = random.integers(60, 2 * MEAN_LEVEL - 60, (HEIGHT // 20, wide // 20))
-        return np.kron(cells, np.ones((20, 20))).astype(np.float32)
-    texture = cv2.GaussianBlur(random.standard_normal((HEIGHT, wide)), (0, 0), 1.5)
-    return (MEAN_LEVEL + 25 * texture / texture.std()).astype(np.float32)
-
-
-@lru_cache
-def _noise(is_grain: bool) -> Floats:
-    """Return noise of deviation 1, larger than a frame, from which each frame takes a part."""
-    noise = np.random.default_rng(3).standard_normal((3 * HEIGHT, 3 * WIDTH), dtype=np.float32)
-    if is_grain:  # grains are larger than a pixel
-        noise = cv2.GaussianBlur(noise, (0, 0), 0.9)
-    return noise / noise.std()
-
-
-def grain_of(ffmpeg: str, video: Path) -> Floats:
-    """Return the grain of still footage, with deviation 1: (frames, HEIGHT, WIDTH).
-
-    It is what differs from the median over time in the tile of 64x64 whose mean changes least,
-    put side by side; each copy is of another moment.
-    """
-    tile = 64
-    frames = decode_grey(ffmpeg, video, limit=FRAMES).astype(np.float32)
-    down, across = (length // tile for length in frames.shape[1:])
-    frames = frames[:, : down * tile, : across * tile]
-    residual = frames - np.median(frames, axis=0)
-    tiles = residual.reshape(len(frames), down, tile, across, tile).swapaxes(2, 3)
-    unrest = tiles.mean(axis=(3, 4)).std(axis=0) / (tiles.std(axis=(0, 3, 4)) + 1e-6)
-    unrest[tiles.std(axis=(0, 3, 4)) < 0.5] = np.inf  # burnt out, or black
-    grain = tiles[:, *np.unravel_index(unrest.argmin(), unrest.shape)]
-    rows = [
-        np.concatenate(
-            [np.roll(grain, 37 * x + 11 * y, axis=0) for x in range(-(-WIDTH // tile))], 2
-        )
-        for y in range(-(-HEIGHT // tile))
-    ]
-    return (np.concatenate(rows, axis=1)[:, :HEIGHT, :WIDTH] / grain.std()).astype(np.float32)
-
-
-def decode_grey(ffmpeg: str, video: Path, limit: int = 10**9) -> npt.NDArray[np.uint8]:
-    """Return the first frames: uint8, shape (frames, height, width)."""
-    command = [ffmpeg, *QUIET, "-i", video, "-frames:v", str(limit), "-f", "image2pipe"]
-    done = subprocess.run([*command, "-c:v", "pgm", "-"], capture_output=True, check=True)
-    width, height = map(int, done.stdout.split(maxsplit=3)[1:3])
-    head = len(f"P5\n{width} {height}\n255\n")
-    pictures = np.frombuffer(done.stdout, dtype=np.uint8).reshape(-1, head + height * width)
-    return pictures[:, head:].reshape(-1, height, width)
-
-
-def film_scene(ffmpeg: str, scene: Scene, target: Path, grain: Floats | None = None) -> None:
-    """Encode a scene as a camera would see it; ``grain`` is of footage, instead of the model."""
-    is_grey = bool((scene.colour == 128).all())
-    pixels = "gray" if is_grey else "yuvj420p"
-    size = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{WIDTH}x{HEIGHT}", "-r", "25"]
-    encoder = [*ENCODERS[scene.codec], str(scene.quality), "-g", str(scene.gop)]
-    stored = "yuvj420p" if scene.codec == "mjpeg" else "yuv420p"
-    command = [ffmpeg, *QUIET, *size, "-i", "pipe:", *encoder, "-pix_fmt", stored, target]
-    random = np.random.default_rng(int(scene.digest, 16))
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        for frame in range(FRAMES):
-            picture = _draw(scene, frame)
-            noise = _take(random, _noise(scene.is_grain), picture.shape)
-            if scene.is_grain and grain is not None:
-                noise = grain[frame % len(grain)]
-            if scene.is_grain:  # light comes in photons
-                noise = noise * np.sqrt((picture + 10) / (MEAN_LEVEL + 10))
-            planes = [picture + scene.noise * noise]
-            if not is_grey:
-                planes += _draw_colour(scene, frame, random)
-            for plane in planes:
-                process.stdin.write((plane + 0.5).clip(0, 255).astype(np.uint8).tobytes())
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(process.returncode, command)
-
-
-def _take(random: np.random.Generator, noise: Floats, shape: tuple[int, ...]) -> Floats:
-    """Return a part of the noise, turned at random: no pixel has the same one twice."""
-    top, left = (int(random.integers(n - m)) for n, m in zip(noise.shape, shape, strict=True))
-    part = noise[top : top + shape[0], left : left + shape[1]]
-    return part[:: random.choice([1, -1]), :: random.choice([1, -1])] * random.choice([1, -1])
-
-
-def _draw(scene: Scene, frame: int) -> Floats:
-    """Return the brightness of a frame, without noise: (HEIGHT, WIDTH)."""
-    ground = _ground(scene.ground)
-    picture = ground[:, :WIDTH].copy()
-    top, bottom, left, right = scene.moves_in
-    whole, part = divmod(float(scene.pan[frame]), 1)
-    near, next_ = (
-        ground[top:bottom, left + int(whole) + step : right + int(whole) + step] for step in (0, 1)
-    )
-    picture[top:bottom, left:right] = (1 - part) * near + part * next_
-    for number, (x, y) in enumerate(scene.paths[:, frame]):
-        if not np.isnan(x):
-            drawn = np.outer(_cover(HEIGHT, y, scene.size), _cover(WIDTH, x, scene.size))
-            picture += np.float32(scene.contrast * (-1) ** number) * drawn
-    return picture * scene.light[frame][:, None]
-
-
-def _cover(length: int, start: float, size: int) -> Floats:
-    """Return how much of each pixel in a row an object covers."""
-    pixels = np.arange(length)
-    covered = np.minimum(pixels + 1, start + size) - np.maximum(pixels, start)
-    return covered.clip(0, 1).astype(np.float32)
-
-
-def _draw_colour(scene: Scene, frame: int, random: np.random.Generator) -> list[Floats]:
-    """Return U and V of a frame, at half the size, with half the noise."""
-    top, bottom, left, right = (edge // 2 for edge in scene.coloured)
-    planes = []
-    for level in scene.colour[frame]:
-        plane = np.full((HEIGHT // 2, WIDTH // 2), 128, dtype=np.float32)
-        plane[top:bottom, left:right] = level
-        planes.append(plane + scene.noise / 2 * _take(random, _noise(scene.is_grain), plane.shape))
-    return planes
