@@ -15,6 +15,7 @@ made first. Times are of whole processes, Python's start included.
 
 import argparse
 import contextlib
+import ctypes
 import importlib.util
 import math
 import os
@@ -38,6 +39,8 @@ from video_prep.video.binary import find_ffmpeg
 PREP = [sys.executable, "-m", "video_prep"]
 QUIET = ["-hide_banner", "-v", "error", "-nostdin", "-y"]
 LOOK_SECONDS = 0.02
+SET_CHILD_SUBREAPER = 36
+"""Of prctl(2): processes whose parents ended become children of this one, not of init."""
 SPEED_TABLE = (
     "| footage | recipe | prep | prep ÷ recipe | decoding alone ÷ recipe "
     "| recipe, CPU | prep, CPU | prep ÷ recipe, CPU | decoding alone ÷ recipe, CPU |\n"
@@ -186,29 +189,52 @@ def run_prep(inputs: list[Path], folder: Path, dedupe: str = "off") -> Measured:
 def run(command: list[str], cwd: Path, *, is_silent: bool = False) -> Measured:
     """Run a command to its end; peaks of memory are read from Linux while it runs."""
     os.sync()  # nobody pays for what another left to be written
-    begun, cpu_before = time.perf_counter(), cpu_seconds_of_children()
     said = subprocess.DEVNULL if is_silent else None
-    process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     peaks = {"itself": 0.0, "ffmpeg": 0.0, "worker": 0.0}
-    while process.returncode is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(LOOK_SECONDS)
-        for pid in family(process.pid):
-            with contextlib.suppress(OSError):  # it has just ended
-                status = Path(f"/proc/{pid}/status").read_text()
-                peak = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
-                kind = "ffmpeg" if status.startswith("Name:\tffmpeg") else "worker"
-                kind = "itself" if pid == process.pid else kind
-                peaks[kind] = max(peaks[kind], int(peak[1]) / 1024 if peak else 0)
-    seconds = time.perf_counter() - begun
+    with adopting_orphans() as seen:
+        begun, cpu_before = time.perf_counter(), cpu_seconds_of_ended()
+        process = subprocess.Popen(
+            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+        while process.returncode is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_SECONDS)
+            for pid in family(process.pid):
+                seen.add(pid)
+                with contextlib.suppress(OSError):  # it has just ended
+                    status = Path(f"/proc/{pid}/status").read_text()
+                    peak = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
+                    kind = "ffmpeg" if status.startswith("Name:\tffmpeg") else "worker"
+                    kind = "itself" if pid == process.pid else kind
+                    peaks[kind] = max(peaks[kind], int(peak[1]) / 1024 if peak else 0)
+        seconds = time.perf_counter() - begun
+    cpu_seconds = cpu_seconds_of_ended() - cpu_before
     if process.returncode != 0:
         sys.exit(f"{command[:4]} ended with {process.returncode}")
-    cpu_seconds = cpu_seconds_of_children() - cpu_before
     return Measured(seconds, cpu_seconds, peaks["itself"], peaks["ffmpeg"], peaks["worker"])
 
 
-def cpu_seconds_of_children() -> float:
-    """Return what all children that have ended took of the processor, and theirs."""
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[set[int]]:
+    """Wait, at the end, for those of a set of processes whose parents did not wait for them.
+
+    Linux counts what a process took of the processor only to who waits for it, and the server from
+    which workers are forked outlives the one that started it.
+    """
+    seen: set[int] = set()
+    prctl = ctypes.CDLL(None).prctl
+    prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield seen
+        for pid in seen:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+    finally:
+        prctl(SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def cpu_seconds_of_ended() -> float:
+    """Return what all processes took of the processor that were waited for, and theirs."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
