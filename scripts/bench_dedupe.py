@@ -8,10 +8,8 @@ image that stands for it.
 import math
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +35,10 @@ Choose = Callable[[Pictures], list[int]]
 
 @dataclass(frozen=True)
 class Row:
-    """A scene, what became of it, and by how much the encoder shows its object too late."""
+    """A scene, what a method did to it, and how late the video shows its object."""
 
     scene: Scene
-    by_prep: Judged
+    judged: Judged
     lag_px: float
 
     @property
@@ -52,15 +50,15 @@ class Row:
 
     @property
     def misses(self) -> list[str]:
-        """Which aims prep misses, in words."""
+        """Which aims the method misses, in words."""
         if not self.has_aim:
             return []
-        judged, found = self.by_prep, []
+        judged, found = self.judged, []
         if judged.still_kept > STILL_SHARE * judged.still:
             found.append(f"still kept {_share(judged.still_kept, judged.still)}")
         if judged.farthest_px > FARTHEST_PX:
             late = f" (shown {self.lag_px:.0f} px late)" if self.lag_px > FARTHEST_PX else ""
-            found.append(f"{judged.farthest_px:.1f} px off{late}")
+            found.append(f"{_px(judged)} off{late}")
         if judged.drift_levels > DRIFT_LEVELS:
             found.append(f"{judged.drift_levels:.1f} levels off")
         return found
@@ -124,21 +122,22 @@ def compare_methods(
     print("Of the other methods: still frames kept, moved frames kept, farthest off.\n")
     head = ["scene", "still kept", "moved kept", "farthest off", "misses", *others]
     print(f"| {' | '.join(head)} |\n{'|---' * len(head)}|", flush=True)
-    rows = []
+    table: dict[str, list[Row]] = {"prep": [], **{name: [] for name in others}}
     for scene in shown:
         video = filmed(ffmpeg, scene, films, grain)
         frames = decode_grey(ffmpeg, video)
-        row = Row(scene, judge(scene, kept_by_prep(video, folder)), lag_px(scene, frames))
-        rows.append(row)
-        told = "; ".join(row.misses) or ("–" if row.has_aim else "no aim")
-        cells = [
-            scene.name,
-            *_cells(row.by_prep),
-            told,
-            *(", ".join(_cells(judge(scene, choose(frames)))) for choose in others.values()),
-        ]
+        kept = [kept_by_prep(video, folder), *(choose(frames) for choose in others.values())]
+        late_px = lag_px(scene, frames)
+        for rows, numbers in zip(table.values(), kept, strict=True):
+            rows.append(Row(scene, judge(scene, numbers), late_px))
+        by_prep, *by_others = (rows[-1] for rows in table.values())
+        told = "; ".join(by_prep.misses) or ("–" if by_prep.has_aim else "no aim")
+        cells = [scene.name, *_cells(by_prep.judged), told]
+        cells += [", ".join(_cells(row.judged)) for row in by_others]
         print(f"| {' | '.join(cells)} |", flush=True)
-    print_summary(rows)
+    print_sums("method", table)
+    print_sums("prep, by noise", by_noise(table["prep"]))
+    print_misses(table["prep"])
 
 
 def filmed(ffmpeg: str, scene: Scene, films: Path, grain: Floats | None) -> Path:
@@ -196,58 +195,55 @@ def keep(items: list[Any], is_same: Callable[[Any, Any], bool]) -> list[int]:
     return kept
 
 
-def print_summary(rows: list[Row]) -> None:
-    """Print a row a class of noise, and a line a scene that misses an aim."""
-    head = ["noise", "scenes", "still kept", "moved kept", "farthest off", "with an aim", "meet it"]
+def by_noise(rows: list[Row]) -> dict[str, list[Row]]:
+    """Return the rows by kind and strength of noise."""
+    classes: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (not row.has_aim, row.scene.is_grain, row.scene.noise)):
+        limit = next((limit for limit in (4, 8) if row.scene.noise <= limit), HIGHEST_NOISE)
+        kind = "grain" if row.scene.is_grain else "white"
+        name = f"{kind}, up to {limit}" if row.has_aim else "without an aim"
+        classes.setdefault(name, []).append(row)
+    return classes
+
+
+def print_sums(title: str, classes: dict[str, list[Row]]) -> None:
+    """Print a table with a line for each class of rows."""
+    head = [title, "scenes", "still kept", "moved kept", "farthest off", "meet their aims"]
     print(f"\n| {' | '.join(head)} |\n{'|---' * len(head)}|")
-    for name, found in _by_noise(rows):
-        judged = [row.by_prep for row in found]
-        aimed = [row for row in found if row.has_aim]
-        cells = [
-            name,
-            str(len(found)),
-            *_cells(_together(judged)),
-            str(len(aimed)),
-            str(sum(not row.misses for row in aimed)),
-        ]
-        print(f"| {' | '.join(cells)} |")
+    for name, rows in classes.items():
+        judged = [row.judged for row in rows]
+        counts = ("still_kept", "still", "moved_kept", "moved")
+        together = Judged(
+            *(sum(getattr(one, count) for one in judged) for count in counts),
+            max(one.farthest_px for one in judged),
+            max(one.drift_levels for one in judged),
+        )
+        aimed = [row for row in rows if row.has_aim]
+        met = f"{sum(not row.misses for row in aimed)} of {len(aimed)}"
+        print(f"| {' | '.join([name, str(len(rows)), *_cells(together), met])} |")
+
+
+def print_misses(rows: list[Row]) -> None:
+    """Print a line for each scene that misses an aim."""
     missing = [row for row in rows if row.misses]
     print(f"\n{len(missing)} of {sum(row.has_aim for row in rows)} scenes with an aim miss it:")
     for row in missing:
         print(f"- {row.scene.name}: {'; '.join(row.misses)}")
 
 
-def _by_noise(rows: list[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """Yield the rows by kind and strength of noise, and all of them."""
-    classes = []
-    for number, row in enumerate(rows):
-        noise, kind = row.scene.noise, "grain" if row.scene.is_grain else "white"
-        upper = next(limit for limit in (4, 8, 12, math.inf) if noise <= limit)
-        name = f"{kind}, up to {upper}" if upper < math.inf else f"{kind}, more"
-        classes.append(((kind == "grain", upper), name, number))
-    for (_, name), found in groupby(sorted(classes), key=itemgetter(0, 1)):
-        yield name, [rows[number] for *_, number in found]
-    yield "all", rows
-
-
-def _together(judged: list[Judged]) -> Judged:
-    counts = ("still_kept", "still", "moved_kept", "moved")
-    return Judged(
-        *(sum(getattr(one, name) for one in judged) for name in counts),
-        max(one.farthest_px for one in judged),
-        max(one.drift_levels for one in judged),
-    )
-
-
 def _cells(judged: Judged) -> list[str]:
     """Return the shares of still and moved frames that were kept, and how far what else is off."""
-    px, levels = f"{judged.farthest_px:.1f} px", f"{judged.drift_levels:.1f} levels"
-    off = [told for told in (px, levels) if not told.startswith("0.0")]
+    off = [told for told in (_px(judged), f"{judged.drift_levels:.1f} levels") if told[:3] != "0.0"]
     return [
         _share(judged.still_kept, judged.still),
         _share(judged.moved_kept, judged.moved),
         " and ".join(off) or "0",
     ]
+
+
+def _px(judged: Judged) -> str:
+    came_or_went = judged.farthest_px == math.inf
+    return "a whole object" if came_or_went else f"{judged.farthest_px:.1f} px"
 
 
 def _share(part: int, whole: int) -> str:

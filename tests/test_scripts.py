@@ -122,8 +122,9 @@ def test_dedupe_is_measured_scene_by_scene(make_scene, tmp_path, capsys):
     rows = [line.strip("| ").split(" | ")[:5] for line in re.findall(r"^\| noise \d.*$", out, re.M)]
     assert rows[0] == [shown[0].name, "0%", "100%", "0", "–"]
     assert [rows[1][0], rows[1][4]] == [shown[1].name, "no aim"]
-    assert "| white, up to 4 | 1 | 0% | 100% | 0 | 1 | 1 |" in out
-    assert re.search(r"^\| all \| 2 \| .* \| 1 \| 1 \|$", out, re.M)
+    assert re.search(r"^\| prep \| 2 \| .* \| 1 of 1 \|$", out, re.M)
+    assert "| white, up to 4 | 1 | 0% | 100% | 0 | 1 of 1 |" in out
+    assert re.search(r"^\| without an aim \| 1 \| .* \| 0 of 0 \|$", out, re.M)
     assert "0 of 1 scenes with an aim miss it" in out
     assert len(list(tmp_path.glob("*.mp4"))) == 2
 
@@ -136,5 +137,7 @@ def test_a_scene_that_misses_its_aim_says_by_how_much(make_scene):
     assert bench.Row(make_scene(12), judged, lag_px=0).misses[1] == "2.5 px off"
     assert bench.Row(make_scene(12, 47), judged, lag_px=3.0).misses == []
     assert bench.Row(make_scene(13, 80), judged, lag_px=3.0).misses == []
+    came = dataclasses.replace(judged, farthest_px=np.inf)
+    assert bench.Row(make_scene(12), came, lag_px=0).misses[1] == "a whole object off"
     met = dataclasses.replace(judged, still_kept=5, farthest_px=2.0, drift_levels=3.0)
     assert bench.Row(make_scene(12, 48), met, lag_px=3.0).misses == []
