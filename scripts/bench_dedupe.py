@@ -141,7 +141,7 @@ def compare_methods(
 
 
 def filmed(ffmpeg: str, scene: Scene, films: Path, grain: Floats | None) -> Path:
-    """Return the video of a scene, filmed unless it is there."""
+    """Return the video of a scene, filmed unless there is one of the same description."""
     suffix = "avi" if scene.codec == "mjpeg" else "mp4"
     taken = "" if grain is None or not scene.is_grain else f"-{zlib.crc32(grain):x}"
     target = films / f"{scene.digest}{taken}.{suffix}"
