@@ -2,7 +2,8 @@
 
     python scripts/bench.py extract [--pairs N]
     python scripts/bench.py validate [--pairs N]
-    python scripts/bench.py dedupe     needs the extra 'bench' for three of its columns
+    python scripts/bench.py dedupe [--pairs N] [--films FOLDER] [--grain VIDEO]
+                                       needs the extra 'bench' for three of its columns
     python scripts/bench.py upload     needs cvat-cli, and CVAT_HOST, CVAT_USERNAME, CVAT_PASSWORD
     python scripts/bench.py scale      how time and memory grow, and what engines cost
     python scripts/bench.py dataset [--frames N] [--videos N]    one of very many frames
@@ -14,39 +15,51 @@ made first. Times are of whole processes, Python's start included.
 
 import argparse
 import contextlib
+import ctypes
 import importlib.util
+import math
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from operator import truediv
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from video_prep.settings.stages import RunSettings
 from video_prep.video.binary import find_ffmpeg
 
 PREP = [sys.executable, "-m", "video_prep"]
 QUIET = ["-hide_banner", "-v", "error", "-nostdin", "-y"]
 LOOK_SECONDS = 0.02
+SET_CHILD_SUBREAPER = 36
+"""Of prctl(2): processes whose parents ended become children of this one, not of init."""
+SPEED_TABLE = (
+    "| footage | recipe | prep | prep ÷ recipe | decoding alone ÷ recipe "
+    "| recipe, CPU | prep, CPU | prep ÷ recipe, CPU | decoding alone ÷ recipe, CPU |\n"
+    + "|---" * 9
+    + "|"
+)
 
 
 @dataclass
 class Measured:
-    """One finished process: wall-clock seconds, and peaks of memory in MB.
+    """One finished process: seconds on the clock and of the processor, and peaks of memory in MB.
 
+    ``cpu_seconds``: of it and all that it started.
     ``peak_mb``: its own. ``ffmpeg_mb``, ``worker_mb``: of the largest ffmpeg below it, and of the
     largest other process there.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     ffmpeg_mb: float
     worker_mb: float
@@ -57,12 +70,13 @@ def main() -> None:
     benchmarks = {
         "extract": bench_extract,
         "validate": bench_validate,
-        "dedupe": bench_dedupe,
         "upload": bench_upload,
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=[*benchmarks, "scale", "dataset"])
+    parser.add_argument("what", choices=[*benchmarks, "dedupe", "scale", "dataset"])
     parser.add_argument("--pairs", type=int, default=5, help="pairs a comparison (default 5)")
+    parser.add_argument("--films", type=Path, help="where dedupe keeps its scenes for another run")
+    parser.add_argument("--grain", type=Path, help="still footage whose grain dedupe takes")
     parser.add_argument("--frames", type=int, default=1_000_000, help="of the dataset")
     parser.add_argument("--videos", type=int, default=500, help="of the dataset")
     arguments = parser.parse_args()
@@ -77,14 +91,18 @@ def main() -> None:
             from bench_scale import bench_scale
 
             benchmarks["scale"] = bench_scale
+        if arguments.what == "dedupe":
+            from bench_dedupe import bench_dedupe
+
+            films = arguments.films or Path(folder) / "films"
+            benchmarks["dedupe"] = partial(bench_dedupe, films=films, grain_from=arguments.grain)
         benchmarks[arguments.what](ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
 
 
 def bench_extract(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
     """Print the table of `prep extract` against the recipe."""
     print(f"ffmpeg {version}, {os.cpu_count()} cores, {pairs} pairs, medians\n")
-    print("| footage | recipe | prep | prep ÷ recipe | decoding alone ÷ recipe |")
-    print("|---|---|---|---|---|", flush=True)
+    print(SPEED_TABLE, flush=True)
     for name, size, seconds in (("720p, 30 s", "1280x720", 30), ("1080p, 30 s", "1920x1080", 30)):
         clip = make_clip(ffmpeg, folder / f"{size}.mp4", size, seconds)
         compare(name, recipe(ffmpeg, [clip]), [clip], decode_only(ffmpeg, clip), folder, pairs)
@@ -112,23 +130,28 @@ def compare(
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         # A B, B A, A B …: whatever comes second has no advantage.
-        before = run_prep(inputs, folder, dedupe).seconds if turn % 2 else None
-        recipe_seconds = run(old, cwd=out).seconds
+        before = run_prep(inputs, folder, dedupe) if turn % 2 else None
+        of_recipe = run(old, cwd=out)
         row = (
-            recipe_seconds,
-            before or run_prep(inputs, folder, dedupe).seconds,
-            run(floor, cwd=out).seconds if floor else float("nan"),
+            of_recipe,
+            before or run_prep(inputs, folder, dedupe),
+            run(floor, cwd=out) if floor else None,
         )
         if turn:  # the first warms up
             rows.append(row)
-    recipe_s, prep_s = (statistics.median(row[i] for row in rows) for i in (0, 1))
-    ratio = statistics.median(row[1] / row[0] for row in rows)
-    spread = f"{min(r[1] / r[0] for r in rows):.2f}–{max(r[1] / r[0] for r in rows):.2f}"
-    least = f"{statistics.median(row[2] / row[0] for row in rows):.2f}" if floor else "–"
-    print(
-        f"| {name} | {recipe_s:.1f} s | {prep_s:.1f} s | **{ratio:.2f}** ({spread}) | {least} |",
-        flush=True,
-    )
+    cells = []
+    for unit in ("seconds", "cpu_seconds"):
+        recipe_s, prep_s, floor_s = zip(
+            *([getattr(one, unit, math.nan) for one in row] for row in rows), strict=True
+        )
+        ratios = list(map(truediv, prep_s, recipe_s))
+        least = statistics.median(map(truediv, floor_s, recipe_s))
+        cells += [
+            f"{statistics.median(recipe_s):.1f} s | {statistics.median(prep_s):.1f} s",
+            f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})",
+            f"{least:.2f}" if floor else "–",
+        ]
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def make_clip(
@@ -166,24 +189,54 @@ def run_prep(inputs: list[Path], folder: Path, dedupe: str = "off") -> Measured:
 def run(command: list[str], cwd: Path, *, is_silent: bool = False) -> Measured:
     """Run a command to its end; peaks of memory are read from Linux while it runs."""
     os.sync()  # nobody pays for what another left to be written
-    begun = time.perf_counter()
     said = subprocess.DEVNULL if is_silent else None
-    process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     peaks = {"itself": 0.0, "ffmpeg": 0.0, "worker": 0.0}
-    while process.returncode is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(LOOK_SECONDS)
-        for pid in family(process.pid):
-            with contextlib.suppress(OSError):  # it has just ended
-                status = Path(f"/proc/{pid}/status").read_text()
-                peak = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
-                kind = "ffmpeg" if status.startswith("Name:\tffmpeg") else "worker"
-                kind = "itself" if pid == process.pid else kind
-                peaks[kind] = max(peaks[kind], int(peak[1]) / 1024 if peak else 0)
-    seconds = time.perf_counter() - begun
+    with adopting_orphans() as seen:
+        begun, cpu_before = time.perf_counter(), cpu_seconds_of_ended()
+        process = subprocess.Popen(
+            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+        while process.returncode is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_SECONDS)
+            for pid in family(process.pid):
+                seen.add(pid)
+                with contextlib.suppress(OSError):  # it has just ended
+                    status = Path(f"/proc/{pid}/status").read_text()
+                    peak = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
+                    kind = "ffmpeg" if status.startswith("Name:\tffmpeg") else "worker"
+                    kind = "itself" if pid == process.pid else kind
+                    peaks[kind] = max(peaks[kind], int(peak[1]) / 1024 if peak else 0)
+        seconds = time.perf_counter() - begun
+    cpu_seconds = cpu_seconds_of_ended() - cpu_before
     if process.returncode != 0:
         sys.exit(f"{command[:4]} ended with {process.returncode}")
-    return Measured(seconds, peaks["itself"], peaks["ffmpeg"], peaks["worker"])
+    return Measured(seconds, cpu_seconds, peaks["itself"], peaks["ffmpeg"], peaks["worker"])
+
+
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[set[int]]:
+    """Wait, at the end, for those of a set of processes whose parents did not wait for them.
+
+    Linux counts what a process took of the processor only to who waits for it, and the server from
+    which workers are forked outlives the one that started it.
+    """
+    seen: set[int] = set()
+    prctl = ctypes.CDLL(None).prctl
+    prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield seen
+        for pid in seen:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+    finally:
+        prctl(SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def cpu_seconds_of_ended() -> float:
+    """Return what all processes took of the processor that were waited for, and theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def family(pid: int) -> Iterator[int]:
@@ -243,169 +296,6 @@ def bench_validate(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
         seconds = statistics.median(each.seconds for each in measured)
         peak_mb = max(each.peak_mb for each in measured)
         print(f"| {name} | {seconds:.1f} | {count / seconds:.0f} | {peak_mb:.0f} MB |", flush=True)
-
-
-Pictures = npt.NDArray[np.uint8]
-WIDTH, HEIGHT, FRAMES = 640, 360, 200
-
-
-@dataclass
-class Scene:
-    """Footage of which is known what moved: ``offset`` places a box, ``gain`` brightens all.
-
-    ``moved`` says of each frame whether it shows something else than the one before.
-    """
-
-    name: str
-    noise: float
-    crf: int
-    box: int
-    offsets: npt.NDArray[np.int64]
-    gain: npt.NDArray[np.float64]
-    pan: npt.NDArray[np.int64]
-
-    @property
-    def moved(self) -> npt.NDArray[np.bool_]:
-        """Whether a frame differs from the one before, but for noise."""
-        steps = [
-            np.diff(values, prepend=values[0]) for values in (self.offsets, self.gain, self.pan)
-        ]
-        return np.logical_or.reduce([step != 0 for step in steps])
-
-
-def scenes() -> Iterator[Scene]:
-    """Yield still scenes in which a box moves for half of the time, and scenes of other changes."""
-    nothing, full = np.zeros(FRAMES, dtype=np.int64), np.ones(FRAMES)
-    goes = np.arange(FRAMES) // 25 % 2  # a second of rest, a second of movement
-    for box in (8, 12, 24):
-        for speed in (1, 3):
-            for noise, crf in ((2, 18), (2, 28), (5, 18), (5, 28)):
-                name = f"{box} px at {speed} px a frame, noise {noise}, crf {crf}"
-                yield Scene(name, noise, crf, box, np.cumsum(goes * speed), full, nothing)
-    fade = np.interp(np.arange(FRAMES), [50, 150], [1.0, 0.2])
-    yield Scene("fade to dark in 100 frames", 2, 23, 0, nothing, fade, nothing)
-    flash = full.copy()
-    flash[100] = 1.5
-    yield Scene("flash of one frame", 2, 23, 0, nothing, flash, nothing)
-    pan = np.maximum(np.arange(FRAMES) - 100, 0)
-    yield Scene("pan that starts, 1 px a frame", 2, 23, 0, nothing, full, pan)
-
-
-def film_scene(ffmpeg: str, scene: Scene, target: Path) -> None:
-    """Encode a scene as a camera would see it."""
-    random = np.random.default_rng(1)
-    cells = random.integers(50, 180, (HEIGHT // 20, (WIDTH + FRAMES) // 20))
-    ground = np.kron(cells, np.ones((20, 20)))
-    size = ["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{WIDTH}x{HEIGHT}", "-r", "25"]
-    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(scene.crf)]
-    command = [ffmpeg, *QUIET, *size, "-i", "pipe:", *encoder, "-pix_fmt", "yuv420p", target]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        assert process.stdin is not None
-        for offset, gain, pan in zip(scene.offsets, scene.gain, scene.pan, strict=True):
-            picture = ground[:, pan : pan + WIDTH] * gain
-            picture[150 : 150 + scene.box, 40 + offset : 40 + offset + scene.box] += 50
-            picture = picture + random.normal(0, scene.noise, picture.shape)
-            process.stdin.write(picture.clip(0, 255).astype(np.uint8).tobytes())
-
-
-def decode_grey(ffmpeg: str, video: Path) -> Pictures:
-    """Return all frames: uint8, shape (frames, height, width)."""
-    command = [ffmpeg, *QUIET, "-i", video, "-pix_fmt", "gray", "-f", "rawvideo", "-"]
-    done = subprocess.run(command, capture_output=True, check=True)
-    return np.frombuffer(done.stdout, dtype=np.uint8).reshape(-1, HEIGHT, WIDTH)
-
-
-def methods() -> dict[str, Callable[[Pictures], list[int]]]:
-    """Return what prep is held against: from frames to the kept ones, as `keep` chooses them."""
-
-    def mean_difference(frames: Pictures) -> list[int]:
-        small = [cv2.resize(f, (160, 90), interpolation=cv2.INTER_AREA) for f in frames]
-        return keep(small, lambda one, other: float(cv2.absdiff(one, other).mean()) <= 1)
-
-    import cv2
-
-    chosen = {"mean ≤ 1, 160 px": mean_difference}
-    try:
-        import imagehash
-        from PIL import Image
-    except ImportError:
-        print("imagehash is not installed: pip install '.[bench]' for its columns\n")
-        return chosen
-
-    def hashed(function: str, bits: int) -> Callable[[Pictures], list[int]]:
-        def choose(frames: Pictures) -> list[int]:
-            hashes = [getattr(imagehash, function)(Image.fromarray(frame)) for frame in frames]
-            return keep(hashes, lambda one, other: one - other <= bits)
-
-        return choose
-
-    for function, bits in (("phash", 4), ("phash", 10), ("dhash", 2)):
-        chosen[f"{function} ≤ {bits}"] = hashed(function, bits)
-    return chosen
-
-
-def keep(items: list[Any], is_same: Callable[[Any, Any], bool]) -> list[int]:
-    """Return the places of items that differ from the last one kept."""
-    kept = [0]
-    for place in range(1, len(items)):
-        if not is_same(items[place], items[kept[-1]]):
-            kept.append(place)
-    return kept
-
-
-def kept_by_prep(video: Path, folder: Path) -> list[int]:
-    """Return the frames that `prep extract` keeps with its defaults."""
-    run_prep([video], folder, dedupe="still")
-    images = (folder / "dataset" / video.stem).glob("*.jpg")
-    return sorted(int(path.stem.rsplit("_", 1)[1]) for path in images)
-
-
-def bench_dedupe(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
-    """Print what each method keeps, what `still` saves, and what near hashes cost."""
-    bench_recall(ffmpeg, folder)
-    print(f"\nffmpeg {version}, {os.cpu_count()} cores, {pairs} pairs, medians\n")
-    print("| footage | recipe | prep extract | prep ÷ recipe | decoding alone ÷ recipe |")
-    print("|---|---|---|---|---|", flush=True)
-    calm = film_calm(ffmpeg, folder / "calm.mp4")
-    busy = make_clip(ffmpeg, folder / "busy.mp4", "1920x1080", 30)
-    for name, clip in (("1080p, 60 s, mostly still", calm), ("1080p, 30 s, all moves", busy)):
-        floor = decode_only(ffmpeg, clip)
-        compare(name, recipe(ffmpeg, [clip]), [clip], floor, folder, pairs, dedupe="still")
-
-
-def film_calm(ffmpeg: str, target: Path) -> Path:
-    """Encode a minute of a noisy room in which something small moves every tenth second."""
-    room = "testsrc2=s=1920x1080:r=30,trim=end_frame=1,loop=-1:1,setpts=N/30/TB"
-    graph = (
-        f"{room},noise=alls=6:allf=t[room];color=white:s=24x24:r=30[thing];"
-        "[room][thing]overlay=x='200+floor(t/10)*100+90*min(mod(t,10),1)':y=300"
-    )
-    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
-    command = [ffmpeg, *QUIET, "-filter_complex", graph, "-t", "60", *encoder, str(target)]
-    subprocess.run(command, check=True)
-    return target
-
-
-def bench_recall(ffmpeg: str, folder: Path) -> None:
-    """Print how many moved frames each method keeps, and how many still ones (1 is right)."""
-    others = methods()
-    print(f"{FRAMES} frames of {WIDTH}×{HEIGHT}: moved frames kept / still frames kept\n")
-    print("| scene | moved | " + " | ".join(["prep: still", *others]) + " |")
-    print("|---" * (3 + len(others)) + "|", flush=True)
-    sums = np.zeros((1 + len(others), 2), dtype=np.int64)
-    total = 0
-    for scene in scenes():
-        video = folder / "scene.mp4"
-        film_scene(ffmpeg, scene, video)
-        frames = decode_grey(ffmpeg, video)
-        kept = [kept_by_prep(video, folder), *(choose(frames) for choose in others.values())]
-        counts = np.array([[scene.moved[k].sum(), (~scene.moved[k]).sum()] for k in kept])
-        sums += counts
-        total += int(scene.moved.sum())
-        cells = " | ".join(f"{moved} / {still}" for moved, still in counts)
-        print(f"| {scene.name} | {scene.moved.sum()} | {cells} |", flush=True)
-    cells = " | ".join(f"{moved} / {still}" for moved, still in sums)
-    print(f"| all | {total} | {cells} |\n")
 
 
 if __name__ == "__main__":
