@@ -41,7 +41,10 @@ MEASURES = ("luma_small", "luma_large", "colour_small", "colour_large", "brightn
 how far the whole became brighter or darker, in levels."""
 
 LEAST_LIMITS = np.array((5.0, 2.5, 10.0, 6.0, 1.0))
-"""What is no change even without noise; for 8 bits a component."""
+"""What is no change even without noise, for 8 bits a component: compression alone does as much."""
+
+_DEEP_LIMITS = np.array((0.05, 0.02, 0.05, 0.02, 0.5))
+"""The same where a component has more bits, in levels of the source: any cell may matter there."""
 
 _WINDOWS = (3, 5)
 _LAGS = (1, 6)
@@ -59,7 +62,6 @@ _REACH = 3.0
 """How many standard deviations noise may reach, where its logarithm is normally distributed."""
 _SCATTER = (0.15, 0.7)
 _Z_UPPER, _Z_LOWER = (NormalDist().inv_cdf(percent / 100) for percent in (_UPPER, _LOWER))
-_BRIGHTNESS_FACTOR = 2
 
 _MOTION_SHARE = 0.2
 _LARGEST_NOISE, _UNLIKE_SHARE = 20.0, 0.5
@@ -113,7 +115,7 @@ class StillFilter:
         self.judged = 0
         self.changed_cells: npt.NDArray[np.int32] | None = None
         self._rules = rules
-        self._noise = _Noise(LEAST_LIMITS * _powers(rules.level))
+        self._noise = _Noise(_least_limits(rules.level))
         self._waiting: deque[tuple[int, Cells]] = deque()
         self._recent: deque[tuple[int, Cells]] = deque()
         self._last_kept: Cells | None = None
@@ -138,7 +140,7 @@ class StillFilter:
     def limits(self) -> tuple[float, ...]:
         """Return the usual limits of `MEASURES`."""
         if not self._limits_seen:
-            return tuple((LEAST_LIMITS * _powers(self._rules.level)).tolist())
+            return tuple(_least_limits(self._rules.level).tolist())
         return tuple(np.round(np.median(self._limits_seen, axis=0), 3).tolist())
 
     def _masked(self, cells: Cells) -> Cells:
@@ -209,13 +211,11 @@ class _Noise:
     def add(self, pairs: list[tuple[Cells, Cells]]) -> None:
         """Add pairs of pictures, the neighbours first."""
         measured = tuple(_measure_pair(*pair) for pair in pairs)
-        is_faint = measured[0][1] < _FAINT
-        if not is_faint and any(_is_other(*pair) for pair in pairs):
-            self._pairs.append(None)
-        elif not is_faint and _motion_share(*pairs[0]) > _MOTION_SHARE:
-            self._pairs.append(None)
-        else:
-            self._pairs.append(measured)
+        neighbours = pairs[0]
+        is_noise = measured[0][1] < _FAINT or not (
+            any(_is_other(*pair) for pair in pairs) or _motion_share(*neighbours) > _MOTION_SHARE
+        )
+        self._pairs.append(measured if is_noise else None)
 
     def limits(self) -> Numbers:
         """Return what of `MEASURES` is more than noise."""
@@ -271,9 +271,10 @@ def _shrink(plane: npt.NDArray[Any], size: tuple[int, int], factor: float) -> Pl
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def _powers(level: float) -> Numbers:
-    """Return by what limits of 8 bits are multiplied for levels of another size."""
-    return np.array([level**2] * (len(MEASURES) - 1) + [level])
+def _least_limits(level: float) -> Numbers:
+    """Return what is no change even without noise, for a level of that size."""
+    least = LEAST_LIMITS if level == 1 else _DEEP_LIMITS
+    return least * np.array([level**2] * (len(MEASURES) - 1) + [level])
 
 
 def _reach(measured: Numbers) -> Numbers:
@@ -282,7 +283,7 @@ def _reach(measured: Numbers) -> Numbers:
     tiny = 0.05
     scatter = np.log((upper + tiny) / (lower + tiny)) / (_Z_UPPER - _Z_LOWER)
     reached = upper * np.exp((_REACH - _Z_UPPER) * np.clip(scatter, *_SCATTER))
-    reached[-1] = 1 + _BRIGHTNESS_FACTOR * upper[-1]
+    reached[-1] = 0  # noise makes the whole neither brighter nor darker
     return np.asarray(reached, dtype=np.float64)
 
 
