@@ -20,8 +20,10 @@ import numpy.typing as npt
 from ..base.work import Link, refuse_stopped
 from ..dataset.frame_table import Reason
 from ..settings.dedupe import DedupeSettings
+from .cells import CELL, cells_of, level_of
 from .likeness import Picture, is_still, read_picture
-from .stillness import Rules, StillFilter, cells_of, level_of
+from .regions import ignored_cells
+from .stillness import Rules, StillFilter
 from .thinner import thinner_of
 
 T = TypeVar("T")
@@ -39,12 +41,14 @@ class Images:
     ``positions``: the same shape, the place of each among all that were asked for, of which those
     between are left out already. ``path_of``: the file of a number; a million paths are much.
     ``hide_depth``: they hold fewer bits than what they show, so that none is a duplicate for sure.
+    ``frame_size``: width and height in pixels of the frames that they may be smaller copies of.
     """
 
     numbers: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
     path_of: Callable[[int], Path]
     hide_depth: bool = False
+    frame_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +106,11 @@ def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> 
     )
     if not method.compares or images.hide_depth:
         return seen
-    stills = _FixedStills(settings) if settings.is_fixed else _MeasuredStills(settings)
+    stills = (
+        _FixedStills(settings)
+        if settings.is_fixed
+        else _MeasuredStills(settings, images.frame_size)
+    )
     paths = map(images.path_of, images.numbers.tolist())
     with closing(read_ahead(read_picture, paths, threads)) as pictures:
         for place, picture in enumerate(pictures):
@@ -151,8 +159,8 @@ class _FixedStills:
 class _MeasuredStills:
     """Tells still pictures by the noise that is measured on them; those of another size anew."""
 
-    def __init__(self, settings: DedupeSettings) -> None:
-        self._max_gap = settings.max_gap
+    def __init__(self, settings: DedupeSettings, frame_size: tuple[int, int] | None) -> None:
+        self._settings, self._frame_size = settings, frame_size
         self._filters: list[StillFilter] = []
         self._kind: object = None
 
@@ -162,8 +170,15 @@ class _MeasuredStills:
         if kind != self._kind:
             self._kind = kind
             level = level_of(8 * picture.planes[0].itemsize)
-            self._filters.append(StillFilter(Rules(self._max_gap, level)))
+            ignored = self._ignored(picture) if self._settings.regions else None
+            rules = Rules(self._settings.max_gap, level, ignored)
+            self._filters.append(StillFilter(rules))
         self._filters[-1].take(place, cells_of(picture.planes))
+
+    def _ignored(self, picture: Picture) -> Callable[[tuple[int, int]], npt.NDArray[np.bool_]]:
+        height, width = picture.planes[0].shape
+        cells = ignored_cells(self._settings.regions, width, height, CELL, self._frame_size)
+        return lambda _: cells
 
     def kept(self) -> list[int]:
         """Return the places of the pictures to keep, once all were taken."""

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Self
 
+from ..base.errors import UsageError
 from .options import option
 from .regions import Region, read_region
 
@@ -125,6 +126,12 @@ class DedupeSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ignore", tuple(map(read_region, self.ignore)))
+        if self.ignore and self.is_fixed:
+            fixed = " and ".join(name for name in FIXED if getattr(self, name) is not None)
+            raise UsageError(
+                f"'ignore' and {fixed} exclude each other: with fixed thresholds the whole picture "
+                f"is compared. Leave {fixed} out, and the noise is measured."
+            )
 
     @property
     def regions(self) -> tuple[Region, ...]:

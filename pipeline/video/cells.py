@@ -2,14 +2,22 @@
 
 import contextlib
 import fcntl
+import functools
 import os
 import re
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
-from ..pictures.stillness import Cells, StillFilter
+from ..dataset.records import VideoInfo
+from ..pictures.cells import CELL, Cells, level_of
+from ..pictures.regions import ignored_cells
+from ..pictures.stillness import Rules, StillFilter
+from ..settings.dedupe import DedupeSettings
+from ..settings.regions import Region
 
 _READ_BYTES = 1 << 20
 _HEADER = re.compile(rb"YUV4MPEG2 W(\d+) H(\d+) .*?\bC(mono16|420p16)\b[^\n]*\n")
@@ -106,3 +114,39 @@ class CellReader:
             planes.append(plane.astype(np.float32) * np.float32(255 / 65535))
             first += rows * columns
         return Cells(tuple(planes))
+
+
+@contextlib.contextmanager
+def read_cells(
+    dedupe: DedupeSettings, info: VideoInfo, selects_all: bool, writes_images: bool
+) -> Iterator[CellReader]:
+    """Give what reads and judges the cells of a video.
+
+    Args:
+        dedupe: what does not count, and how many frames in a row may be left out.
+        info: the header of the video.
+        selects_all: whether all its frames are asked for.
+        writes_images: whether what is handed over also becomes images.
+    """
+    level = level_of(info.component_bits)
+    ignored = functools.partial(_ignored, dedupe.regions, info) if dedupe.regions else None
+    stills = StillFilter(Rules(dedupe.max_gap, level, ignored))
+    reader = CellReader(stills, selects_all=selects_all, writes_images=writes_images)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _ignored(
+    regions: Iterable[Region], info: VideoInfo, shape: tuple[int, int]
+) -> npt.NDArray[np.bool_]:
+    """Return which cells of a frame do not count, which has so many rows and columns of them."""
+    coded = (info.coded_width, info.coded_height)
+    sizes = (
+        (width, height)
+        for width, height in (coded, coded[::-1])  # as it is, or turned upright
+        if (-(-height // CELL), -(-width // CELL)) == shape
+    )
+    width, height = next(sizes, (shape[1] * CELL, shape[0] * CELL))
+    return ignored_cells(regions, width, height, CELL)

@@ -2,8 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,9 +15,8 @@ from ..base.work import Link, Quiet
 from ..dataset.clock import without_contradictions
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import SOFTWARE, Comparison, PacketIndex, VideoInfo
-from ..pictures.stillness import Rules, StillFilter, level_of
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
-from .cells import CellReader, WastefulError
+from .cells import WastefulError, read_cells
 from .damage import find_damage, find_in_segment, place
 from .decoder import Decoded, Ears, Limits, decode
 from .graph import (
@@ -298,7 +296,10 @@ class VideoDecoder:
         start_pts = None if work.segment is None else work.segment.start_pts
         transcript = Transcript(self.info, start_pts)
         limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
-        with self._cells(work) as cells:
+        hands = work.hands_cells and not work.is_careful
+        all_selected = work.selects_all(self.recipe.settings)
+        reading = read_cells(self.recipe.dedupe, self.info, all_selected, work.writes_images)
+        with reading if hands else nullcontext() as cells:
             target = None if cells is None else cells.target
             command, graph = extraction_command(
                 self.recipe, work, self.info, name, folder.name, target
@@ -310,20 +311,3 @@ class VideoDecoder:
             said = next(iter(transcript.evidence.complaints), transcript.last_line)
             raise why_known(source.path) or why_undecoded(source.path, said)
         return decoded
-
-    @contextmanager
-    def _cells(self, work: Pass) -> Iterator[CellReader | None]:
-        """Give what reads the cells that a pass hands over, if it does."""
-        if not work.hands_cells or work.is_careful:
-            yield None
-            return
-        rules = Rules(self.recipe.dedupe.max_gap, level_of(self.info.component_bits))
-        reader = CellReader(
-            StillFilter(rules),
-            selects_all=work.selects_all(self.recipe.settings),
-            writes_images=work.writes_images,
-        )
-        try:
-            yield reader
-        finally:
-            reader.close()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..dataset.records import VideoInfo
-from ..pictures.stillness import CELL
+from ..pictures.cells import CELL
 from ..settings.dedupe import DedupeSettings
 from ..settings.stages import ExtractSettings
 

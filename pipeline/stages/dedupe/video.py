@@ -61,7 +61,9 @@ class VideoImages:
         frames = self._released(self.store.read_frames(self.id), present)
         numbers = np.intersect1d(np.flatnonzero(frames.fate == Fate.KEPT), present)
         asked_for = np.cumsum(frames.fate != Fate.SAMPLED_OUT) - 1
-        return Images(numbers, asked_for[numbers], self.path_of, self._hide_depth)
+        return Images(
+            numbers, asked_for[numbers], self.path_of, self._hide_depth, self.record.frame_size
+        )
 
     @property
     def _hide_depth(self) -> bool:

@@ -6,8 +6,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from ...dataset.change_map import ChangeMap
 from ...dataset.frame_table import MISSING_PTS, Fate, FrameTable, Reason
 from ...dataset.records import Comparison, Counts, PacketIndex, VideoInfo
+from ...pictures.cells import CELL
 from ...video.decoder import Decoded
 from ...video.passes import Chosen
 from ...video.segments import BORDER_FRAMES, Segment
@@ -104,6 +106,14 @@ def _join_comparisons(parts: Sequence[SegmentFrames]) -> Comparison | None:
 
 def _sum(counts: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32] | None:
     return np.sum(counts, axis=0, dtype=np.int32) if counts else None
+
+
+def map_changes(chosen: Chosen) -> ChangeMap | None:
+    """Return where something changed, and how often, in the frames that were compared."""
+    counts = chosen.changed_cells
+    if counts is None or len(chosen.selected) == 0:
+        return None
+    return ChangeMap.from_counts(counts, len(chosen.selected), block_pixels=CELL)
 
 
 def build_frame_table(

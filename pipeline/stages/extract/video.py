@@ -51,7 +51,13 @@ from .looks import SomeImages, describe_looks
 from .notices import describe, describe_depth, refuse_damage
 from .opened import Opened, refuse_regions, refuse_too_many
 from .streams import describe_streams
-from .table import build_frame_table, count_frames, join_segments, segment_frames
+from .table import (
+    build_frame_table,
+    count_frames,
+    join_segments,
+    map_changes,
+    segment_frames,
+)
 
 
 @dataclass(frozen=True)
@@ -281,6 +287,7 @@ class VideoExtractor:
             start_seconds=start,
             start_date=start_date(info, start),
             comparison=chosen.comparison,
+            changes=map_changes(chosen),
         )
         self.store.commit(folder, record, frames)
         return record

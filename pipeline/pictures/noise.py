@@ -1,0 +1,173 @@
+"""How much noise alone changes the pictures of a sequence, measured as they come.
+
+On neighbouring frames, and on frames six apart, for the noise of compressed video stays the same
+for a few frames and then jumps. The lower quarter of what is measured counts, as long as something
+stands still for so long; and how much it scatters tells how far above it noise may reach.
+
+Nothing that moves must pass for noise:
+
+- A pair of frames is left out where the differences follow the gradient of the picture, as they
+  do when it moves (Lucas and Kanade, "An Iterative Image Registration Technique", 1981): of noise,
+  that explains a tenth. So is one whose differences hang together over 20 pixels and more, as when
+  the light changes; or that has nothing in common. If hardly any pair is left, nothing is noise.
+- Noise is everywhere. So the limit is at most a few times what is seen in most of the frame.
+
+The numbers come from ``scripts/bench.py dedupe``.
+"""
+
+from collections import deque
+from statistics import NormalDist
+
+import cv2
+import numpy as np
+
+from .cells import MEASURES, WINDOWS, Cells, Change, Numbers, Plane, by_measure, mean_around
+
+LAGS = (1, 6)
+"""How many frames apart noise is measured."""
+
+EVERY = 4
+"""Every which frame it is measured at: often enough to follow it."""
+
+_MEASURED_PAIRS = 50
+"""How many measurements count, the newest ones: those of 200 frames."""
+
+_LEAST = np.array((9.0, 5.0, 10.0, 6.0, 1.0))
+"""What is no change even without noise, for 8 bits a component: compression alone does as much."""
+
+_LEAST_OF_DEEP = np.array((0.05, 0.02, 0.05, 0.02, 0.5))
+"""The same where a component has more bits, in levels of the source: any cell may matter there."""
+
+_UPPER, _LOWER = 25, 8  # percentiles of what noise does; a quarter of the frames must be still
+_Z_UPPER, _Z_LOWER = (NormalDist().inv_cdf(percent / 100) for percent in (_UPPER, _LOWER))
+_REACH = 3.0
+"""How many standard deviations noise may reach, where its logarithm is normally distributed."""
+
+_SCATTER = (0.15, 0.7)  # such a deviation; fewer measurements than these do not tell it better
+
+_MOTION_SHARE, _SMOOTH_SHARE = 0.2, 0.5
+_LARGEST_NOISE, _UNLIKE_SHARE = 20.0, 0.5
+"""Two pictures show different things if they differ by more, in squares of levels, than noise makes
+them, and by more than this share of what pictures differ by that have nothing in common."""
+
+_FAINT = 2.0
+"""A change, in squares of levels, that is too faint to tell what it is."""
+
+_LEAST_SHARE = 0.15
+"""The share of pairs that must look like noise for it to be known."""
+
+_TILES, _OF_TILES = 8, 75
+_EVERYWHERE_FACTOR, _SPARSE = 5, 12.0
+"""Noise reaches so many times the change in its quieter places, or, where only few blocks of the
+picture are renewed at a time, this many squares of levels."""
+
+_LAG_FACTOR = 3
+"""It reaches at most so many times as far on frames further apart."""
+
+
+class Noise:
+    """What noise alone does to `MEASURES`: the newest measurements, for each lag."""
+
+    def __init__(self, least: Numbers) -> None:
+        self._least = least
+        self._pairs: deque[tuple[Numbers, ...] | None] = deque(maxlen=_MEASURED_PAIRS)
+
+    def add_nothing(self) -> None:
+        """Add that nothing at all changed."""
+        zeros = np.zeros(2 * len(MEASURES))
+        self._pairs.append((zeros,) * len(LAGS))
+
+    def add(self, pairs: list[tuple[Cells, Cells]]) -> None:
+        """Add pairs of pictures, the neighbours first."""
+        measured = tuple(_measure_pair(*pair) for pair in pairs)
+        is_noise = _looks_like_noise(*pairs[0]) and not any(_is_other(*pair) for pair in pairs)
+        self._pairs.append(measured if is_noise else None)
+
+    def limits(self) -> Numbers:
+        """Return what of `MEASURES` is more than noise."""
+        of_noise = [pair for pair in self._pairs if pair is not None]
+        if len(of_noise) < max(2, _LEAST_SHARE * len(self._pairs)):
+            return self._least
+        limits = np.zeros(len(MEASURES))
+        for lag, pairs in enumerate(zip(*of_noise, strict=True)):
+            measured = np.array(pairs)
+            reached = _reach(measured[:, : len(MEASURES)])
+            everywhere = np.median(measured[:, len(MEASURES) :], axis=0)
+            reached[:-1] = np.minimum(
+                reached[:-1], np.maximum(_SPARSE, _EVERYWHERE_FACTOR * everywhere[:-1])
+            )
+            if lag:
+                reached = np.minimum(reached, np.maximum(_SPARSE, _LAG_FACTOR * limits))
+            limits = np.maximum(limits, reached)
+        return np.asarray(np.maximum(limits, self._least), dtype=np.float64)
+
+
+def least_limits(level: float) -> Numbers:
+    """Return what is no change even without noise, for a level of that size."""
+    least = _LEAST if level == 1 else _LEAST_OF_DEEP
+    sizes = np.array([level**2] * (len(MEASURES) - 1) + [level])
+    return np.asarray(least * sizes, dtype=np.float64)
+
+
+def _reach(measured: Numbers) -> Numbers:
+    """Return how far noise may reach: for each column, by the lower part of what was measured."""
+    upper, lower = np.percentile(measured, [_UPPER, _LOWER], axis=0)
+    tiny = 0.05
+    scatter = np.log((upper + tiny) / (lower + tiny)) / (_Z_UPPER - _Z_LOWER)
+    reached = upper * np.exp((_REACH - _Z_UPPER) * np.clip(scatter, *_SCATTER))
+    reached[-1] = 0  # noise makes the whole neither brighter nor darker
+    return np.asarray(reached, dtype=np.float64)
+
+
+def _measure_pair(cells: Cells, other: Cells) -> Numbers:
+    """Return the measures of two pictures, and after these what is so in most of the frame."""
+    change = Change.between(cells, other)
+    tiles = [[_quiet_peak(field) for field in of_plane] for of_plane in change.fields]
+    return np.concatenate((change.measures(), by_measure(tiles, 0.0)))
+
+
+def _quiet_peak(field: Plane) -> float:
+    """Return the largest value of a tile of the frame, of all but the few liveliest tiles."""
+    starts = [np.unique(np.linspace(0, n, _TILES, endpoint=False).astype(int)) for n in field.shape]
+    peaks = np.maximum.reduceat(np.maximum.reduceat(field, starts[0], axis=0), starts[1], axis=1)
+    return float(np.percentile(peaks, _OF_TILES))
+
+
+def _is_other(cells: Cells, other: Cells) -> bool:
+    """Return whether two pictures have so little in common that they show different things."""
+    one, before = cells.planes[0], other.planes[0]
+    changed = float(np.mean(np.square(one - before)))
+    return changed > max(_LARGEST_NOISE, _UNLIKE_SHARE * float(one.var() + before.var()))
+
+
+def _looks_like_noise(cells: Cells, other: Cells) -> bool:
+    """Return whether what changed between two neighbours is neither motion nor light."""
+    for plane, before in zip(cells.planes, other.planes, strict=True):
+        change = plane - before
+        smooth = np.square(mean_around(change, max(WINDOWS)))
+        around = mean_around(np.square(change), max(WINDOWS))
+        if around.max() > _FAINT and smooth.sum() > _SMOOTH_SHARE * around.sum():
+            return False
+    is_faint = Change.between(cells, other).fields[0][-1].max() < _FAINT
+    return bool(is_faint or _motion_share(cells.planes[0], other.planes[0]) < _MOTION_SHARE)
+
+
+def _motion_share(one: Plane, before: Plane) -> float:
+    """Return how much of the difference of two pictures follows their gradient, 0 to 1."""
+    change, mean = one - before, (one + before) / 2
+    across, down = (cv2.Sobel(mean, -1, x, 1 - x, ksize=3, scale=1 / 8) for x in (1, 0))
+    xx, yy, xy, x_change, y_change, total = (
+        mean_around(product, max(WINDOWS))
+        for product in (
+            across * across,
+            down * down,
+            across * down,
+            across * change,
+            down * change,
+            change * change,
+        )
+    )
+    # The determinant, kept away from 0 where the picture is flat or has one direction alone.
+    determinant = xx * yy - xy * xy + 1e-3 * (xx + yy) ** 2 + 1e-6
+    explained = (yy * x_change**2 - 2 * xy * x_change * y_change + xx * y_change**2) / determinant
+    return float(np.clip(explained, 0, total).sum() / (total.sum() + 1e-9))
