@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import ExitCode
 from .change_map import ChangeMap
+from .comparison import Comparison
 from .image_folder import ImageNames
 from .recording import RecordingInfo
 
@@ -35,8 +36,8 @@ _NEEDED = {"digits": int, "format": str}
 class Break:
     """A place where a tracker must not interpolate, between two neighbouring kept frames.
 
-    ``after`` and ``before`` are the frame indices around it, ``frames`` how many lie between
-    them, ``seconds`` the time from one to the other, ``None`` where the clock does not say.
+    ``after`` and ``before`` are their frame indices, ``frames`` how many lie between them,
+    ``seconds`` the time from one to the other, ``None`` where the clock does not say.
     """
 
     kind: str
@@ -50,8 +51,7 @@ class Break:
 class Notice:
     """Something that a person may want to know of one video, and where in it.
 
-    ``frame`` is a frame index, ``time_seconds`` a presentation time; both absent where the
-    notice concerns the whole video.
+    ``frame`` is a frame index, ``time_seconds`` a presentation time; absent for a whole video.
     """
 
     kind: str
@@ -211,19 +211,6 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """How the still frames of a video were told from the others.
-
-    ``way``: ``fixed`` thresholds; or by what noise was measured, in ``one pass``, or in ``two
-    passes`` where noise makes all frames differ; both where segments differ. ``limits``: what
-    counts as noise, the middle of what was measured (`pictures.stillness.MEASURES`).
-    """
-
-    way: str
-    limits: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
 class VideoRecord:
     """The content of ``video.json``: everything about one video but its frames.
 
@@ -297,7 +284,6 @@ class VideoRecord:
         probe = dict(data["probe"])
         probe["streams"] = tuple(StreamInfo(**stream) for stream in probe["streams"])
         probe["recording"] = RecordingInfo(**probe.get("recording", {}))
-        comparison = data.get("comparison")
         return cls(
             **{
                 **data,
@@ -308,8 +294,7 @@ class VideoRecord:
                 "warnings": tuple(Notice(**notice) for notice in data["warnings"]),
                 "segments": tuple(data.get("segments", (0,))),
                 "levels": tuple(data["levels"]) if data.get("levels") else None,
-                "comparison": comparison
-                and Comparison(comparison["way"], tuple(comparison["limits"])),
+                "comparison": Comparison.from_json(data.get("comparison")),
                 "changes": ChangeMap(**data["changes"]) if data.get("changes") else None,
             }
         )

@@ -51,7 +51,7 @@ _LARGEST_NOISE, _UNLIKE_SHARE = 20.0, 0.5
 them, and by more than this share of what pictures differ by that have nothing in common."""
 
 _FAINT = 2.0
-"""A change, in squares of levels, that is too faint to tell what it is."""
+"""A change, in squares of levels of the source, that is too faint to tell what it is."""
 
 _LEAST_SHARE = 0.15
 """The share of pairs that must look like noise for it to be known."""
@@ -68,8 +68,9 @@ _LAG_FACTOR = 3
 class Noise:
     """What noise alone does to `MEASURES`: the newest measurements, for each lag."""
 
-    def __init__(self, least: Numbers) -> None:
-        self._least = least
+    def __init__(self, level: float) -> None:
+        self._least = least_limits(level)
+        self._faint = _FAINT * level**2
         self._pairs: deque[tuple[Numbers, ...] | None] = deque(maxlen=_MEASURED_PAIRS)
 
     def add_nothing(self) -> None:
@@ -80,7 +81,9 @@ class Noise:
     def add(self, pairs: list[tuple[Cells, Cells]]) -> None:
         """Add pairs of pictures, the neighbours first."""
         measured = tuple(_measure_pair(*pair) for pair in pairs)
-        is_noise = _looks_like_noise(*pairs[0]) and not any(_is_other(*pair) for pair in pairs)
+        is_noise = _looks_like_noise(*pairs[0], self._faint) and not any(
+            _is_other(*pair) for pair in pairs
+        )
         self._pairs.append(measured if is_noise else None)
 
     def limits(self) -> Numbers:
@@ -140,15 +143,15 @@ def _is_other(cells: Cells, other: Cells) -> bool:
     return changed > max(_LARGEST_NOISE, _UNLIKE_SHARE * float(one.var() + before.var()))
 
 
-def _looks_like_noise(cells: Cells, other: Cells) -> bool:
+def _looks_like_noise(cells: Cells, other: Cells, faint: float) -> bool:
     """Return whether what changed between two neighbours is neither motion nor light."""
     for plane, before in zip(cells.planes, other.planes, strict=True):
         change = plane - before
         smooth = np.square(mean_around(change, max(WINDOWS)))
         around = mean_around(np.square(change), max(WINDOWS))
-        if around.max() > _FAINT and smooth.sum() > _SMOOTH_SHARE * around.sum():
+        if around.max() > faint and smooth.sum() > _SMOOTH_SHARE * around.sum():
             return False
-    is_faint = Change.between(cells, other).fields[0][-1].max() < _FAINT
+    is_faint = Change.between(cells, other).fields[0][-1].max() < faint
     return bool(is_faint or _motion_share(cells.planes[0], other.planes[0]) < _MOTION_SHARE)
 
 

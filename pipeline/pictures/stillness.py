@@ -49,12 +49,12 @@ class StillFilter:
         self.judged = 0
         self.changed_cells: npt.NDArray[np.int32] | None = None
         self._rules = rules
-        self._noise = Noise(least_limits(rules.level))
+        self._noise = Noise(rules.level)
         self._waiting: deque[tuple[int, Cells]] = deque()
         self._ignored: Flags | None = None
         self._recent: deque[tuple[int, Cells]] = deque()
         self._last_kept: Cells | None = None
-        self._next_measured = 1
+        self._next_measured = 0
         self._limits_of = -1
         self._limits = np.zeros(len(MEASURES))
         self._limits_seen: list[Numbers] = []
@@ -85,6 +85,8 @@ class StillFilter:
 
     def _measure(self, place: int, cells: Cells) -> None:
         """Add what noise did at the places since the last one that was measured."""
+        if not self._recent:
+            self._next_measured = place + 1
         while self._next_measured < place:  # an equal picture stands there
             self._noise.add_nothing()
             self._next_measured += EVERY

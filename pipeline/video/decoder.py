@@ -115,11 +115,40 @@ def decode(
         FfmpegUnusableError, InterruptedRunError.
         WastefulError: too many images are written in vain. The link was told that no frame came.
     """
+    process = _start(command, folder, ears.cells)
+    with process:
+        try:
+            _follow(process, ears, source, limits, link)
+        finally:
+            _kill_group(process)
     transcript, cells = ears.transcript, ears.cells
+    _check_end(process.returncode, transcript, source)
+    if cells is not None and not cells.finish(transcript.kept, transcript.selected):
+        raise DecoderDiedError(
+            f"{printable(source)}: ffmpeg let {count(len(transcript.kept), 'frame')} pass, but did "
+            f"not hand over as many to be compared. {ANOTHER_FFMPEG}, or set dedupe to off."
+        )
+    return Decoded(
+        pts=np.frombuffer(transcript.pts, dtype=np.int64),
+        scene_score=np.frombuffer(transcript.scene_score, dtype=np.float32),
+        selected=np.frombuffer(transcript.selected, dtype=np.int32),
+        kept=np.frombuffer(transcript.kept, dtype=np.int32),
+        edge=np.frombuffer(transcript.edge, dtype=np.int32),
+        transcript=transcript,
+        stills=None if cells is None else cells.stills,
+    )
+
+
+def _start(command: list[str], folder: Path, cells: CellReader | None) -> subprocess.Popen[bytes]:
+    """Start ffmpeg, which alone keeps the end of the pipe that it writes cells into.
+
+    Raises:
+        FfmpegUnusableError.
+    """
     # Between fork and exec the child is a Python in our group, which Ctrl-C would reach.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             cwd=folder,
             env=clean_environment(),
@@ -138,26 +167,6 @@ def decode(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if cells is not None:
             os.close(cells.write_file)
-    with process:
-        try:
-            _follow(process, ears, source, limits, link)
-        finally:
-            _kill_group(process)
-    _check_end(process.returncode, transcript, source)
-    if cells is not None and not cells.finish(transcript.kept, transcript.selected):
-        raise DecoderDiedError(
-            f"{printable(source)}: ffmpeg let {count(len(transcript.kept), 'frame')} pass, but did "
-            f"not hand over as many to be compared. {ANOTHER_FFMPEG}, or set dedupe to off."
-        )
-    return Decoded(
-        pts=np.frombuffer(transcript.pts, dtype=np.int64),
-        scene_score=np.frombuffer(transcript.scene_score, dtype=np.float32),
-        selected=np.frombuffer(transcript.selected, dtype=np.int32),
-        kept=np.frombuffer(transcript.kept, dtype=np.int32),
-        edge=np.frombuffer(transcript.edge, dtype=np.int32),
-        transcript=transcript,
-        stills=None if cells is None else cells.stills,
-    )
 
 
 def _follow(

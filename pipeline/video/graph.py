@@ -33,14 +33,14 @@ import ffmpeg as ffmpeg_python
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE
-from ..settings.dedupe import DedupeSettings
 from ..settings.positions import parse_levels
-from ..settings.stages import ExtractSettings, RunSettings
+from ..settings.stages import ExtractSettings
 from .binary import Ffmpeg
 from .codecs import thread_options
 from .levels import map_levels, sample_levels
 from .looks import deinterlace, tonemap
 from .probe import DEMUXERS
+from .recipe import Recipe
 from .segments import BORDER_FRAMES, Segment
 from .still import CELLS, COMPARED_FORMATS, Blocks, average_cells, drop_still
 
@@ -103,26 +103,6 @@ class Pass:
         return is_exact and info.pixel_format in COMPARED_FORMATS
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What all passes of a run have in common.
-
-    ``threads``: for decoder and encoder each; as many as ffmpeg likes if absent, which is best for
-    one video. But many at once are done sooner, in less memory, with few threads each.
-    """
-
-    settings: ExtractSettings
-    dedupe: DedupeSettings
-    run: RunSettings
-    ffmpeg: Ffmpeg
-    threads: int | None
-
-    @property
-    def thread_options(self) -> dict[str, Any]:
-        """The options that say so to ffmpeg."""
-        return {} if self.threads is None else {"threads": self.threads}
-
-
 def extraction_command(
     recipe: Recipe,
     work: Pass,
@@ -141,7 +121,7 @@ def extraction_command(
         stem: what the names of its images begin with.
         cells_target: where a pass that hands over cells writes them.
     """
-    timing = {**recipe.ffmpeg.passthrough, "enc_time_base": "1/1000"}
+    timing = _timing(recipe.ffmpeg)
     stream, border = _read(recipe, work, info, source)
     branches = stream.filter_multi_output("split")
     scored, is_apart = branches[0], _keeps_format(recipe.settings, work, info)
@@ -164,6 +144,21 @@ def extraction_command(
         handed.append(average_cells(branches[1], info).output(cells_target, **CELLS, **timing))
     if work.segment is not None:
         chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
+    written = _write(chosen, recipe, work, info, stem, is_apart=is_apart)
+    outputs = [stream.output("-", format="null", **timing) for stream in told]
+    command, graph = _compile(recipe.ffmpeg, written, [*outputs, *handed])
+    return ([*command, "-debug_ts"] if work.is_careful else command), graph
+
+
+def _timing(ffmpeg: Ffmpeg) -> dict[str, Any]:
+    return {**ffmpeg.passthrough, "enc_time_base": "1/1000"}
+
+
+def _write(
+    chosen: Any, recipe: Recipe, work: Pass, info: VideoInfo, stem: str, *, is_apart: bool
+) -> Any:
+    """Return the output of the frames that are chosen: images, or small pictures of them."""
+    timing = _timing(recipe.ffmpeg)
     if work.writes_images:
         if recipe.settings.levels is not None:
             levels = parse_levels(recipe.settings.levels)
@@ -175,17 +170,13 @@ def extraction_command(
         ) and recipe.settings.max_size is None:
             # Else ffmpeg lets the first scaler of the graph convert every frame for the encoder.
             chosen = chosen.filter("scale")
-        written = _images(chosen, recipe.settings, stem, {**timing, **recipe.thread_options})
-    elif work.is_sample:
+        return _images(chosen, recipe.settings, stem, {**timing, **recipe.thread_options})
+    if work.is_sample:
         sampled = sample_levels(chosen, info)
-        written = sampled.output(_TWO_UP + SAMPLES_FILE, format="rawvideo", **timing)
-    else:
-        side = THUMBNAIL_SIDE
-        chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
-        written = chosen.output(_TWO_UP + THUMBNAILS_FILE, format="rawvideo", **timing)
-    outputs = [stream.output("-", format="null", **timing) for stream in told]
-    command, graph = _compile(recipe.ffmpeg, written, [*outputs, *handed])
-    return ([*command, "-debug_ts"] if work.is_careful else command), graph
+        return sampled.output(_TWO_UP + SAMPLES_FILE, format="rawvideo", **timing)
+    side = THUMBNAIL_SIDE
+    chosen = chosen.filter("scale", side, side, flags="area").filter("format", "gray")
+    return chosen.output(_TWO_UP + THUMBNAILS_FILE, format="rawvideo", **timing)
 
 
 def _keeps_format(settings: ExtractSettings, work: Pass, info: VideoInfo) -> bool:

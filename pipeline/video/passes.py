@@ -3,7 +3,7 @@
 import math
 import shutil
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,10 +13,12 @@ import numpy.typing as npt
 from ..base.errors import DecoderDiedError, printable
 from ..base.work import Link, Quiet
 from ..dataset.clock import without_contradictions
+from ..dataset.comparison import Comparison
 from ..dataset.image_folder import ImageNames
-from ..dataset.records import SOFTWARE, Comparison, PacketIndex, VideoInfo
+from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
 from .cells import WastefulError, read_cells
+from .chosen import Chosen
 from .damage import find_damage, find_in_segment, place
 from .decoder import Decoded, Ears, Limits, decode
 from .graph import (
@@ -25,10 +27,10 @@ from .graph import (
     SAMPLES_FILE,
     THUMBNAILS_FILE,
     Pass,
-    Recipe,
     extraction_command,
 )
 from .levels import SAMPLED_FRAMES, read_levels
+from .recipe import Recipe
 from .sampling import corrected_condition, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_damaged, refuse_unproven
 from .sources import Source, plain_name
@@ -37,30 +39,6 @@ from .transcript import Transcript
 from .unreadable import why_known, why_undecoded
 
 _BEGINNING = Segment(number=0, first=0, frames=25, border=1, start_pts=None, seek_seconds=None)
-
-_NO_FRAMES = np.empty(0, dtype=np.int32)
-
-
-@dataclass(frozen=True, eq=False)
-class Chosen:
-    """What was decoded, and the choice among it; all int32 frame indices, ascending.
-
-    ``selected``: asked for by range and sampling. ``kept``: to be images. ``alike``: left out
-    because they look like the frames ``alike_to`` (same shape). The rest of the selected ones
-    is left out as still. ``decoder``: what decoded, by name. ``why_software``: why hardware did not
-    that was tried. ``comparison``: how still frames were told, if they were. ``changed_cells``: in
-    how many kept frames each cell had changed, int32, shape (rows, columns).
-    """
-
-    decoded: Decoded
-    selected: npt.NDArray[np.int32]
-    kept: npt.NDArray[np.int32]
-    alike: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
-    alike_to: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
-    decoder: str = SOFTWARE
-    why_software: str | None = None
-    comparison: Comparison | None = None
-    changed_cells: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from ..settings.file import build_settings
 from ..settings.stages import ExtractSettings, RunSettings
 from .binary import find_ffmpeg
 from .codecs import is_exact_in_hardware
-from .graph import Recipe
 from .identity import is_same_file
 from .looks import needed_filters
 from .passes import VideoDecoder
+from .recipe import Recipe
 from .sources import Source
 from .written import checksum_written
 

@@ -115,7 +115,7 @@ def average_cells(stream: Any, info: VideoInfo) -> Any:
     name = info.pixel_format or ""
     if name.startswith(_WITH_ALPHA):
         # What becomes transparent changes as well: it becomes black.
-        stream = stream.filter("format", "gbrap16le" if info.is_deep else "gbrap")
+        stream = stream.filter("scale").filter("format", "gbrap16le" if info.is_deep else "gbrap")
         stream = stream.filter("premultiply", inplace=1)
     stream = stream.filter("scale", f"ceil(iw/{CELL})", f"ceil(ih/{CELL})", flags="area")
     return stream.filter("format", "gray16le" if name.startswith(_GREY) else "yuv420p16le")

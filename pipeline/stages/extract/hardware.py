@@ -16,9 +16,10 @@ from ...dataset.frame_table import MISSING_PTS
 from ...dataset.records import Notice, VideoInfo
 from ...settings.stages import RunSettings
 from ...video.binary import Ffmpeg
+from ...video.chosen import Chosen
 from ...video.codecs import is_exact_in_hardware
 from ...video.hardware import decode_in_hardware, find_device
-from ...video.passes import Chosen, VideoDecoder
+from ...video.passes import VideoDecoder
 from ...video.segments import UnprovenSegmentError
 from ...video.sources import Source
 from .links import CountingLink

@@ -1,6 +1,10 @@
 """A video that was looked into, and what is to be done with it."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ...base.errors import SourceChangedError, TooManyFramesError, VideoError, printable
 from ...base.machine import count_cores
@@ -9,7 +13,7 @@ from ...dataset.records import PacketIndex, SourceIdentity, VideoInfo
 from ...settings.dedupe import DedupeSettings
 from ...settings.regions import Region
 from ...video.identity import stat_identity
-from ...video.segments import Segment
+from ...video.segments import Cutting, Segment
 from ...video.sources import Source
 
 
@@ -56,6 +60,22 @@ class Opened:
                 f"{printable(self.source.path)}: the file changed while it was read. Run again "
                 "when nothing writes to it any more."
             )
+
+
+def shelf_key(
+    opened: Opened, cutting: Cutting, settings: Mapping[str, Any], ffmpeg_version: str
+) -> str:
+    """Return what segments of a video on a shelf must have in common.
+
+    Args:
+        opened: the video.
+        cutting: how it is cut.
+        settings: those that its images depend on.
+        ffmpeg_version: of the ffmpeg that decodes it.
+    """
+    firsts = [segment.first for segment in cutting.segments]
+    key = [opened.identity.content, settings, ffmpeg_version, firsts]
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
 
 def refuse_too_many(source: Source, frames: int, digits: int) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...dataset.change_map import ChangeMap
+from ...dataset.comparison import Comparison
 from ...dataset.frame_table import MISSING_PTS, Fate, FrameTable, Reason
-from ...dataset.records import Comparison, Counts, PacketIndex, VideoInfo
+from ...dataset.records import Counts, PacketIndex, VideoInfo
 from ...pictures.cells import CELL
+from ...video.chosen import Chosen
 from ...video.decoder import Decoded
-from ...video.passes import Chosen
 from ...video.segments import BORDER_FRAMES, Segment
 from ...video.shelf import SegmentFrames
 from ...video.transcript import Transcript

@@ -1,9 +1,6 @@
 """Extract one video: from the file to a committed folder, whole or not at all."""
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,10 +26,11 @@ from ...settings.dedupe import DedupeSettings
 from ...settings.file import effective_settings, settings_digest
 from ...settings.stages import AUTO, BreakSettings, ExtractSettings, RunSettings
 from ...video.binary import Ffmpeg, same_ffmpeg
-from ...video.graph import Recipe
+from ...video.chosen import Chosen
 from ...video.identity import identify
-from ...video.passes import Chosen, VideoDecoder
+from ...video.passes import VideoDecoder
 from ...video.probe import probe
+from ...video.recipe import Recipe
 from ...video.sampling import plan_segments
 from ...video.segments import (
     UNPROVEN,
@@ -49,7 +47,7 @@ from .levels import mapped_levels, needs_measuring, refuse_levels, with_levels
 from .links import SegmentLink
 from .looks import SomeImages, describe_looks
 from .notices import describe, describe_depth, refuse_damage
-from .opened import Opened, refuse_regions, refuse_too_many
+from .opened import Opened, refuse_regions, refuse_too_many, shelf_key
 from .streams import describe_streams
 from .table import (
     build_frame_table,
@@ -132,7 +130,8 @@ class VideoExtractor:
         if not cutting.segments:
             return opened
         plans = plan_segments(self.settings, Fraction(info.time_base), cutting)
-        shelf.open(self._key(identity, cutting.segments), packets, plans)
+        key = shelf_key(opened, cutting, self.effective_settings, self.ffmpeg.version)
+        shelf.open(key, packets, plans)
         if shelf.is_given_up:
             return dataclasses.replace(opened, hindrance=UNPROVEN)
         return dataclasses.replace(opened, packets=None, segments=cutting.segments)
@@ -299,9 +298,3 @@ class VideoExtractor:
         settings = with_levels(self.settings, opened.levels)
         run = dataclasses.replace(self.run, hwaccel=opened.hwaccel)
         return Recipe(settings, self.dedupe, run, same_ffmpeg(self.ffmpeg, self.run), threads)
-
-    def _key(self, identity: SourceIdentity, segments: Iterable[Segment]) -> str:
-        """Return what segments on a shelf must have in common."""
-        firsts = [segment.first for segment in segments]
-        key = [identity.content, self.effective_settings, self.ffmpeg.version, firsts]
-        return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,34 @@
+"""The choice among the frames of a video."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ..dataset.comparison import Comparison
+from ..dataset.records import SOFTWARE
+from .decoder import Decoded
+
+_NO_FRAMES = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What was decoded, and the choice among it; all int32 frame indices, ascending.
+
+    ``selected``: asked for by range and sampling. ``kept``: to be images. ``alike``: left out
+    because they look like the frames ``alike_to`` (same shape). The rest of the selected ones
+    is left out as still. ``decoder``: what decoded, by name. ``why_software``: why hardware did not
+    that was tried. ``comparison``: how still frames were told, if they were. ``changed_cells``: in
+    how many kept frames each cell had changed, int32, shape (rows, columns).
+    """
+
+    decoded: Decoded
+    selected: npt.NDArray[np.int32]
+    kept: npt.NDArray[np.int32]
+    alike: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
+    alike_to: npt.NDArray[np.int32] = field(default_factory=_NO_FRAMES.copy)
+    decoder: str = SOFTWARE
+    why_software: str | None = None
+    comparison: Comparison | None = None
+    changed_cells: npt.NDArray[np.int32] | None = None
