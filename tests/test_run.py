@@ -22,7 +22,7 @@ def footage(tmp_path, steady):
 def test_a_run_does_it_all_and_a_second_one_nothing(footage, prep, tmp_path):
     done = prep("run", footage, "-o", "ds")
     assert done.code == 0
-    assert "Nothing needs a person." in done.out
+    assert "Nothing needs attention." in done.out
     assert "2 videos: 2 extracted" in done.out
     assert "100 decoded = 100 kept + 0 duplicates + 0 sampled out + 0 rejected" in done.out
     assert done.err == ""
@@ -62,7 +62,7 @@ def test_what_needs_a_person_is_named_once(footage, prep, tmp_path):
         "files_on_disk": 99,
     }
     text = prep("run", footage, "-o", "ds").out
-    assert "2 things need a person" in text
+    assert "2 things need attention" in text
     assert "a-frame_000011.jpg is gone" in text
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..base.errors import printable
-from ..base.words import count
+from ..base.words import count, listing
 from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
@@ -67,7 +67,8 @@ def _lines(result: "ReportResult") -> Iterable[str]:
     )
     for finding in result.findings:
         mark = click.style("look at", fg="yellow") if finding.needs_person else "note   "
-        yield f"{mark}  {finding.title}"
+        where = f" ({listing(finding.videos)})" if finding.videos else ""
+        yield f"{mark}  {finding.title}{where}"
     if not any(finding.needs_person for finding in result.findings):
-        yield click.style("Nothing needs a person.", fg="green")
+        yield click.style("Nothing needs attention.", fg="green")
     yield f"The report is {printable(result.page)}"

@@ -156,7 +156,7 @@ def _failures(result: "RunResult") -> Iterable[Concern]:
 
 
 def _concerns(result: "RunResult") -> Iterable[Concern]:
-    """Yield all that needs a person, failures first."""
+    """Yield all that needs attention, failures first."""
     yield from _failures(result)
     for notice in result.extracted.notices:
         if notice.is_finding:
@@ -218,10 +218,10 @@ def _lines(result: "RunResult", concerns: tuple[Concern, ...], console: Console)
     yield from (click.style(line, dim=True) for line in _input_lines(result, console))
     yield ""
     if not concerns:
-        yield click.style("Nothing needs a person.", fg="green")
+        yield click.style("Nothing needs attention.", fg="green")
         return
     yield click.style(
-        f"{count(len(concerns), 'thing needs', 'things need')} a person:", fg="yellow"
+        f"{count(len(concerns), 'thing needs', 'things need')} attention:", fg="yellow"
     )
     shown = concerns if console.verbose else concerns[:_CONCERNS_SHOWN]
     for stage, video, kind, message in shown:

@@ -9,6 +9,7 @@ import click
 from ..base.errors import printable
 from ..base.guard import Failure
 from ..base.words import count
+from ..dataset.marks import MARKS
 from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
@@ -78,10 +79,7 @@ def _answer(result: "ValidateResult", console: Console) -> Answer:
         "recovered": sum(video.recovered for video in videos),
         "findings": sum(len(video.findings) for video in videos),
         "foreign_folders": len(result.foreign_folders),
-        **{
-            mark: sum(video.marks.get(mark, 0) for video in videos)
-            for mark in ("blurred", "dark", "bright", "flat")
-        },
+        **{mark: sum(video.marks.get(mark, 0) for video in videos) for mark in MARKS},
     }
     foreign = tuple(
         f"{printable(name)}: this folder is no video of the dataset, it has no record. Move it "
@@ -155,15 +153,17 @@ def _finding_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
 
 
 def _marked_lines(result: "ValidateResult", console: Console) -> Iterable[str]:
-    """Yield the images that are marked for how they look, or how to see them."""
+    """Yield the images that are marked for how they look, the worst first, or how to see them."""
     if not any(number for video in result.done for number in video.marks.values()):
         return
     if not console.verbose:
         yield "To see which images are marked, add -v."
         return
-    for video in result.done:
-        for image in video.marked_images():
-            mark = click.style(f"{image['mark']}:", fg="cyan")
-            where = printable(f"{video.id}/{image['file']}")
-            yield f"{mark} {where} ({image['measure']} {image['value']:g})"
+    marked = [(image, video.id) for video in result.done for image in video.marked_images()]
+    for name, mark in MARKS.items():
+        images = [each for each in marked if each[0]["mark"] == name]
+        for image, video_id in sorted(images, key=lambda each: -mark.badness(each[0]["value"])):
+            kind = click.style(f"{name}:", fg="cyan")
+            where = printable(f"{video_id}/{image['file']}")
+            yield f"{kind} {where} ({image['measure']} {image['value']:g})"
     yield ""

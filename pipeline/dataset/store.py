@@ -8,8 +8,9 @@
         frames.parquet
         video.json
         manifest.jsonl      where images are not sent to CVAT, but lie where it finds them
-      .prep/                lock, the work folders of a run that is going on, and the segments of
-                            long videos that are not complete (`video.shelf`)
+      .prep/                lock, the work folders of a run that is going on, the segments of long
+                            videos that are not complete (`video.shelf`), and which sources failed
+                            (`dataset.failed`)
 """
 
 import contextlib

@@ -111,7 +111,7 @@ document.querySelector(".verdict").addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || gallery.open) return;
   const typing = event.target === filter;
   if (event.key === "/" && !typing && !dialog.open) {
     event.preventDefault();
@@ -140,7 +140,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     const target = row ? neighbour(row, step) : visibleRows()[0];
     if (target) focusRow(target);
-  } else if (row && event.key === "Enter") {
+  } else if (row && event.key === "Enter" && event.target === row) {
     event.preventDefault();
     open(row);
   }
@@ -181,7 +181,8 @@ function page(video) {
     make("button", { type: "button", class: "quiet", onclick: go(1), "aria-label": "Next video" }, "→"),
     make("button", { type: "button", class: "quiet", id: "close", onclick: () => dialog.close() }, "Close"));
   return [top, make("div", { class: "content" },
-    messages(video), accounts(video), timeline(video), sheet(video), pairs(video), regions(video),
+    messages(video), toJudge(video), accounts(video), timeline(video), sheet(video), pairs(video),
+    regions(video),
     make("div", { class: "columns" }, breakList(video), runList(video), taskList(video)), source(video))];
 }
 
@@ -220,7 +221,7 @@ function accounts(video) {
       term("", "frames_decoded", "decoded"), term("=", "kept", "kept"),
       term("+", "duplicates", "duplicates"), term("+", "sampled_out", "sampled out"),
       term("+", "rejected", "rejected")),
-    make("p", { class: "facts" }, `${whole(counts.files_on_disk)} files on disk · header: ${header} · `
+    make("p", { class: "facts" }, `${plural(counts.files_on_disk, "file")} on disk · header: ${header} · `
       + `${plural(counts.packets, "packet")}${reasons ? ` · left out: ${reasons}` : ""}`));
 }
 
@@ -408,7 +409,8 @@ function histogram({ measure, edges, counts, thresholds, marked }) {
       make("path", { d: bars, fill: "var(--kept)" }), ...limits),
     make("div", { class: "ticks" }, ...ends.map((end) => make("span", {}, end < 1 ? String(end) : whole(end)))),
     ...thresholds.map((limit) => make("p", { class: "limits" },
-      `${limit.name}: ${plural(marked[limit.name], "image")} ${limit.is_upper ? "above" : "below"} ${limit.value}`)));
+      `${limit.name}: `, marked[limit.name] ? opener([limit.mark], plural(marked[limit.name], "image")) : "0 images",
+      ` ${limit.is_upper ? "above" : "below"} ${limit.value}`)));
 }
 
 document.getElementById("histograms")?.append(...summary.histograms.map(histogram));

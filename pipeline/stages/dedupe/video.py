@@ -209,9 +209,8 @@ class VideoImages:
         columns = ("fate", "reason", "duplicate_of", "duplicate_video", "crc32")
         if all(np.array_equal(getattr(before, name), getattr(frames, name)) for name in columns):
             return False
-        counts = dataclasses.replace(
-            recount(self.record.counts, frames), files_on_disk=len(np.intersect1d(kept, present))
-        )
+        # A kept image that is gone is named by `find_missing`, and rejected by `stages.validate`.
+        counts = recount(self.record.counts, frames)
         breaks = find_breaks(frames, self.record.warnings, self.breaks)
         self.store.update(dataclasses.replace(self.record, counts=counts, breaks=breaks), frames)
         return True

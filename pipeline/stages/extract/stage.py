@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...base.errors import InputError, UsageError, printable
 from ...base.work import Batch, Watch
+from ...dataset.failed import FailedSource, note_failed
 from ...dataset.records import Notice, SourceIdentity
 from ...dataset.store import RESERVED_NAMES, Dataset
 from ...engines.base import Engine
@@ -112,7 +113,7 @@ def _extract_found(
     unusable = (
         FailedVideo(None, path, why, InputError.kind) for path, why in found.unusable.items()
     )
-    return ExtractResult(
+    result = ExtractResult(
         dataset=os.fspath(store.path),
         videos=(*(outcomes[source] for source in videos), *unusable),
         skipped={reason: tuple(paths) for reason, paths in found.skipped.items()},
@@ -123,6 +124,10 @@ def _extract_found(
         ),
         without_input=find_absent(outcomes, records),
     )
+    tried = {*(os.fspath(source.path) for source in videos), *found.unusable}
+    failed = (FailedSource(failure.where, failure.error) for failure in result.failures)
+    note_failed(store.path, tried, failed)
+    return result
 
 
 def _carry_out_all(

@@ -1,17 +1,18 @@
-"""The numbers of the whole dataset in a report: totals, what needs a person, distributions."""
+"""The numbers of the whole dataset in a report: totals, what needs attention, distributions."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ...base.guard import Failure
 from ...base.words import count
 from ...dataset.frame_table import Fate, FrameTable, Reason
+from ...dataset.marks import MARKS
 from ...settings.stages import BreakSettings, ValidateSettings
 from ...tracks.audit_record import AuditRecord
+from .exhibits import BREAKS
 from .video import VideoReport
 
 _BINS = {
@@ -36,22 +37,13 @@ _NOTICES = {
 
 @dataclass(frozen=True)
 class Threshold:
-    """A limit drawn into a histogram; ``is_upper`` says on which side of it frames are marked."""
+    """A limit drawn into a histogram; ``is_upper`` says on which side of it frames get ``mark``."""
 
     name: str
     measure: str
     value: float
     is_upper: bool
-
-
-def thresholds_of(settings: ValidateSettings) -> tuple[Threshold, ...]:
-    """Return the limits beyond which frames are marked."""
-    return (
-        Threshold("blur", "sharpness", settings.blur, False),
-        Threshold("dark", "brightness", settings.dark, False),
-        Threshold("bright", "brightness", settings.bright, True),
-        Threshold("flat", "contrast", settings.flat, False),
-    )
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -73,8 +65,9 @@ class Histogram:
 class Finding:
     """Something about the dataset that a person should know.
 
-    ``needs_person`` is false for what explains and needs nothing. ``count`` is in units that the
+    ``needs_person`` is false for what is no fault, but worth a look. ``count`` is in units that the
     title names; ``videos`` are the ids concerned, none where it is about the dataset.
+    ``galleries`` are the kinds of those that show it.
     """
 
     kind: str
@@ -83,6 +76,7 @@ class Finding:
     advice: str
     count: int
     videos: tuple[str, ...]
+    galleries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,28 +100,31 @@ class Totals:
 class Distribution:
     """Gathers a histogram of each measure, a video at a time."""
 
-    def __init__(self, thresholds: Sequence[Threshold]) -> None:
-        self._thresholds = thresholds
+    def __init__(self, settings: ValidateSettings) -> None:
+        self._settings = settings
         self._counts = {name: np.zeros(len(edges) - 1, int) for name, edges in _BINS.items()}
         self._marked: Counter[str] = Counter()
+
+    @classmethod
+    def of(cls, settings: ValidateSettings, parts: Iterable["Distribution"]) -> "Distribution":
+        """Return what others have gathered with the same limits, together."""
+        whole = cls(settings)
+        for part in parts:
+            for measure, counts in part._counts.items():
+                whole._counts[measure] += counts
+            whole._marked += part._marked
+        return whole
 
     def add(self, frames: FrameTable) -> None:
         """Count the kept frames of a video."""
         for measure, edges in _BINS.items():
-            values = self._known(frames, measure)
+            values = getattr(frames, measure)[frames.fate == Fate.KEPT]
+            values = np.asarray(values[~np.isnan(values)], dtype=np.float64)
             # The measures are float32: one of them may round to the edge above the last bin.
             inside = np.clip(values, edges[0], np.nextafter(edges[-1], 0))
             self._counts[measure] += np.histogram(inside, edges)[0]
-        for limit in self._thresholds:
-            values = self._known(frames, limit.measure)
-            beyond = values > limit.value if limit.is_upper else values < limit.value
-            self._marked[limit.name] += int(np.count_nonzero(beyond))
-
-    def include(self, other: "Distribution") -> None:
-        """Add what another one has gathered, with the same thresholds."""
-        for measure, counts in other._counts.items():
-            self._counts[measure] += counts
-        self._marked += other._marked
+        for mark in MARKS.values():
+            self._marked[mark.setting] += len(mark.worst_first(frames, self._settings))
 
     def histograms(self) -> tuple[Histogram, ...]:
         """Return the histograms of those measures that any frame has."""
@@ -136,16 +133,17 @@ class Distribution:
                 measure,
                 _BINS[measure].round(4).tolist(),
                 counts.tolist(),
-                limits := tuple(t for t in self._thresholds if t.measure == measure),
+                limits := tuple(t for t in self._thresholds() if t.measure == measure),
                 {limit.name: self._marked[limit.name] for limit in limits},
             )
             for measure, counts in self._counts.items()
             if counts.any()
         )
 
-    def _known(self, frames: FrameTable, measure: str) -> npt.NDArray[np.float64]:
-        values = getattr(frames, measure)[frames.fate == Fate.KEPT]
-        return np.asarray(values[~np.isnan(values)], dtype=np.float64)
+    def _thresholds(self) -> Iterable[Threshold]:
+        for name, mark in MARKS.items():
+            limit = mark.limit(self._settings)
+            yield Threshold(mark.setting, mark.measure, limit, mark.is_upper, name)
 
 
 def total(videos: Sequence[VideoReport], findings: Sequence[Finding]) -> Totals:
@@ -225,8 +223,9 @@ def _notices(videos: Sequence[VideoReport]) -> Iterable[Finding]:
                 concerned.setdefault(row["kind"], {})[video.id] = None
     for kind, ids in concerned.items():
         title, advice = _NOTICES.get(kind, (kind.replace("-", " ").capitalize(), "Look at it."))
+        shown = tuple(gallery for gallery in BREAKS if gallery == kind)
         yield Finding(
-            kind, True, f"{title}: {count(len(ids), 'video')}", advice, len(ids), tuple(ids)
+            kind, True, f"{title}: {count(len(ids), 'video')}", advice, len(ids), tuple(ids), shown
         )
 
 
@@ -249,6 +248,7 @@ def _breaks(videos: Sequence[VideoReport], breaks: BreakSettings) -> Iterable[Fi
             "Begin a new track after each. A cut is only suspected: compare the two frames.",
             kinds.total(),
             tuple(video.id for video in videos if kinds.keys() & video.break_kinds.keys()),
+            tuple(kind for kind in BREAKS if kind in kinds),
         )
 
 

@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from ...base.errors import printable
 from ...cvat.journal import Upload
-from ...dataset.accounts import balance_with, take_inventory
-from ...dataset.breaks import find_breaks, find_runs
+from ...dataset.accounts import balance_with
+from ...dataset.breaks import find_runs
 from ...dataset.clock import duration_seconds
 from ...dataset.frame_table import Fate, FrameTable, Reason
 from ...dataset.records import Break, Counts, Notice, VideoRecord
-from ...dataset.store import Dataset
 from ...settings.file import shown
 from ...settings.stages import BreakSettings
+from .opened import OpenedVideo
 from .regions import RegionsReport, read_regions
 from .timeline import Timeline, draw_timeline
 
@@ -30,6 +30,7 @@ _COLUMNS_OF_ALL = 120_000
 _ROWS_OF_ALL = 15_000
 _PICTURES_OF_ALL = 1_500
 _MAPS_OF_ALL = 400
+_EXHIBITS_OF_ALL = 6_000
 
 Indices = npt.NDArray[np.int64]
 T = TypeVar("T")
@@ -37,21 +38,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of each video is shown, so that the page stays small: the more, the less."""
+    """How much of each video is shown, so that the page stays small: the more, the less.
+
+    Of ``exhibits``, so many of each kind are candidates for the galleries.
+    """
 
     columns: int
     rows: int
     pictures: int
     has_map: bool
+    exhibits: int
 
     @classmethod
     def for_videos(cls, videos: int) -> "Extent":
         """Return what each of so many videos may take."""
+        # Beyond 1,000 videos, the rows of the table take the room.
+        many = max(videos, videos**2 // 1000)
         return cls(
-            columns=int(np.clip(_COLUMNS_OF_ALL // videos, 40, 480)),
-            rows=int(np.clip(_ROWS_OF_ALL // videos, 5, 200)),
+            columns=int(np.clip(_COLUMNS_OF_ALL // many, 20, 480)),
+            rows=int(np.clip(_ROWS_OF_ALL // many, 3, 200)),
             pictures=min(_PICTURES_OF_ALL // videos, 18),
             has_map=videos <= _MAPS_OF_ALL,
+            exhibits=int(np.clip(_EXHIBITS_OF_ALL // videos, 1, 60)),
         )
 
 
@@ -113,19 +121,11 @@ class VideoReport:
 
 
 def read_video(
-    dataset: Dataset,
-    record: VideoRecord,
-    frames: FrameTable,
-    breaks: BreakSettings,
-    extent: Extent,
-    uploads: Sequence[Upload] = (),
+    video: OpenedVideo, breaks: BreakSettings, extent: Extent, uploads: Sequence[Upload] = ()
 ) -> VideoReport:
     """Return the numbers of one committed video; ``uploads`` are those of the dataset."""
-    found = find_breaks(frames, record.warnings, breaks)
-    inventory = take_inventory(dataset.folder(record.id), record)
-    account = balance_with(record, frames, inventory)
-    on_disk = inventory.numbers[inventory.numbers < len(frames)]
-    shown = on_disk[frames.fate[on_disk] == Fate.KEPT]
+    record, frames, found, on_disk = video.record, video.frames, video.breaks, video.on_disk
+    account = balance_with(record, frames, video.inventory)
     return VideoReport(
         id=record.id,
         source=printable(record.source.name),
@@ -159,7 +159,7 @@ def read_video(
             extent,
         ),
         timeline=draw_timeline(frames, found, extent.columns),
-        sheet=_spread(shown, extent.pictures * 2 // 3),
+        sheet=_spread(video.shown, extent.pictures * 2 // 3),
         pairs=tuple(_pairs(frames, found, on_disk, extent.pictures // 6)),
         regions=read_regions(record, frames, has_map=extent.has_map),
         tasks=_excerpt([*_tasks(uploads, record.id)], dict, extent),

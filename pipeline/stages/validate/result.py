@@ -9,34 +9,9 @@ import numpy.typing as npt
 
 from ...base.errors import ExitCode, printable
 from ...base.guard import Failure, done, failures, worst
-from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.marks import MARKS
 from ...dataset.records import VideoRecord
-from ...settings.stages import ValidateSettings
 from .video import Finding
-
-MEASURE_OF_MARK = {
-    "blurred": "sharpness",
-    "dark": "brightness",
-    "bright": "brightness",
-    "flat": "contrast",
-}
-"""The marks for how an image looks, and what is measured for each."""
-
-
-def quality_marks(
-    frames: FrameTable, settings: ValidateSettings
-) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return for each mark which kept frames have it: bool, shape (frames,).
-
-    A black picture is dark, and flat and blurred as well.
-    """
-    kept = frames.fate == Fate.KEPT
-    return {
-        "blurred": kept & (frames.sharpness < settings.blur),
-        "dark": kept & (frames.brightness < settings.dark),
-        "bright": kept & (frames.brightness > settings.bright),
-        "flat": kept & (frames.contrast < settings.flat),
-    }
 
 
 @dataclass(frozen=True)
@@ -45,7 +20,7 @@ class ValidatedVideo:
 
     ``images`` counts the frames that should have an image, ``recovered`` those of them that an
     earlier run rejected and that are right now. ``marked`` has for each mark the frames that have
-    it, int64, and what was measured there, float32, both of shape (images,).
+    it, the worst first, int64, and what was measured there, float32, both of shape (images,).
     """
 
     id: str
@@ -68,7 +43,10 @@ class ValidatedVideo:
         return {mark: len(frames) for mark, (frames, _) in self.marked.items()}
 
     def marked_images(self) -> Iterator[dict[str, Any]]:
-        """Yield the images that are marked for how they look, with what was measured."""
+        """Yield the images that are marked for how they look, with what was measured.
+
+        Mark by mark, the worst first.
+        """
         for mark, (frames, values) in self.marked.items():
             names = self.record.images.names(frames)
             for frame, name, value in zip(frames.tolist(), names, values.tolist(), strict=True):
@@ -76,7 +54,7 @@ class ValidatedVideo:
                     "mark": mark,
                     "frame": frame,
                     "file": name,
-                    "measure": MEASURE_OF_MARK[mark],
+                    "measure": MARKS[mark].measure,
                     "value": round(value, 2),
                 }
 

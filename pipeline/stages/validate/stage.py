@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-import numpy as np
-
 from ...base.errors import WorkerDiedError, printable
 from ...base.guard import Failure, guard
 from ...base.work import Batch, Watch
 from ...dataset.files import results_folder, save_text
 from ...dataset.frame_table import Fate
+from ...dataset.marks import MARKS
 from ...dataset.records import VideoRecord
 from ...dataset.store import VALIDATE_NAME, Dataset, open_dataset
 from ...engines.base import Engine, Lost
@@ -21,7 +20,7 @@ from ...engines.choice import engine_for
 from ...pictures.judge import Judgement
 from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
 from . import UNITS
-from .result import MEASURE_OF_MARK, ValidatedVideo, ValidateResult, quality_marks
+from .result import ValidatedVideo, ValidateResult
 from .video import Chunk, VideoCheck, judge_chunk
 
 _READ_ONLY = (
@@ -180,8 +179,11 @@ class _Batch:
             images=len(video.indices),
             recovered=int(recovered.sum()),
             marked={
-                mark: (np.flatnonzero(flags), getattr(video.now, MEASURE_OF_MARK[mark])[flags])
-                for mark, flags in quality_marks(video.now, self.settings).items()
+                name: (
+                    worst := mark.worst_first(video.now, self.settings),
+                    getattr(video.now, mark.measure)[worst],
+                )
+                for name, mark in MARKS.items()
             },
             findings=findings,
         )

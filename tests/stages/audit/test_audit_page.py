@@ -382,7 +382,7 @@ def numbers(texts):
 
 def test_the_page_shows_the_numbers_of_the_result(open_page, result):
     page = open_page()
-    assert page.locator("h1").inner_text() == "10 findings need a look, in 2 of 3 tasks"
+    assert page.locator("h1").inner_text() == "10 findings need attention, in 2 of 3 tasks"
     kinds = [each.finding.kind for each in result.findings]
     assert len(kinds) == 10
     for count in page.locator(".kinds .count").all():
@@ -501,8 +501,8 @@ def test_dark_light_narrow_and_paper(open_page):
 
 def test_nothing_found(open_page, result, tmp_path):
     page = open_page(written(result_of(tmp_path, result.tasks[2:])))
-    assert page.locator("h1").inner_text() == "Nothing needs a look"
+    assert page.locator("h1").inner_text() == "Nothing needs attention"
     assert page.locator("#findings").count() == 0
     page = open_page(written(result_of(tmp_path, ())))
-    assert page.locator("h1").inner_text() == "Nothing needs a look"
+    assert page.locator("h1").inner_text() == "Nothing needs attention"
     page.keyboard.press("j")

@@ -297,6 +297,21 @@ def test_marked_deleted_and_restored_is_as_if_it_never_was(paused, prep, tmp_pat
     assert prep("dedupe", "ds", "--restore", "--json").json["videos"][0]["status"] == "unchanged"
 
 
+@pytest.mark.parametrize("change", [("--restore",), ("--dedupe", "off")])
+def test_validate_rejects_the_kept_image_that_was_gone_meanwhile(change, paused, prep, tmp_path):
+    prep("extract", paused, "-o", "ds", "--dedupe", "off")
+    prep("dedupe", "ds")
+    (tmp_path / "ds/paused/paused-frame_000003.jpg").unlink()
+    done = prep("dedupe", "ds", *change, "--json")
+    assert (done.code, done.json["videos"][0]["warnings"][0]["kind"]) == (1, "files-missing")
+    done = prep("validate", "ds", "--json")
+    (video,) = done.json["videos"]
+    assert (done.code, video["status"], video["images"]) == (1, "validated", 30)
+    assert [(f["kind"], f["frame"]) for f in video["findings"]] == [("missing", 3)]
+    counts = record(tmp_path / "ds/paused")["counts"]
+    assert (counts["kept"], counts["rejected"], counts["files_on_disk"]) == (29, 1, 29)
+
+
 def test_sampled_and_scaled_frames_are_restored_with_their_own_settings(paused, prep, tmp_path):
     how = ("--every", "2", "--max-size", "100", "--format", "png", "--digits", "4", "--start", "5")
     prep("extract", paused, "-o", "off", "--dedupe", "off", *how)

@@ -12,16 +12,17 @@ import pytest
 import video_prep
 from helpers import media
 from helpers.datasets import frames, images, record, snapshot
+from helpers.handmade import SIZE, write_video
 from helpers.prep import command, environment, in_threads, on_terminal
 from video_prep.base.errors import DiskFullError
 from video_prep.base.work import Watch
 from video_prep.dataset.frame_file import read_frames
 from video_prep.dataset.frame_table import COLUMNS, MISSING_PTS, Fate, FrameTable
+from video_prep.dataset.marks import MARKS
 from video_prep.dataset.store import Dataset
 from video_prep.engines.threads import InProcess
 from video_prep.pictures.judge import Reason, judge, measure
 from video_prep.settings.stages import ValidateSettings
-from video_prep.stages.validate.result import quality_marks
 
 extract, validate = in_threads(video_prep.extract), in_threads(video_prep.validate)
 
@@ -473,18 +474,43 @@ def table(**measures):
 @pytest.mark.parametrize(
     ("mark", "measure_name", "values", "expected"),
     [
-        ("blurred", "sharpness", [7.9, 8, 0, np.nan], [True, False, True, False]),
-        ("dark", "brightness", [15.9, 16, 0, np.nan], [True, False, True, False]),
-        ("bright", "brightness", [240.1, 240, 255, np.nan], [True, False, True, False]),
-        ("flat", "contrast", [3.9, 4, 0, np.nan], [True, False, True, False]),
+        ("blurred", "sharpness", [7.9, 8, 0, np.nan], [2, 0]),
+        ("dark", "brightness", [15.9, 16, 0, np.nan], [2, 0]),
+        ("bright", "brightness", [240.1, 240, 255, np.nan], [2, 0]),
+        ("flat", "contrast", [3.9, 4, 0, np.nan], [2, 0]),
     ],
 )
 def test_marks_follow_the_thresholds(mark, measure_name, values, expected):
-    marks = quality_marks(table(**{measure_name: values}), ValidateSettings())
-    assert marks[mark].tolist() == expected
-    assert not any(flags.any() for name, flags in marks.items() if name != mark)
-    left_out = table(**{measure_name: values}).with_rows(np.arange(4), fate=Fate.DUPLICATE)
-    assert not any(flags.any() for flags in quality_marks(left_out, ValidateSettings()).values())
+    frames, settings = table(**{measure_name: values}), ValidateSettings()
+    found = {name: each.worst_first(frames, settings).tolist() for name, each in MARKS.items()}
+    assert found.pop(mark) == expected
+    assert not any(found.values())
+    left_out = frames.with_rows(np.arange(4), fate=Fate.DUPLICATE)
+    assert not any(len(each.worst_first(left_out, settings)) for each in MARKS.values())
+
+
+def test_marked_images_are_named_the_worst_first(prep, tmp_path):
+    levels = {"a": [12, 90, 3], "b": [8, 245, 250]}
+    for video, greys in levels.items():
+        grey = [np.full((*SIZE[::-1], 3), level, np.uint8) for level in greys]
+        pictures = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in grey]
+        write_video(tmp_path / "ds", video, 3, content=pictures.__getitem__)
+    done = prep("validate", "ds", "--json")
+    marked = {
+        (video["id"], mark): [i["frame"] for i in video["marked"] if i["mark"] == mark]
+        for video in done.json["videos"]
+        for mark in ("dark", "bright")
+    }
+    assert marked == {("a", "dark"): [2, 0], ("a", "bright"): [], ("b", "dark"): [0],
+                      ("b", "bright"): [2, 1]}  # fmt: skip
+    lines = prep("validate", "ds", "-v").out.splitlines()
+    assert [line for line in lines if line.startswith(("dark:", "bright:"))] == [
+        "dark: a/a-frame_000002.jpg (brightness 3)",
+        "dark: b/b-frame_000000.jpg (brightness 8)",
+        "dark: a/a-frame_000000.jpg (brightness 12)",
+        "bright: b/b-frame_000002.jpg (brightness 250)",
+        "bright: b/b-frame_000001.jpg (brightness 245)",
+    ]
 
 
 def test_each_mark_comes_with_the_measure_that_it_is_for(tmp_path):
