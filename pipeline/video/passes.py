@@ -154,7 +154,7 @@ class VideoDecoder:
         """Return the pass that is done with the video if nothing is in its way."""
         method, dedupe = self.recipe.dedupe.method, self.recipe.dedupe
         is_exact = compares_exactly(self.recipe.settings, self.info)
-        surveys = method.thinner is not None
+        surveys = self._thinner is not None
         if not method.drops_still:
             return Pass(condition, blocks=None, writes_images=not surveys)
         if dedupe.is_fixed:
@@ -162,6 +162,11 @@ class VideoDecoder:
         skips = is_exact and not surveys and dedupe.max_gap is None
         blocks = INDISTINGUISHABLE if skips else None
         return Pass(condition, blocks, writes_images=not surveys, hands_cells=True)
+
+    @property
+    def _thinner(self) -> type[Thinner] | None:
+        """What compares frames as a whole, in 8 bits: none where there are more."""
+        return None if self.info.is_deep else thinner_of(self.recipe.dedupe)
 
     def _decode_first(self, work: Pass) -> tuple[Pass, Decoded]:
         """Decode, or first find out what is to be kept; return the pass that it became."""
@@ -187,9 +192,8 @@ class VideoDecoder:
             else decoded.selected
         )
         chosen = self._leave_out_still(work, Chosen(decoded, selected, decoded.kept))
-        thinner = thinner_of(self.recipe.dedupe)
-        if thinner is not None:
-            chosen = self._thin(chosen, thinner)
+        if self._thinner is not None:
+            chosen = self._thin(chosen, self._thinner)
         if work.writes_images and np.isin(chosen.kept, decoded.kept).all():
             return self._remove_others(work, chosen)
         final = replace(

@@ -153,8 +153,12 @@ class _Marker:
                 f"{listing([sequence.images().path_of(each).name for each in unreadable])}."
             )
             notices = (*notices, Notice("unreadable", text))
-        if seen.deep.any():
-            notices = (*notices, _tell_depth(seen, sequence.images().hide_depth))
+        if seen.deep.any() and sequence.images().hide_depth:
+            text = (
+                "the source has more bits than these images, which cannot show what changes in it, "
+                "so all were kept that extraction kept."
+            )
+            notices = (*notices, Notice("not-compared", text))
         return DedupeOutcome(
             sequence.id,
             "marked" if changed or deleted else "unchanged",
@@ -166,20 +170,6 @@ class _Marker:
             deleted_bytes=deleted_bytes,
             notices=notices,
         )
-
-
-def _tell_depth(seen: Seen, hide_depth: bool) -> Notice:
-    if hide_depth:
-        text = (
-            "the source has more bits than these images, which cannot show what changes in it, so "
-            "all were kept that extraction kept."
-        )
-    else:
-        text = (
-            f"{count(int(seen.deep.sum()), 'image')} of 16 bits compared exactly: only those that "
-            "equal the last kept one in every pixel are duplicates."
-        )
-    return Notice("compared-exactly", text)
 
 
 def _is_marked(sequence: ImageSequence) -> bool:

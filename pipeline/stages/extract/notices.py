@@ -88,6 +88,12 @@ def describe_depth(
                 "--format png keeps all bits."
             )
         notices.append(Notice("bit-depth", text))
+    if dedupe.method.thinner is not None:
+        text = (
+            f"{bits}, and whole pictures are compared in 8, so frames were only left out in which "
+            "nothing changed at all."
+        )
+        notices.append(Notice("not-compared", text))
     return tuple(notices)
 
 
