@@ -10,7 +10,7 @@ Nothing that moves must pass for noise:
   do when it moves (Lucas and Kanade, "An Iterative Image Registration Technique", 1981): of noise,
   that explains a tenth. So is one whose differences hang together over 20 pixels and more, as when
   the light changes; or that has nothing in common. If hardly any pair is left, nothing is noise.
-- Noise is everywhere. So the limit is at most a few times what is seen in most of the frame.
+- Noise is everywhere. So the limit is at most a few times what changes in most places.
 
 The numbers come from ``scripts/bench.py dedupe``.
 """
@@ -56,10 +56,18 @@ _FAINT = 2.0
 _LEAST_SHARE = 0.15
 """The share of pairs that must look like noise for it to be known."""
 
-_TILES, _OF_TILES = 8, 75
-_EVERYWHERE_FACTOR, _SPARSE = 5, 12.0
-"""Noise reaches so many times the change in its quieter places, or, where only few blocks of the
-picture are renewed at a time, this many squares of levels."""
+_COMMON, _COMMON_OF_MEAN = 60, 0.708
+"""A percentile of the squares of differences, and what it is of their mean if they are normally
+distributed (chi-squared with one degree of freedom)."""
+
+_PEAKS = np.array((15.0, 9.0, 15.0, 9.0))
+"""How far the largest change in a window may reach above that mean where there is noise alone."""
+
+_SPARSE = np.array((30.0, 18.0, 30.0, 18.0))
+"""It may reach so far in any case: compression renews few blocks at a time."""
+
+_HIGHEST = np.array((400.0, 220.0, 400.0, 220.0))
+"""And nowhere further: white noise of 16 levels reaches 150, film grain of 9 levels 360."""
 
 _LAG_FACTOR = 3
 """It reaches at most so many times as far on frames further apart."""
@@ -95,12 +103,11 @@ class Noise:
         for lag, pairs in enumerate(zip(*of_noise, strict=True)):
             measured = np.array(pairs)
             reached = _reach(measured[:, : len(MEASURES)])
-            everywhere = np.median(measured[:, len(MEASURES) :], axis=0)
-            reached[:-1] = np.minimum(
-                reached[:-1], np.maximum(_SPARSE, _EVERYWHERE_FACTOR * everywhere[:-1])
-            )
+            common = np.median(measured[:, len(MEASURES) : -1], axis=0)
+            highest = np.clip(_PEAKS * common, _SPARSE, _HIGHEST)
             if lag:
-                reached = np.minimum(reached, np.maximum(_SPARSE, _LAG_FACTOR * limits))
+                highest = np.minimum(highest, np.maximum(_SPARSE, _LAG_FACTOR * limits[:-1]))
+            reached[:-1] = np.minimum(reached[:-1], highest)
             limits = np.maximum(limits, reached)
         return np.asarray(np.maximum(limits, self._least), dtype=np.float64)
 
@@ -123,17 +130,16 @@ def _reach(measured: Numbers) -> Numbers:
 
 
 def _measure_pair(cells: Cells, other: Cells) -> Numbers:
-    """Return the measures of two pictures, and after these what is so in most of the frame."""
-    change = Change.between(cells, other)
-    tiles = [[_quiet_peak(field) for field in of_plane] for of_plane in change.fields]
-    return np.concatenate((change.measures(), by_measure(tiles, 0.0)))
+    """Return the measures of two pictures, and after these how far they differ in most places."""
+    common = [_common_change(*pair) for pair in zip(cells.planes, other.planes, strict=True)]
+    measures = Change.between(cells, other).measures()
+    return np.concatenate((measures, by_measure([[each] * len(WINDOWS) for each in common], 0.0)))
 
 
-def _quiet_peak(field: Plane) -> float:
-    """Return the largest value of a tile of the frame, of all but the few liveliest tiles."""
-    starts = [np.unique(np.linspace(0, n, _TILES, endpoint=False).astype(int)) for n in field.shape]
-    peaks = np.maximum.reduceat(np.maximum.reduceat(field, starts[0], axis=0), starts[1], axis=1)
-    return float(np.percentile(peaks, _OF_TILES))
+def _common_change(plane: Plane, before: Plane) -> float:
+    """Return the mean square of the differences, as told by all but the places that differ most."""
+    square = np.square(plane - before)
+    return float(np.percentile(square[::2, ::2], _COMMON)) / _COMMON_OF_MEAN
 
 
 def _is_other(cells: Cells, other: Cells) -> bool:

@@ -31,7 +31,14 @@ cheaper to decode the video twice: noise makes all its frames differ, though not
 
 
 class WastefulError(Exception):
-    """Too many images are written only to be removed: first find out which are to be kept."""
+    """Too many images are written only to be removed.
+
+    ``noise``: how much change there is no more than noise, in squares of levels.
+    """
+
+    def __init__(self, noise: float) -> None:
+        super().__init__("too many images are written in vain")
+        self.noise = noise
 
 
 class CellReader:
@@ -77,7 +84,7 @@ class CellReader:
             if self._writes_images:
                 wasted = self.stills.judged - len(self.stills.kept)
                 if wasted > max(_WASTED, _WASTED_SHARE * place):
-                    raise WastefulError
+                    raise WastefulError(self.stills.limits()[0])
         return self._taken > before
 
     def finish(self, kept: "array[int]", selected: "array[int]") -> bool:

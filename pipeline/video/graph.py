@@ -77,6 +77,8 @@ class Pass:
     decoded; ``condition`` then counts from its first frame. ``is_sample``: only few pixels of the
     selected frames are written, in their own depth, one frame after another, into one file.
     ``is_careful``: decode in one thread, and tell of each packet and frame in the log.
+    ``ends_after``: no frame is decoded for its own sake behind this one, counted as by the
+    condition.
     """
 
     condition: str
@@ -88,6 +90,7 @@ class Pass:
     segment: Segment | None = None
     is_sample: bool = False
     is_careful: bool = False
+    ends_after: int | None = None
 
     def selects_all(self, settings: ExtractSettings) -> bool:
         """Whether no frame is left out; the log then does not name the selected ones."""
@@ -212,6 +215,8 @@ def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any
     if recipe.settings.deinterlace:
         stream = deinterlace(stream)
     stream = stream.filter("settb", info.time_base)
+    if work.ends_after is not None and work.segment is None:
+        stream = stream.filter("trim", end_frame=work.ends_after + 1)
     return (stream, None) if work.segment is None else _cut_out(stream, work.segment)
 
 

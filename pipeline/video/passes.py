@@ -34,7 +34,7 @@ from .recipe import Recipe
 from .sampling import corrected_condition, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_damaged, refuse_unproven
 from .sources import Source, plain_name
-from .still import INDISTINGUISHABLE, compares_exactly, fixed_blocks
+from .still import BEFORE_COMPARISON, FAINT_NOISE, compares_exactly, fixed_blocks
 from .transcript import Transcript
 from .unreadable import why_known, why_undecoded
 
@@ -160,7 +160,7 @@ class VideoDecoder:
         if dedupe.is_fixed:
             return Pass(condition, fixed_blocks(dedupe), writes_images=is_exact and not surveys)
         skips = is_exact and not surveys and dedupe.max_gap is None
-        blocks = INDISTINGUISHABLE if skips else None
+        blocks = BEFORE_COMPARISON[0] if skips else None
         return Pass(condition, blocks, writes_images=not surveys, hands_cells=True)
 
     @property
@@ -171,13 +171,19 @@ class VideoDecoder:
     def _decode_first(self, work: Pass) -> tuple[Pass, Decoded]:
         """Decode, or first find out what is to be kept; return the pass that it became."""
         survey = replace(work, blocks=None, writes_images=False)
-        try:
-            decoded = self._decode(work)
-        except WastefulError:
-            return survey, self._decode(survey)
-        if work.hands_cells and len(np.setdiff1d(decoded.edge, decoded.kept)):
-            return survey, replace(self, link=Quiet(self.link))._decode(survey)
-        return work, decoded
+        is_filtered = work.hands_cells and work.blocks is not None
+        for blocks in BEFORE_COMPARISON if is_filtered else (work.blocks,):
+            work = replace(work, blocks=blocks)
+            try:
+                decoded = self._decode(work)
+            except WastefulError as error:
+                if error.noise > FAINT_NOISE:
+                    break
+            else:
+                if work.hands_cells and len(np.setdiff1d(decoded.edge, decoded.kept)):
+                    return survey, replace(self, link=Quiet(self.link))._decode(survey)
+                return work, decoded
+        return survey, self._decode(survey)
 
     def _listen(self, work: Pass) -> Decoded:
         """Run a pass again, in one thread and to write nothing: what is said then has its place."""
@@ -202,14 +208,15 @@ class VideoDecoder:
             blocks=None,
             writes_images=True,
             hands_cells=False,
+            ends_after=int(chosen.kept[-1]) if len(chosen.kept) else 0,
         )
-        decoded = self._decode_again(final)
-        if not np.array_equal(decoded.kept, chosen.kept):
+        written = self._decode_again(final)
+        if not np.array_equal(written.kept, chosen.kept):
             raise DecoderDiedError(
                 f"{printable(self.source.path)}: ffmpeg does not decode it the same way twice, so "
                 "duplicates cannot be left out of it. Set dedupe to off."
             )
-        return replace(chosen, decoded=decoded)
+        return replace(chosen, decoded=replace(decoded, kept=chosen.kept))
 
     def _leave_out_still(self, work: Pass, chosen: Chosen) -> Chosen:
         """Return the choice among what a pass has let through."""

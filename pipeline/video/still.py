@@ -52,9 +52,13 @@ class Blocks:
     max_gap: int | None = None
 
 
-INDISTINGUISHABLE = Blocks(hi=1.5, lo=0.5, frac=0.33)
-"""What leaves out only frames that nobody could tell from the one before. Measured: half of these
-let the rest of compressed noise pass; twice as much lost objects of 10 levels."""
+BEFORE_COMPARISON = (Blocks(hi=3, lo=1, frac=0.33), Blocks(hi=5, lo=2, frac=0.33))
+"""What leaves out frames before they are compared by their cells, at first and where the first lets
+too much noise pass. An object that stands out by 16 levels and moved by 2 pixels changes a block by
+4 levels a pixel."""
+
+FAINT_NOISE = 16.0
+"""Up to this noise, in squares of levels (`pictures.cells.MEASURES`), the second leaves it out."""
 
 
 def fixed_blocks(dedupe: DedupeSettings) -> Blocks:
