@@ -122,7 +122,7 @@ def _first_behind(one: Break, frames: FrameTable, settings: BreakSettings) -> in
     lies somewhere between the two kept frames that the record names.
     """
     if one.kind == "cut":
-        is_cut = frames.scene_score[one.after + 1 : one.before + 1] > settings.cut_score
+        is_cut = frames.cut_score[one.after + 1 : one.before + 1] > settings.cut_score
         if is_cut.any():
             return one.after + 1 + int(is_cut.argmax())
     if one.kind == "timeline":
