@@ -33,7 +33,8 @@ def read_pictures(path: Path, frames: int, source: Path) -> Pictures:
     Raises:
         DecoderDiedError: they are not as many as the frames.
     """
-    found = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
+    is_empty = not path.exists() or path.stat().st_size == 0  # which cannot be mapped
+    found = np.empty(0, np.uint8) if is_empty else np.memmap(path, np.uint8, mode="r")
     shape = (3, HEIGHT, WIDTH)
     if found.size != frames * np.prod(shape):
         raise DecoderDiedError(

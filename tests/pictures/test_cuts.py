@@ -43,7 +43,7 @@ def still(picture, count=20):
         ([still(A), lit(A, 3), still(A), still(B)], [41]),  # a flash
         ([still(A), *[still(B, 3), still(A, 3)] * 5], []),  # something blinks
         ([still(A), still(lit(A, 0.5))], []),  # the light goes down, and stays so
-        ([still(A), MIXED, still(B)], [20]),  # one cut, in two steps
+        ([still(A), MIXED, still(B)], [21]),  # one cut, in two steps
         ([scene(3, 20, drift=4), still(B)], [20]),  # a cut out of a pan
         ([still(PAN[:1]), PAN, still(PAN[-1:])], []),
         ([np.repeat(PAN[:12], 3, axis=0)], []),  # the same, each frame three times
