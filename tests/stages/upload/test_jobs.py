@@ -56,7 +56,7 @@ def test_no_job_is_shorter_than_it_must_be_nor_too_long(runs, shortest, size):
     found = jobs(lengths, harms, shortest_job=shortest, job_size=size)
     assert max(found) <= size
     # Joined runs are long enough, and the pieces of what is longer than a job are half of one.
-    assert min(found) >= min(shortest, size, sum(lengths), size // 2 + 1)
+    assert min(found) >= min(shortest, size, sum(lengths), (size + 1) // 2)
 
 
 def test_very_many_short_runs_are_joined_in_no_time():
