@@ -27,15 +27,20 @@ def shrink(stream: Any) -> Any:
     return few.filter("scale", WIDTH, HEIGHT, flags="area").filter("format", "yuv444p")
 
 
-def read_pictures(path: Path, frames: int, source: Path) -> Pictures:
+def read_pictures(path: Path, pts: npt.NDArray[np.int64], source: Path) -> Pictures:
     """Return the pictures that ffmpeg wrote: uint8, shape (frames, 3, 18, 32).
+
+    Args:
+        path: the file.
+        pts: int64, shape (frames,), of the frames that it told of.
+        source: the video, for messages.
 
     Raises:
         DecoderDiedError: they are not as many as the frames.
     """
     is_empty = not path.exists() or path.stat().st_size == 0  # which cannot be mapped
     found = np.empty(0, np.uint8) if is_empty else np.memmap(path, np.uint8, mode="r")
-    shape = (3, HEIGHT, WIDTH)
+    frames, shape = len(pts), (3, HEIGHT, WIDTH)
     if found.size != frames * np.prod(shape):
         raise DecoderDiedError(
             f"{printable(source)}: ffmpeg told of {count(frames, 'frame')}, but what it wrote to "

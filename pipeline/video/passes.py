@@ -98,9 +98,8 @@ class VideoDecoder:
             if np.array_equal(heard.pts, decoded.pts):  # scores of broken pictures race as they do
                 decoded = replace(decoded, scene_score=heard.scene_score, tiny=heard.tiny)
         pts = without_contradictions(self.info, packets, decoded.pts)
-        return replace(
-            chosen, decoded=replace(decoded, pts=pts, cut_score=cut_scores(decoded.tiny))
-        )
+        decoded = replace(decoded, pts=pts, cut_score=cut_scores(decoded.tiny))
+        return replace(chosen, decoded=decoded)
 
     def choose_in_segment(self, segment: Segment, plan: SegmentPlan) -> Chosen:
         """Write the images of a segment, and prove that they are its frames.
@@ -298,5 +297,4 @@ class VideoDecoder:
         if len(decoded.pts) == 0:
             said = next(iter(transcript.evidence.complaints), transcript.last_line)
             raise why_known(source.path) or why_undecoded(source.path, said)
-        tiny = read_pictures(scratch / CUTS_FILE, len(decoded.pts), source.path)
-        return replace(decoded, tiny=tiny)
+        return replace(decoded, tiny=read_pictures(scratch / CUTS_FILE, decoded.pts, source.path))
