@@ -4,6 +4,7 @@
     python scripts/bench.py validate [--pairs N]
     python scripts/bench.py dedupe [--pairs N] [--films FOLDER] [--grain VIDEO]
                                        needs the extra 'bench' for three of its columns
+    python scripts/bench.py breaks [--footage FOLDER]    needs the extra 'bench' to compare
     python scripts/bench.py upload     needs cvat-cli, and CVAT_HOST, CVAT_USERNAME, CVAT_PASSWORD
     python scripts/bench.py scale      how time and memory grow, and what engines cost
     python scripts/bench.py dataset [--frames N] [--videos N]    one of very many frames
@@ -73,12 +74,13 @@ def main() -> None:
         "upload": bench_upload,
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=[*benchmarks, "dedupe", "scale", "dataset"])
+    parser.add_argument("what", choices=[*benchmarks, "breaks", "dedupe", "scale", "dataset"])
     parser.add_argument("--pairs", type=int, default=5, help="pairs a comparison (default 5)")
     parser.add_argument("--films", type=Path, help="where dedupe keeps its scenes for another run")
     parser.add_argument("--grain", type=Path, help="still footage whose grain dedupe takes")
     parser.add_argument("--frames", type=int, default=1_000_000, help="of the dataset")
     parser.add_argument("--videos", type=int, default=500, help="of the dataset")
+    parser.add_argument("--footage", type=Path, help="real videos, to splice some with known cuts")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="prep-bench-") as folder:
         if arguments.what == "dataset":
@@ -87,6 +89,11 @@ def main() -> None:
             bench_dataset(PREP, Path(folder), arguments.frames, arguments.videos)
             return
         ffmpeg = find_ffmpeg(RunSettings())
+        if arguments.what == "breaks":
+            from bench_breaks import bench_breaks
+
+            bench_breaks(ffmpeg.path, PREP, run, Path(folder), arguments.footage)
+            return
         if arguments.what == "scale":
             from bench_scale import bench_scale
 

@@ -128,6 +128,7 @@ def make_table(kept: int, crc32: int) -> FrameTable:
         duplicate_of=np.where(is_still, places - 1, -1).astype(np.int32),
         duplicate_video=np.full(len(places), "", object),
         scene_score=np.where(places % CUT_EVERY == CUT_EVERY - 1, 50, 1).astype(np.float32),
+        cut_score=np.where(places % CUT_EVERY == CUT_EVERY - 1, 50, 1).astype(np.float32),
         crc32=np.where(is_still, -1, crc32).astype(np.int64),
         sharpness=nothing,
         brightness=nothing,

@@ -33,7 +33,11 @@ _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
     metavar="FILE",
     help="Audit an export in the format 'CVAT for video 1.1' instead; no server is needed.",
 )
-@click.option("--post", is_flag=True, help="Create an issue in CVAT for each finding, never twice.")
+@click.option(
+    "--post",
+    is_flag=True,
+    help="Create an issue in CVAT for each finding, and each break inside a job, never twice.",
+)
 @click.option(
     "--retime",
     is_flag=True,
@@ -167,6 +171,9 @@ def _lines(result: "AuditResult", console: Console) -> Iterable[str]:
         )
         if task.note:
             yield click.style(f"                {task.note}", fg="yellow")
+        if inside := len(task.match.clock.open_breaks()):
+            lie = plural(inside, "break lies", "breaks lie")
+            yield f"                {inside:,} {lie} inside its jobs; --post tells annotators"
     if len(told) < len(result.tasks):
         yield f"Tasks without tracks: {len(result.tasks) - len(told):,}."
     yield ""

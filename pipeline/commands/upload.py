@@ -17,9 +17,13 @@ from .layout import align
 from .options import config_option, cvat_options, dataset_argument, settings_options
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
+    from ..dataset.records import Break
     from ..stages.upload.plan import Part
     from ..stages.upload.result import FailedTask, TaskOutcome, UploadResult
     from ..stages.upload.videos import UploadPlan
+
+_SHOWN_BREAKS = 5
+"""Of each task; there may be very many."""
 
 _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "failed": "red"}
 
@@ -68,7 +72,8 @@ def upload(
     if force and not replace:
         raise UsageError("--force goes with --replace.")
     if dry_run:
-        return _planned(plan_upload(dataset, settings, breaks=breaks), console)
+        plan = plan_upload(dataset, settings, breaks=breaks)
+        return _planned(plan, settings.seconds_per_image, console)
     labels = labels_of(settings)  # before anyone is asked for a password
     with cvat_server(server_settings, auth, dataset) as server, console.watch() as watch:
         result = upload_stage(
@@ -84,21 +89,34 @@ def upload(
     return _answer(result, console)
 
 
-def _planned(plan: "UploadPlan", console: Console) -> Answer:
+def _planned(plan: "UploadPlan", seconds_per_image: float, console: Console) -> Answer:
     parts = plan.parts
-    jobs = sum(len(part.expected_jobs) for part in parts)
-    frames = sum(len(part.names) for part in parts)
+    jobs = sorted(last - first + 1 for part in parts for first, last in part.expected_jobs)
+    totals = {
+        "tasks": len(parts),
+        "jobs": len(jobs),
+        "frames": sum(len(part.names) for part in parts),
+        "shortest_job": jobs[0] if jobs else 0,
+        "median_job": jobs[len(jobs) // 2] if jobs else 0,
+        "longest_job": jobs[-1] if jobs else 0,
+        "open_breaks": sum(len(part.open_breaks) for part in parts),
+        "work_seconds": round(sum(jobs) * seconds_per_image),
+        "failed": len(plan.failures),
+    }
     return Answer(
         exit_code=plan.exit_code,
         lines=(
             *_plan_lines(plan, console),
             "",
-            f"To be made: {count(len(parts), 'task')}, {count(jobs, 'job')}, "
-            f"{count(frames, 'frame')}. Nothing was sent.",
+            *_plan_summary(totals, seconds_per_image),
         ),
         results=tuple(_part_json(part) for part in parts),
-        totals={"tasks": len(parts), "jobs": jobs, "frames": frames, "failed": len(plan.failures)},
-        warnings=tuple(w for part in parts for w in _open_breaks(part)),
+        totals=totals,
+        warnings=tuple(
+            f"{printable(part.task_name)}: {_told(each)}: a tracker will interpolate across it."
+            for part in parts
+            for each in part.open_breaks
+        ),
         errors=tuple(map(_error_json, plan.failures)),
     )
 
@@ -112,7 +130,36 @@ def _part_json(part: "Part") -> dict[str, Any]:
         "first_frame": int(part.frames[0]),
         "last_frame": int(part.frames[-1]),
         "jobs": [list(job) for job in part.expected_jobs],
+        "open_breaks": [
+            {"kind": each.kind, "after": each.after, "before": each.before}
+            for each in part.open_breaks
+        ],
     }
+
+
+def _plan_summary(totals: dict[str, int], seconds_per_image: float) -> Iterable[str]:
+    yield (
+        f"To be made: {count(totals['tasks'], 'task')}, {count(totals['jobs'], 'job')}, "
+        f"{count(totals['frames'], 'frame')}. Nothing was sent."
+    )
+    if not totals["jobs"]:
+        return
+    yield (
+        f"Frames a job: {totals['shortest_job']:,} to {totals['longest_job']:,}, median "
+        f"{totals['median_job']:,}. Breaks inside a job: {totals['open_breaks']:,}."
+    )
+    yield (
+        f"Work: {_hours(totals['work_seconds'])} if an image takes {seconds_per_image:g} s; "
+        "measure that in the first job."
+    )
+
+
+def _hours(seconds: int) -> str:
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:,.1f} hours"
 
 
 def _plan_lines(plan: "UploadPlan", console: Console) -> Iterable[str]:
@@ -122,8 +169,10 @@ def _plan_lines(plan: "UploadPlan", console: Console) -> Iterable[str]:
     ]
     for part, line in zip(plan.parts, align(rows, console.width, names=1), strict=True):
         yield line
-        for warning in _open_breaks(part):
-            yield click.style(f"  {warning}", fg="yellow")
+        for each in part.open_breaks[:_SHOWN_BREAKS]:
+            yield click.style(f"  {_told(each)}", fg="yellow")
+        if (more := len(part.open_breaks) - _SHOWN_BREAKS) > 0:
+            yield click.style(f"  and {count(more, 'more break')}; --json lists all", fg="yellow")
     for failure in plan.failures:
         yield f"{click.style('failed', fg='red')}   {failure.error}"
 
@@ -137,12 +186,8 @@ def _row(status: str, name: str, frames: int, jobs: int) -> tuple[str, ...]:
     )
 
 
-def _open_breaks(part: "Part") -> Iterable[str]:
-    for each in part.open_breaks:
-        yield (
-            f"{printable(part.task_name)}: a {each.kind} break between frames {each.after} and "
-            f"{each.before} lies inside a job: a tracker will interpolate across it."
-        )
+def _told(each: "Break") -> str:
+    return f"a {each.kind} break between frames {each.after} and {each.before} lies inside a job"
 
 
 def _answer(result: "UploadResult", console: Console) -> Answer:

@@ -43,7 +43,7 @@ def find_breaks(
         "still": still,
         "missing": missing,
         "timeline": _jumps(frames, settings.step_factor),
-        "cut": frames.scene_score > settings.cut_score,
+        "cut": frames.cut_score > settings.cut_score,
         "damage": _places(len(frames), notices, "damage"),
         "size": _places(len(frames), notices, "size-change"),
     }

@@ -12,6 +12,7 @@ from .frame_table import COLUMNS, MEASURES, MISSING_PTS, Fate, FrameTable, Reaso
 
 _FATE_NAMES = [fate.name.lower() for fate in Fate]
 _REASON_NAMES = ["", *(reason.name.lower() for reason in Reason if reason)]
+_NUMBERS = ("time_seconds", "scene_score", "cut_score", *MEASURES)
 _TYPES = {**COLUMNS, **dict.fromkeys(("fate", "reason", "duplicate_video"), "string")}
 
 
@@ -63,6 +64,8 @@ def read_frames(path: Path) -> FrameTable:
             # In this thread alone: one of pyarrow's own that still holds the file when Python ends
             # brings the process down.
             table = pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
+        if "cut_score" not in table.column_names:  # as an older version wrote it
+            table = table.append_column("cut_score", table["scene_score"])
         # Another program may have written it anew, in types of its own.
         column = {n: table[n].cast(pa.type_for_alias(alias)) for n, alias in _TYPES.items()}
         return FrameTable(
@@ -72,7 +75,7 @@ def read_frames(path: Path) -> FrameTable:
             duplicate_of=column["duplicate_of"].fill_null(-1).to_numpy(),
             duplicate_video=_shared_texts(column["duplicate_video"].fill_null("")),
             crc32=column["crc32"].fill_null(-1).to_numpy(),
-            **{n: column[n].to_numpy() for n in ("time_seconds", "scene_score", *MEASURES)},
+            **{n: column[n].to_numpy() for n in _NUMBERS},
         )
     except PermissionError as error:
         raise unreadable(path, error) from error

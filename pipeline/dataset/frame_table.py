@@ -54,6 +54,7 @@ COLUMNS = {
     "duplicate_of": "int32",
     "duplicate_video": "object",
     "scene_score": "float32",
+    "cut_score": "float32",
     "crc32": "int64",
     **dict.fromkeys(MEASURES, "float32"),
 }
@@ -68,8 +69,9 @@ class FrameTable:
     where the frame has none), ``time_seconds`` float64 (NaN where it has none), ``fate`` int8
     (`Fate`), ``reason`` int8 (`Reason`), ``duplicate_of`` int32 (a frame index, -1 for none),
     ``duplicate_video`` object (the id of the video that frame is in, as str, empty for this one),
-    ``scene_score`` float32 (0 to 100, FFmpeg's scdet), ``crc32`` int64 (of the image file as it
-    was written, -1 where there was none). The others are measured by `stages.validate`, float32,
+    ``scene_score`` float32 (0 to 100, FFmpeg's scdet: how much changes), ``cut_score`` float32 (0
+    to 100: how much of a cut that is, see `pictures.cuts`), ``crc32`` int64 (of the image file as
+    it was written, -1 where there was none). The others are measured by `stages.validate`, float32,
     NaN until then: ``sharpness`` (variance of the Laplacian), ``brightness`` (mean grey level, 0
     to 255), ``contrast`` (standard deviation of the grey levels).
 
@@ -87,6 +89,7 @@ class FrameTable:
     duplicate_of: "npt.NDArray[np.int32]"
     duplicate_video: "npt.NDArray[np.object_]"
     scene_score: "npt.NDArray[np.float32]"
+    cut_score: "npt.NDArray[np.float32]"
     crc32: "npt.NDArray[np.int64]"
     sharpness: "npt.NDArray[np.float32]"
     brightness: "npt.NDArray[np.float32]"

@@ -64,9 +64,10 @@ class UploadSettings:
         maximum=10**6,
     )
     shortest_job: int = option(
-        3,
-        "With jobs runs: a run of fewer frames than this joins its neighbour; the break "
-        "between them is then listed.",
+        25,
+        "With jobs runs: a job has at least this many frames, if its task and job_size allow. "
+        "Shorter runs are joined where it harms least; the breaks that are then inside a job "
+        "are listed.",
         metavar="FRAMES",
         minimum=1,
         maximum=10**6,
@@ -78,6 +79,13 @@ class UploadSettings:
         metavar="FRAMES",
         minimum=1,
         maximum=10**6,
+    )
+    seconds_per_image: float = option(
+        5.0,
+        "With --dry-run: what a person needs for an image, on average, to estimate the work. It "
+        "is anything from 1 to 60 seconds: measure it in the first job.",
+        metavar="SECONDS",
+        minimum=0.01,
     )
     image_quality: int = option(
         70,

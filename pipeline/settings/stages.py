@@ -141,7 +141,8 @@ class BreakSettings:
     )
     cut_score: float = option(
         10.0,
-        "A scene score above this, of 100, counts as a cut.",
+        "A cut score above this, of 100, counts as a cut. It says how much the scene changes from "
+        "one frame to the next, for good: a flash or something that blinks scores 0.",
         metavar="SCORE",
         minimum=0,
         maximum=100,

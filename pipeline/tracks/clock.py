@@ -3,6 +3,7 @@
 CVAT moves boxes by the number of the frame; things move in time. This is the time.
 """
 
+import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,18 @@ class TaskClock:
 
     def __len__(self) -> int:
         return len(self.frame_indices)
+
+    def open_breaks(self) -> dict[tuple[int, int], tuple[str, ...]]:
+        """Return the breaks inside a job: by its id and the frame before them, their kinds."""
+        firsts = [first for _, first, _ in self.jobs]
+        found: dict[tuple[int, int], tuple[str, ...]] = {}
+        for one, place in zip(self.breaks, self.break_places.tolist(), strict=True):
+            # Jobs may overlap: of those that hold the frame, the last one reaches furthest.
+            number = bisect.bisect_right(firsts, place) - 1
+            if number >= 0 and place < self.jobs[number][2]:
+                key = (self.jobs[number][0], place)
+                found[key] = (*found.get(key, ()), one.kind)
+        return found
 
 
 def clock_of(
@@ -122,7 +135,7 @@ def _first_behind(one: Break, frames: FrameTable, settings: BreakSettings) -> in
     lies somewhere between the two kept frames that the record names.
     """
     if one.kind == "cut":
-        is_cut = frames.scene_score[one.after + 1 : one.before + 1] > settings.cut_score
+        is_cut = frames.cut_score[one.after + 1 : one.before + 1] > settings.cut_score
         if is_cut.any():
             return one.after + 1 + int(is_cut.argmax())
     if one.kind == "timeline":

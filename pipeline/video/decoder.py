@@ -9,7 +9,7 @@ import selectors
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,8 @@ class Decoded:
 
     ``pts``: int64, shape (frames,), time-base units, ``MISSING_PTS`` for none.
     ``scene_score``: float32, shape (frames,), 0 to 100.
+    ``cut_score``: the same, of `pictures.cuts`; ``tiny``: uint8, shape (frames, 3, 18, 32), what
+    it was told from. Both are empty until that is known.
     ``selected``: int32, shape (selected,), the indices of the frames asked for, ascending.
     ``kept``: int32, shape (images,), the indices of those that were written, ascending.
     ``edge``: int32, the indices of those in which the left edge changed, ascending.
@@ -62,6 +64,8 @@ class Decoded:
     transcript: Transcript
     damage: tuple[Stretch, ...] = ()
     stills: StillFilter | None = None
+    tiny: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    cut_score: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, eq=False)

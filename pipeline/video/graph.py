@@ -14,8 +14,9 @@
   the colours of a stream that changes it, and ffmpeg's own command line does not.
 - The scene score takes few pixel formats. Where the images are to keep another one, each branch
   begins with a ``scale``, which converts for what follows: else ffmpeg does so before the split.
-- One branch scores and prints every frame, with its true timestamp, into the log. The other selects
-  and numbers: its timestamps *become* the frame index, which image2 puts into the file name.
+- One branch scores and prints every frame, with its true timestamp, into the log, and writes a tiny
+  picture of it, by which cuts are found. The other selects and numbers: its timestamps *become* the
+  frame index, which image2 puts into the file name.
   ``1e12`` carries the choice over the change of time base.
 - Of a segment, the frames before it are let go, and ``trim`` ends the reading behind its border.
   Checksums of the frames that neighbours share go into the log.
@@ -37,6 +38,7 @@ from ..settings.positions import parse_levels
 from ..settings.stages import ExtractSettings
 from .binary import Ffmpeg
 from .codecs import thread_options
+from .cuts import shrink
 from .levels import map_levels, sample_levels
 from .looks import deinterlace, tonemap
 from .probe import DEMUXERS
@@ -55,6 +57,7 @@ EVERYTHING = "1"
 
 GRAPH_FILE = "graph.txt"
 THUMBNAILS_FILE, SAMPLES_FILE = "thumbnails.gray", "samples.raw"
+CUTS_FILE = "cuts.yuv"
 """What ffmpeg reads and writes besides, two folders above that of the images, where it runs."""
 
 _TWO_UP = "../../"
@@ -131,9 +134,7 @@ def extraction_command(
     if is_apart:
         scored = scored.filter("scale").filter("format", _SCORED_AS[recipe.settings.format])
     scored = scored.filter("scdet").filter("metadata", mode="print", key="lavfi.scd.score")
-    told = [_number(scored, "N")]
-    if border is not None:
-        told.append(_number(border, "N"))
+    told = [] if border is None else [_number(border, "N")]
     chosen = _choose(branches[1], recipe.settings, work)
     if work.blocks is not None:
         late = work.converts_late(recipe.settings, info)
@@ -149,7 +150,8 @@ def extraction_command(
         chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
     written = _write(chosen, recipe, work, info, stem, is_apart=is_apart)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
-    command, graph = _compile(recipe.ffmpeg, written, [*outputs, *handed])
+    tiny = shrink(_number(scored, "N")).output(_TWO_UP + CUTS_FILE, format="rawvideo", **timing)
+    command, graph = _compile(recipe.ffmpeg, written, [tiny, *outputs, *handed])
     return ([*command, "-debug_ts"] if work.is_careful else command), graph
 
 

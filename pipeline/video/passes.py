@@ -16,12 +16,15 @@ from ..dataset.clock import without_contradictions
 from ..dataset.comparison import Comparison
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import PacketIndex, VideoInfo
+from ..pictures.cuts import cut_scores
 from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
 from .cells import WastefulError, read_cells
 from .chosen import Chosen
+from .cuts import read_pictures
 from .damage import find_damage, find_in_segment, place
 from .decoder import Decoded, Ears, Limits, decode
 from .graph import (
+    CUTS_FILE,
     EVERYTHING,
     GRAPH_FILE,
     SAMPLES_FILE,
@@ -93,9 +96,10 @@ class VideoDecoder:
             damage = find_damage(heard.transcript.evidence, packets, heard.pts)
             decoded = replace(decoded, damage=place(damage, heard.pts, decoded.pts))
             if np.array_equal(heard.pts, decoded.pts):  # scores of broken pictures race as they do
-                decoded = replace(decoded, scene_score=heard.scene_score)
+                decoded = replace(decoded, scene_score=heard.scene_score, tiny=heard.tiny)
         pts = without_contradictions(self.info, packets, decoded.pts)
-        return replace(chosen, decoded=replace(decoded, pts=pts))
+        decoded = replace(decoded, pts=pts, cut_score=cut_scores(decoded.tiny))
+        return replace(chosen, decoded=decoded)
 
     def choose_in_segment(self, segment: Segment, plan: SegmentPlan) -> Chosen:
         """Write the images of a segment, and prove that they are its frames.
@@ -126,7 +130,8 @@ class VideoDecoder:
         if decoded.transcript.evidence.is_suspect and not self.recipe.run.hwaccel:
             evidence = self._listen(work).transcript.evidence
             refuse_damaged(segment, find_in_segment(evidence, segment, plan.pts))
-        return chosen
+        decoded = chosen.decoded
+        return replace(chosen, decoded=replace(decoded, cut_score=cut_scores(decoded.tiny)))
 
     def measure_levels(self, frames: int, *, is_whole: bool) -> tuple[int, int]:
         """Return the grey levels between which almost all of the video is.
@@ -279,7 +284,7 @@ class VideoDecoder:
         if not work.is_careful:
             shutil.rmtree(folder)  # with what an earlier pass has left
             folder.mkdir()
-        for name in (THUMBNAILS_FILE, SAMPLES_FILE):
+        for name in (THUMBNAILS_FILE, SAMPLES_FILE, CUTS_FILE):
             (scratch / name).unlink(missing_ok=True)
         name = plain_name(source, scratch)
         start_pts = None if work.segment is None else work.segment.start_pts
@@ -299,4 +304,4 @@ class VideoDecoder:
         if len(decoded.pts) == 0:
             said = next(iter(transcript.evidence.complaints), transcript.last_line)
             raise why_known(source.path) or why_undecoded(source.path, said)
-        return decoded
+        return replace(decoded, tiny=read_pictures(scratch / CUTS_FILE, decoded.pts, source.path))

@@ -36,7 +36,7 @@ from ..dataset.store import Dataset, move_images
 from .segments import Segment, SegmentPlan
 
 _KEY, _PACKETS, _PLAN, _WHOLE = "key", "packets.npz", "plan.npz", "whole"
-_FORMAT = 4
+_FORMAT = 5
 """To be raised when something else is laid on shelves."""
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -51,7 +51,9 @@ class SegmentFrames:
     """What one segment gave. Frame indices are int32 and count from its first frame.
 
     ``pts``: int64, shape (frames,), time-base units. ``scene_score``: float32, shape
-    (frames + border,). ``selected``, ``kept``, ``alike``, ``alike_to``: as in
+    (frames + border,). ``cut_score``: float32, shape (frames,), for which the first frames lack
+    what is before them; so ``ends_at`` and ``tiny`` are the places and pictures that
+    `video.cuts.join_scores` takes. ``selected``, ``kept``, ``alike``, ``alike_to``: as in
     `video.passes.Chosen`. ``crc32`` and ``size_bytes``: int64, of the images, shape as
     ``kept``. ``begins``, ``ends``: size, format and checksum of the frames that it shares with its
     neighbours. ``rotation_degrees``: NaN where ffmpeg tells of none. ``decoder``, ``why_software``:
@@ -60,6 +62,9 @@ class SegmentFrames:
 
     pts: npt.NDArray[np.int64]
     scene_score: npt.NDArray[np.float32]
+    cut_score: npt.NDArray[np.float32]
+    ends_at: npt.NDArray[np.int32]
+    tiny: npt.NDArray[np.uint8]
     selected: npt.NDArray[np.int32]
     kept: npt.NDArray[np.int32]
     alike: npt.NDArray[np.int32]

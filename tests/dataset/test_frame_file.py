@@ -23,6 +23,7 @@ def small_table():
         duplicate_of=np.array([-1, 0, -1], np.int32),
         duplicate_video=np.array(["", "other", ""], dtype=object),
         scene_score=np.array([0, 1, 2], np.float32),
+        cut_score=np.array([0, 1, 2], np.float32),
         crc32=np.array([2**32 - 1, -1, -1], np.int64),
         sharpness=np.array([0.5, np.nan, np.nan], np.float32),
         brightness=np.array([99, np.nan, np.nan], np.float32),
@@ -95,6 +96,11 @@ def rewritten(path, **columns):
         )
     pq.write_table(table, path)
     return path
+
+
+def test_in_a_table_from_before_cut_scores_scene_scores_stand_for_them(tmp_path):
+    path = rewritten(tmp_path / "a", cut_score=None, scene_score=pa.array([7, 50, 9]))
+    assert read_frames(path).cut_score.tolist() == [7, 50, 9]
 
 
 @pytest.mark.parametrize(

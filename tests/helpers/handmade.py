@@ -33,6 +33,7 @@ def table(fates, reasons=None, pts=None, scores=None):
         duplicate_of=np.full(count, -1, np.int32),
         duplicate_video=np.full(count, "", dtype=object),
         scene_score=np.array(scores if scores is not None else [0] * count, np.float32),
+        cut_score=np.array(scores if scores is not None else [0] * count, np.float32),
         crc32=np.where(kept, 1, -1).astype(np.int64),
         sharpness=nothing,
         brightness=nothing,
@@ -54,6 +55,7 @@ def video(times, fates=None, reasons=None, scores=None):
         duplicate_of=np.full(count, -1, np.int32),
         duplicate_video=np.full(count, "", dtype=object),
         scene_score=np.array([0] * count if scores is None else scores, np.float32),
+        cut_score=np.array([0] * count if scores is None else scores, np.float32),
         crc32=np.zeros(count, np.int64),
         sharpness=nothing,
         brightness=nothing,
@@ -125,6 +127,7 @@ def write_video(dataset, video, frames=12, *, cut=(), similar=(), still=(), reje
         duplicate_of=np.full(frames, -1, np.int32),
         duplicate_video=np.full(frames, "", object),
         scene_score=np.zeros(frames, np.float32),
+        cut_score=np.zeros(frames, np.float32),
         crc32=np.full(frames, -1, np.int64),
         **{n: np.full(frames, np.nan, np.float32) for n in ("sharpness", "brightness", "contrast")},
     )
@@ -203,12 +206,13 @@ def film(dataset, video, steps=STEADY, *, gone=None, scores=None):
         duplicate_of=np.full(count, -1, np.int32),
         duplicate_video=np.full(count, "", object),
         scene_score=np.zeros(count, np.float32),
+        cut_score=np.zeros(count, np.float32),
         crc32=np.full(count, -1, np.int64),
         contrast=np.full(count, np.nan, np.float32),
         **measured,
     )
     for index, score in (scores or {}).items():
-        table = table.with_rows([index], scene_score=score)
+        table = table.with_rows([index], scene_score=score, cut_score=score)
     for index, (fate, reason) in (gone or {}).items():
         like = 0 if fate == Fate.DUPLICATE else -1
         table = table.with_rows([index], fate=fate, reason=reason, duplicate_of=like)
@@ -238,6 +242,7 @@ def make_video(dataset, video_id, fates, *, reasons=None, source=None, notices=(
         duplicate_of=np.where(fate == Fate.DUPLICATE, earlier, -1).astype(np.int32),
         duplicate_video=np.full(len(fate), "", dtype=object),
         scene_score=scores,
+        cut_score=scores,
         crc32=np.where(fate == Fate.SAMPLED_OUT, -1, 1).astype(np.int64),
         sharpness=np.full(count, np.nan, np.float32),
         brightness=np.full(count, np.nan, np.float32),

@@ -280,7 +280,7 @@ function timeline(video) {
   };
   const most = (values) => Math.max(1, ...values.filter((value) => value !== null));
   const cut = summary.break_settings.cut_score;
-  curve("scene score", line.scene_score, Math.max(most(line.scene_score), cut * 1.25), "var(--ink)", cut);
+  curve("cut score", line.cut_score, Math.max(most(line.cut_score), cut * 1.25), "var(--ink)", cut);
   curve("sharpness", line.sharpness, most(line.sharpness), "var(--kept)");
   curve("brightness", line.brightness, 255, "var(--kept)");
 
@@ -303,7 +303,7 @@ function timeline(video) {
     const first = line.first_frames[column];
     const span = ends[column] - first > 1 ? `frames ${whole(first)}–${whole(ends[column] - 1)}` : `frame ${whole(first)}`;
     readout.textContent = [span, clock(line.seconds[column]), what,
-      line.scene_score[column] === null ? "" : `scene ${line.scene_score[column]}`,
+      line.cut_score[column] === null ? "" : `cut score ${line.cut_score[column]}`,
       kinds.length ? `break: ${kinds.join(", ")}` : ""].filter(Boolean).join(" · ");
   }, onpointerleave: () => { cursor.hidden = true; } }, ...cells, cursor);
   const step = Math.max(...ends.map((end, column) => end - line.first_frames[column]));

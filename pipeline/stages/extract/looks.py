@@ -15,15 +15,17 @@ from ...settings.stages import ExtractSettings
 _LOOKED_AT = 2
 """How many images show whether a video is interlaced. To read more of them would cost time."""
 
+_MOST_MOVED = 10
+"""A frame whose scene score is above this shows another scene, or a flash."""
+
 
 @dataclass(frozen=True, eq=False)
 class SomeImages:
-    """The images of a video, to look at some of them; above ``cut_score`` the scene changes."""
+    """The images of a video, to look at some of them."""
 
     folder: Path
     names: ImageNames
     frames: FrameTable
-    cut_score: float
 
     def size(self) -> tuple[int, int] | tuple[None, None]:
         """Return width and height in pixels of the first of them, none where there is none.
@@ -43,7 +45,7 @@ class SomeImages:
             OSError: one cannot be read.
         """
         scores = self.frames.scene_score
-        kept = np.flatnonzero((self.frames.fate == Fate.KEPT) & (scores <= self.cut_score))
+        kept = np.flatnonzero((self.frames.fate == Fate.KEPT) & (scores <= _MOST_MOVED))
         if len(kept) < _LOOKED_AT:
             return False
         most = kept[np.argsort(-scores[kept], kind="stable")[:_LOOKED_AT]]

@@ -12,6 +12,7 @@ from ...dataset.frame_table import MISSING_PTS, Fate, FrameTable, Reason
 from ...dataset.records import Counts, PacketIndex, VideoInfo
 from ...pictures.cells import CELL
 from ...video.chosen import Chosen
+from ...video.cuts import join_scores, places_at_ends
 from ...video.decoder import Decoded
 from ...video.segments import BORDER_FRAMES, Segment
 from ...video.shelf import SegmentFrames
@@ -36,9 +37,13 @@ def segment_frames(
     """
     decoded = chosen.decoded
     pictures = decoded.transcript.pictures
+    ends_at = places_at_ends(segment.frames)
     return SegmentFrames(
         pts=decoded.pts[: segment.frames],
         scene_score=decoded.scene_score,
+        cut_score=decoded.cut_score[: segment.frames],
+        ends_at=ends_at,
+        tiny=decoded.tiny[ends_at],
         selected=chosen.selected,
         kept=chosen.kept,
         alike=chosen.alike,
@@ -60,11 +65,11 @@ def join_segments(
     info: VideoInfo, segments: Sequence[Segment], parts: Sequence[SegmentFrames]
 ) -> tuple[Chosen, npt.NDArray[np.int64]]:
     """Return what the segments of a video gave as if it was one piece, and the checksums."""
-    firsts = [np.int32(segment.first) for segment in segments]
+    firsts = [segment.first for segment in segments]
 
     def indices(name: str) -> npt.NDArray[np.int32]:
         pairs = zip(firsts, parts, strict=True)
-        return np.concatenate([getattr(part, name) + first for first, part in pairs])
+        return np.concatenate([getattr(part, name) + np.int32(first) for first, part in pairs])
 
     pts = np.concatenate([part.pts for part in parts])
     scores = np.empty(len(pts), dtype=np.float32)
@@ -82,6 +87,12 @@ def join_segments(
         kept=kept,
         edge=np.empty(0, dtype=np.int32),
         transcript=transcript,
+        cut_score=join_scores(
+            firsts,
+            [part.cut_score for part in parts],
+            [part.ends_at for part in parts],
+            [part.tiny for part in parts],
+        ),
     )
     chosen = Chosen(
         decoded,
@@ -152,6 +163,7 @@ def build_frame_table(
         duplicate_of=duplicate_of,
         duplicate_video=np.full(shape, "", dtype=object),
         scene_score=chosen.decoded.scene_score,
+        cut_score=chosen.decoded.cut_score,
         crc32=crc32,
         sharpness=np.full(shape, np.nan, dtype=np.float32),
         brightness=np.full(shape, np.nan, dtype=np.float32),

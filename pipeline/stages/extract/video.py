@@ -255,7 +255,7 @@ class VideoExtractor:
         info = opened.info
         opened.refuse_changed()
         frames = build_frame_table(chosen, checksums, Fraction(info.time_base))
-        images = SomeImages(folder, self._images(opened.video_id), frames, self.breaks.cut_score)
+        images = SomeImages(folder, self._images(opened.video_id), frames)
         looks = (
             *describe_streams(info, is_confirmed=self.settings.stream is not None),
             *describe_looks(info, self.settings, images),

@@ -16,7 +16,7 @@ class Timeline:
     """A video in a limited number of columns of neighbouring frames, all lists as long.
 
     ``first_frames`` and ``seconds`` say where a column begins. ``fates`` counts its frames by
-    fate. ``scene_score`` is the largest in it, 0 to 100, ``sharpness`` and ``brightness`` the mean
+    fate. ``cut_score`` is the largest in it, 0 to 100, ``sharpness`` and ``brightness`` the mean
     of what was measured; ``None`` where there is no value. ``breaks`` names for each kind the
     columns that hold the frame after a break.
     """
@@ -24,7 +24,7 @@ class Timeline:
     first_frames: list[int]
     seconds: list[float | None]
     fates: dict[str, list[int]]
-    scene_score: list[float | None]
+    cut_score: list[float | None]
     sharpness: list[float | None]
     brightness: list[float | None]
     breaks: dict[str, list[int]]
@@ -47,8 +47,8 @@ def draw_timeline(frames: FrameTable, breaks: Sequence[Break], columns: int) -> 
             else []
             for fate in Fate
         },
-        scene_score=_listed(
-            np.maximum.reduceat(frames.scene_score, firsts) if len(firsts) else firsts, 1
+        cut_score=_listed(
+            np.maximum.reduceat(frames.cut_score, firsts) if len(firsts) else firsts, 1
         ),
         sharpness=_means(frames.sharpness, firsts),
         brightness=_means(frames.brightness, firsts),

@@ -7,9 +7,7 @@ number. So jobs end where such a box would be wrong: at the breaks.
 import bisect
 import dataclasses
 import hashlib
-import itertools
 import json
-import math
 import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,9 +23,7 @@ from ...dataset.records import Break, VideoRecord
 from ...dataset.video_folder import MANIFEST_NAME
 from ...settings.cvat import UploadSettings
 from ...settings.stages import BreakSettings
-
-Borders = tuple[tuple[int, int], ...]
-"""First and last frame number in CVAT of each job of a task."""
+from .jobs import HARM, Borders, cut_jobs
 
 
 class LazyNames(Sequence[str]):
@@ -154,6 +150,9 @@ def plan_video(
     found = find_breaks(frames, record.warnings, breaks)
     runs = _positions(kept, find_runs(frames, found, breaks))
     enders = [each for each in found if each.kind in breaks.run_enders]
+    harm_before: dict[int, int] = {}
+    for each in enders:
+        harm_before[each.before] = max(harm_before.get(each.before, 0), HARM[each.kind])
     tasks = _cut_tasks(runs, settings.task_size)
     folder = ""
     if not settings.sends_images:
@@ -164,7 +163,8 @@ def plan_video(
     for number, (first, last) in enumerate(tasks, 1):
         indices = kept[first : last + 1].astype(np.int64)
         inside = [(a - first, b - first) for a, b in _clip(runs, first, last)]
-        jobs, segment_size = _cut_jobs(inside, settings)
+        harms = {a: harm_before[int(indices[a])] for a, _ in inside[1:]}
+        jobs, segment_size = cut_jobs(inside, harms, settings)
         part = Part(
             video_id=record.id,
             number=number,
@@ -216,35 +216,6 @@ def _clip(runs: Borders, first: int, last: int) -> Iterator[tuple[int, int]]:
     end = bisect.bisect_right(runs, last, key=operator.itemgetter(0))
     for start, stop in runs[begin:end]:
         yield max(start, first), min(stop, last)
-
-
-def _cut_jobs(
-    runs: Sequence[tuple[int, int]], settings: UploadSettings
-) -> tuple[Borders | None, int]:
-    """Return the borders of jobs that are cut by name, or ``None`` and the size of segments."""
-    if settings.jobs == "one":
-        return None, 0
-    if settings.jobs == "size":
-        return None, settings.job_size
-    jobs: list[tuple[int, int]] = []
-    for first, last in _join_short(runs, settings.shortest_job):
-        count = last - first + 1
-        pieces = math.ceil(count / settings.job_size)
-        cuts = [first + count * piece // pieces for piece in range(pieces + 1)]
-        jobs += [(a, b - 1) for a, b in itertools.pairwise(cuts)]
-    return tuple(jobs), 0
-
-
-def _join_short(runs: Sequence[tuple[int, int]], shortest: int) -> list[tuple[int, int]]:
-    """Return the runs; those too short to be worth a job of their own join a neighbour."""
-    joined: list[tuple[int, int]] = []
-    for first, last in runs:
-        is_short = last - first + 1 < shortest
-        if joined and (is_short or joined[-1][1] - joined[-1][0] + 1 < shortest):
-            joined[-1] = (joined[-1][0], last)
-        else:
-            joined.append((first, last))
-    return joined
 
 
 def _open_breaks(part: Part, breaks: Sequence[Break]) -> tuple[Break, ...]:

@@ -92,11 +92,14 @@ PLANTS = {
     "a hole": Plant(
         ACROSS, HOLE, others=[("crosses-break", 0, 20, None)], uneven=((0, 20),)
     ),
+    "a hole inside a job of two runs": Plant(
+        ACROSS, HOLE, upload={}, others=[("crosses-break", 0, 20, None)], uneven=((0, 20),)
+    ),
     "a hole between two keyframes": Plant([(0, 0, False), (9, 90, False), (10, 400, False),
         (20, 500, OUT)], HOLE),
-    "a hole between two jobs": Plant(ACROSS, HOLE, upload={"jobs": "runs"}),
+    "a hole between two jobs": Plant(ACROSS, HOLE, upload={"shortest_job": 3}),
     "never ends behind a border": Plant(
-        ACROSS[:2], HOLE, upload={"jobs": "runs"}, others=[("never-ends", 20, 29, 9)]
+        ACROSS[:2], HOLE, upload={"shortest_job": 3}, others=[("never-ends", 20, 29, 9)]
     ),
     "a cut": Plant(ENDED, scores={6: 60}, others=[("crosses-break", 0, 10, 0)]),
     "a deleted keyframe": Plant(
@@ -335,6 +338,35 @@ def test_no_issue_is_posted_twice_and_resolved_ones_stay_so(stand_in, server, pl
     task = task_named(stand_in, "b")
     annotate(stand_in, task, *annotate_more)
     assert post(server, planted) == [(0, 2), (1, 0)]
+
+
+def test_a_break_inside_a_job_is_noted_once(prep, stand_in, server, tmp_path):
+    film(tmp_path / "ds", "v", HOLE, scores={6: 60, 10: 60})  # the hole is before frame 10
+    send(stand_in, tmp_path / "ds", shortest_job=10)
+    task = task_named(stand_in, "v")
+    assert post(server, tmp_path / "ds", is_dry_run=True) == [(1, 0)]
+    assert not stand_in.state.issues
+    assert post(server, tmp_path / "ds") == [(1, 0)]
+    assert post(server, tmp_path / "ds") == [(0, 1)]
+    (issue,) = stand_in.state.issues.values()
+    assert (issue.frame, issue.job.id) == (6, job_of(stand_in, task, 6))
+    (comment,) = stand_in.state.comments.values()
+    assert comment.message.startswith("The footage breaks between frames 5 and 6 (cut). End each")
+    done = prep("audit", tmp_path / "ds", "--task", str(task.id), **access(stand_in))
+    assert done.code == 0
+    annotate(stand_in, task, boxes(*ENDED))
+    done = prep("audit", tmp_path / "ds", **access(stand_in))
+    assert (done.code, "1 break lies inside its jobs; --post" in done.out) == (1, True)
+
+
+def test_breaks_at_one_place_are_one_note(stand_in, server, tmp_path):
+    film(tmp_path / "ds", "v", HOLE, scores={6: 60, 10: 60})
+    send(stand_in, tmp_path / "ds", **OVERLAP)
+    assert post(server, tmp_path / "ds") == [(2, 0)]  # frames 8 and 9 are in two jobs
+    send(stand_in, tmp_path / "ds", project="other", jobs="one")
+    assert post(server, tmp_path / "ds") == [(0, 2), (2, 0)]
+    told = [comment.message for comment in stand_in.state.comments.values()]
+    assert "(timeline, cut)" in told[-1]
 
 
 def test_a_lost_answer_gives_no_second_issue(stand_in, server, planted):

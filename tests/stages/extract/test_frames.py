@@ -257,6 +257,21 @@ def test_scene_score_is_high_at_a_cut_alone(prep, tmp_path):
     assert scores[50] > 10 > np.delete(scores, 50).max()
 
 
+def test_a_cut_is_told_from_a_window_that_pops_up(prep, tmp_path):
+    window = "drawbox=c=white:t=fill:w=120:h=80:enable='between(n,20,22)'"
+    join(
+        tmp_path / "cut.ts",
+        small(tmp_path, "a.ts", *media.X264, "-vf", window, picture="color=red"),
+        small(tmp_path, "b.ts", picture="mandelbrot"),
+    )
+    prep("extract", tmp_path / "cut.ts", "-o", "ds", "--dedupe", "off")
+    table = frames(tmp_path / "ds" / "cut")
+    assert table["scene_score"][20] > 10
+    assert np.flatnonzero(table["cut_score"]).tolist() == [50]
+    breaks = record(tmp_path / "ds" / "cut")["breaks"]
+    assert [b["before"] for b in breaks if b["kind"] == "cut"] == [50]
+
+
 def test_ffmpegs_own_environment_changes_nothing(steady, prep, tmp_path):
     env = {"FFREPORT": "file=report.log:level=48", "AV_LOG_FORCE_COLOR": "1", "LANG": "C"}
     assert prep("extract", steady, "-o", "ds", **env).code == 0

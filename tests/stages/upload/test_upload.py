@@ -12,6 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 from cvat_sdk.version import VERSION
+from helpers import media
 from helpers.cvat import (
     LABELS,
     Caller,
@@ -145,9 +146,10 @@ def test_people_are_told(prep_process, stand_in, dataset):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({}, [(0, 3), (4, 10), (11, 15)]),
+        ({}, [(0, 15)]),
+        ({"shortest_job": 3}, [(0, 3), (4, 9), (10, 15)]),
         ({"shortest_job": 1}, [(0, 3), (4, 9), (10, 10), (11, 15)]),
-        ({"job_size": 4}, [(0, 3), (4, 6), (7, 10), (11, 12), (13, 15)]),
+        ({"job_size": 4}, [(0, 3), (4, 6), (7, 9), (10, 12), (13, 15)]),
         ({"jobs": "size", "job_size": 7}, [(0, 6), (7, 13), (14, 15)]),
         ({"jobs": "size", "job_size": 6, "overlap": 2}, [(0, 5), (4, 9), (8, 13), (12, 15)]),
         ({"jobs": "size", "job_size": 40, "overlap": 20}, [(0, 15)]),
@@ -165,6 +167,46 @@ def test_jobs_end_at_breaks_or_where_told(stand_in, tmp_path, settings, expected
     (task,) = result.tasks
     assert (task.status, task.frames, task.jobs) == ("uploaded", 16, len(expected))
     assert [(a, b) for _, a, b in entries(tmp_path / "ds")[0]["jobs"]] == expected
+
+
+def test_a_dry_run_tells_of_jobs_of_breaks_in_them_and_of_the_work(prep, tmp_path):
+    write_video(tmp_path / "ds", "v", 60, cut=[30, *range(40, 54, 2)])
+    write_video(tmp_path / "ds", "w", 12)
+    done = prep("upload", tmp_path / "ds", "--dry-run", "--seconds-per-image", "60")
+    assert done.out.splitlines() == [
+        "planned  v  60 frames  2 jobs",
+        *(
+            f"  a timeline break between frames {n - 1} and {n} lies inside a job"
+            for n in range(40, 50, 2)
+        ),
+        "  and 2 more breaks; --json lists all",
+        "planned  w  12 frames  1 job",
+        "",
+        "To be made: 2 tasks, 3 jobs, 72 frames. Nothing was sent.",
+        "Frames a job: 12 to 30, median 30. Breaks inside a job: 7.",
+        "Work: 1.2 hours if an image takes 60 s; measure that in the first job.",
+    ]
+    told = prep("upload", tmp_path / "ds", "--dry-run", "--json").json
+    assert told["totals"] == {
+        "tasks": 2, "jobs": 3, "frames": 72, "shortest_job": 12, "median_job": 30,
+        "longest_job": 30, "open_breaks": 7, "work_seconds": 360, "failed": 0,
+    }  # fmt: skip
+    assert told["tasks"][0]["open_breaks"][0] == {"kind": "timeline", "after": 39, "before": 40}
+    assert told["tasks"][1]["open_breaks"] == []
+    assert len(told["warnings"]) == 7
+    for rate, work in (("0.5", "36 s"), ("5", "6 min")):
+        said = prep("upload", tmp_path / "ds", "--dry-run", "--seconds-per-image", rate).out
+        assert f"Work: {work} if an image takes {rate} s;" in said
+
+
+def test_a_blinking_recording_becomes_few_jobs(prep, tmp_path):
+    window = "drawbox=c=white:t=fill:w=120:h=90:enable='lt(mod(n,7),3)'"
+    options = (*media.X264, "-vf", window)
+    media.encode(tmp_path / "v.mp4", *options, picture="color=blue", frames=127)
+    prep("extract", tmp_path / "v.mp4", "-o", "ds", "--dedupe", "off")
+    told = prep("upload", "ds", "--dry-run", "--json", "--shortest-job", "1").json
+    assert [task["jobs"] for task in told["tasks"]] == [[[0, 126]]]
+    assert told["totals"]["open_breaks"] == 0
 
 
 def test_a_long_video_becomes_several_tasks_cut_at_breaks(prep, stand_in, tmp_path):
@@ -210,7 +252,7 @@ def test_a_dry_run_plans_what_is_then_made_and_asks_nothing(prep, stand_in, tmp_
     made = prep("upload", *arguments, **access(stand_in)).json
     plan = {task["name"]: [tuple(job) for job in task["jobs"]] for task in planned["tasks"]}
     assert plan == {name: borders(stand_in, name) for name in shown(stand_in)}
-    assert planned["totals"] == {
+    assert planned["totals"] == planned["totals"] | {
         "tasks": made["totals"]["uploaded"],
         "jobs": made["totals"]["jobs"],
         "frames": made["totals"]["frames_sent"],

@@ -103,7 +103,7 @@ def test_record_report_upload_and_audit_agree_on_breaks(tmp_path, settings, brea
     write_video(tmp_path / "ds", "v", 30, cut=(5, 12), still=(20, 21))
     store = Dataset(tmp_path / "ds")
     (video,) = report(store.path, breaks=settings).videos
-    (part,) = plan_dataset(store, UploadSettings(), settings).parts
+    (part,) = plan_dataset(store, UploadSettings(shortest_job=1), settings).parts
     shown = TaskFrames(1, "v", len(part.names), False, part.server_names, 0, 1, ())
     crossed = Matcher(store, settings).match(shown, ()).clock.breaks
     assert (video.breaks.total, video.runs.total) == (breaks, runs)
