@@ -296,21 +296,30 @@ def bench_hashes(folder: Path) -> None:
     """Print what thinning by near hashes costs; half of the hashes are like an earlier one."""
     code = (
         "import sys, numpy as np\n"
-        "from video_prep.pictures.similarity import HashIndex, thin\n"
-        "n, of = int(sys.argv[1]), sys.argv[2]\n"
+        "from video_prep.pictures.similarity import Similar\n"
+        "from video_prep.settings.dedupe import DedupeSettings\n"
+        "n, of, distance = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])\n"
         "random = np.random.default_rng(1)\n"
         "hashes = random.integers(0, 2**64, n, dtype=np.uint64)\n"
         "likes = random.integers(0, n // 2, n - n // 2) if of == 'any' else 0\n"
         "hashes[n // 2:] = hashes[likes] ^ (np.uint64(9) << np.uint64(20))\n"
-        "places, level = np.arange(n), np.full(n, 99, dtype=np.float32)\n"
-        "like = thin(hashes, level, places, places, HashIndex(4), None)\n"
-        "assert (like != places).sum() == n - n // 2, (like != places).sum()\n"
+        "looks = np.zeros(n, dtype=Similar.dtype)\n"
+        "looks['hash'], places = hashes, np.arange(n)\n"
+        "like = Similar(DedupeSettings('similar', distance=distance)).thin(looks, places)\n"
+        "assert (like != places).sum() >= n - n // 2, (like != places).sum()\n"
     )
-    print("\n| hashes | second half is like | time | peak memory |\n|---|---|---|---|")
-    for count in (10_000, 100_000, 1_000_000):
-        for of in ("any", "one"):
-            measured = run([sys.executable, "-c", code, str(count), of], cwd=folder)
-            print(
-                f"| {count:,} | {of} | {measured.seconds:.1f} s | {measured.peak_mb:.0f} MB |",
-                flush=True,
-            )
+    print(
+        "\n| hashes | second half is like | distance | time | peak memory |\n|---|---|---|---|---|"
+    )
+    for count in (100_000, 1_000_000):
+        for of, distance in (
+            ("any", 4),
+            ("one", 4),
+            ("any", 6),
+            ("any", 8),
+            ("any", 10),
+            ("any", 16),
+        ):
+            measured = run([sys.executable, "-c", code, str(count), of, str(distance)], cwd=folder)
+            cells = f"{count:,} | {of} | {distance} | {measured.seconds:.1f} s"
+            print(f"| {cells} | {measured.peak_mb:.0f} MB |", flush=True)

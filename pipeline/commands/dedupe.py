@@ -99,12 +99,14 @@ def _video_json(video: "DedupeOutcome | Failure") -> dict[str, Any]:
     if isinstance(video, Failure):
         found: dict[str, Any] = {
             **dict.fromkeys(_COUNTS, 0),
+            "copies": [],
             "error": video.error,
             "warnings": [],
         }
     else:
         found = {
             **{name: getattr(video, name) for name in _COUNTS},
+            "copies": [dataclasses.asdict(copy) for copy in video.copies],
             "error": None,
             "warnings": [dataclasses.asdict(notice) for notice in video.notices],
         }

@@ -27,10 +27,9 @@ if TYPE_CHECKING:
     from ..stages.extract.result import ExtractResult
 
 _OPENCV = "opencv-python-headless"
-_EXTRACTING = ("av", "faiss-cpu", "filelock", "numpy", _OPENCV, "pillow")
+_EXTRACTING = ("av", "filelock", "numpy", _OPENCV, "pillow")
 _NUMBERED, _THINNED = "numbered", "thinned"
 _USE_BUNDLED = "Leave out --ffmpeg and PREP_FFMPEG to use the bundled ffmpeg, or:"
-_DISTANCE_BITS = 12  # another kind of index than the default has; the pictures differ by 21
 
 
 class Trial:
@@ -61,7 +60,7 @@ class Trial:
             Look("extract", self._extract, ("ffmpeg-python", "pyarrow"), _EXTRACTING, way_out),
             Look("pictures", self._pictures, ("pillow",), ("numpy", _OPENCV), way_out),
             Look("validate", self._validate, ("simplejpeg", _OPENCV), ("numpy", "pyarrow")),
-            Look("dedupe", self._dedupe, ("faiss-cpu", _OPENCV), ("numpy", "pillow", "pyarrow")),
+            Look("dedupe", self._dedupe, (_OPENCV,), ("numpy", "pillow", "pyarrow")),
             Look("report", self._report, ("jinja2", "pillow"), ("numpy", "pyarrow")),
             Look("settings", self._settings, ("pyyaml",)),
             Look("upload", self._upload, ("cvat-sdk", "zipstream-ng"), ("numpy", "pyarrow")),
@@ -188,7 +187,7 @@ class Trial:
         from ..stages.dedupe.stage import dedupe
         from .clip import AGAIN, SAME_AS, STILL
 
-        settings = DedupeSettings(dedupe="similar", distance=_DISTANCE_BITS)
+        settings = DedupeSettings(dedupe="similar")
         (outcome,) = dedupe(folder, settings, self._software, engine=self._engine).videos
         if isinstance(outcome, Failure):
             raise WrongResultError(outcome.error)

@@ -1,8 +1,7 @@
-"""Which images of a sequence show the same as one before it: one meaning for all kinds of images.
+"""Which images show the same as another one: one meaning for all kinds of images.
 
 First the images of each sequence are looked at, by themselves and anywhere; little is held of each.
-Then the sequences are compared, one after another in their order. Only what a
-`pictures.thinner.Thinner` holds grows with the number of kept images.
+Then all of them are compared (`pictures.across`).
 """
 
 from collections import deque
@@ -22,6 +21,7 @@ from ..dataset.frame_table import Reason
 from ..settings.dedupe import DedupeSettings
 from .cells import CELL, cells_of, level_of
 from .likeness import Picture, is_still, read_picture
+from .quality import detail_of
 from .regions import ignored_cells
 from .stillness import Rules, StillFilter
 from .thinner import thinner_of
@@ -29,7 +29,6 @@ from .thinner import thinner_of
 T = TypeVar("T")
 R = TypeVar("R")
 
-_SEQUENCE_SHIFT = 32
 _NOTHING = np.dtype([])
 
 
@@ -42,6 +41,8 @@ class Images:
     between are left out already. ``path_of``: the file of a number; a million paths are much.
     ``hide_depth``: they hold fewer bits than what they show, so that none is a duplicate for sure.
     ``frame_size``: width and height in pixels of the frames that they may be smaller copies of.
+    ``bytes_per_frame``: of the video whose frames they are, of which none is better than another;
+    absent where each image is by itself.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -49,6 +50,7 @@ class Images:
     path_of: Callable[[int], Path]
     hide_depth: bool = False
     frame_size: tuple[int, int] | None = None
+    bytes_per_frame: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,10 @@ class Seen:
     ``numbers``, ``positions``: as there. ``like``: int64, the place of the image that each is still
     like, its own where it is not. ``looks``: what the thinner of the method holds of each, of its
     dtype; nothing where the method has none. ``unreadable``: bool, files that could not be read.
-    ``deep``: bool, what has more bits than can be compared as a whole.
+    ``deep``: bool, what has more bits than can be compared as a whole. ``is_frame``: bool, whether
+    it is one of a video. If the method has a thinner, what tells how good each is: ``pixels``:
+    int64, ``detail``: float32 (`pictures.quality`), ``size_bytes``: float64, of the file, or of the
+    video per frame.
     """
 
     numbers: npt.NDArray[np.int64]
@@ -81,6 +86,10 @@ class Seen:
     looks: npt.NDArray[Any]
     unreadable: npt.NDArray[np.bool_]
     deep: npt.NDArray[np.bool_]
+    is_frame: npt.NDArray[np.bool_]
+    pixels: npt.NDArray[np.int64]
+    detail: npt.NDArray[np.float32]
+    size_bytes: npt.NDArray[np.float64]
 
 
 def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> Seen:
@@ -103,6 +112,10 @@ def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> 
         looks=np.zeros(count, dtype=thinner.dtype if thinner else _NOTHING),
         unreadable=np.zeros(count, dtype=np.bool_),
         deep=np.full(count, images.hide_depth and method.compares),
+        is_frame=np.full(count, images.bytes_per_frame is not None),
+        pixels=np.zeros(count, dtype=np.int64),
+        detail=np.zeros(count, dtype=np.float32),
+        size_bytes=np.full(count, images.bytes_per_frame or 0.0),
     )
     if not method.compares or images.hide_depth:
         return seen
@@ -122,6 +135,11 @@ def look(images: Images, settings: DedupeSettings, threads: int, link: Link) -> 
             seen.deep[place] = picture.is_deep
             if thinner is not None:
                 seen.looks[place] = thinner.describe(picture.thumbnail[np.newaxis])[0]
+                seen.pixels[place] = picture.planes[0].size
+                seen.detail[place] = detail_of(picture.planes[0])
+                if images.bytes_per_frame is None:
+                    path = images.path_of(int(images.numbers[place]))
+                    seen.size_bytes[place] = path.stat().st_size
             if method.drops_still:
                 stills.take(int(images.positions[place]), picture)
     if method.drops_still and not seen.unreadable.all():
@@ -185,40 +203,6 @@ class _MeasuredStills:
         for each in self._filters:
             each.finish()
         return [place for each in self._filters for place in each.kept]
-
-
-class Comparer:
-    """Compares sequences by what was seen of them, each with those before it."""
-
-    def __init__(self, settings: DedupeSettings) -> None:
-        thinner = thinner_of(settings)
-        self._thinner = None if thinner is None else thinner(settings)
-
-    def compare(self, seen: Seen, sequence: int) -> Marks:
-        """Compare the images of a sequence with each other, and with the sequences before it.
-
-        Args:
-            seen: what was seen of them.
-            sequence: the number of the sequence; each sequence has another.
-        """
-        places = np.arange(len(seen.numbers))
-        labels = (sequence << _SEQUENCE_SHIFT) + seen.numbers
-        like = labels.copy()
-        reason = np.full(len(labels), Reason.NONE, dtype=np.int8)
-        passed = np.flatnonzero((seen.like == places) & ~seen.unreadable & ~seen.deep)
-        reason[seen.like != places] = Reason.STILL
-        if self._thinner is not None:
-            like[passed] = self._thinner.thin(
-                seen.looks[passed], seen.positions[passed], labels[passed]
-            )
-            reason[passed[like[passed] != labels[passed]]] = Reason.SIMILAR
-        like = like[seen.like]
-        owner = like >> _SEQUENCE_SHIFT
-        return Marks(
-            reason=reason,
-            sequence=np.where(owner == sequence, -1, owner),
-            number=like & ((1 << _SEQUENCE_SHIFT) - 1),
-        )
 
 
 def nothing_marked(numbers: npt.NDArray[np.int64]) -> Marks:

@@ -2,6 +2,7 @@
 
 import pkgutil
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ THUMBNAIL_SIDE = 32
 
 
 class Thinner(ABC):
-    """Compares pictures as a whole with all that it kept before, of this sequence and of others.
+    """Compares pictures as a whole with all that it kept before, of one sequence or of many.
 
     ``dtype`` is that of what it holds of a picture.
     """
@@ -33,20 +34,23 @@ class Thinner(ABC):
             thumbnails: grey levels, uint8, shape (n, 32, 32).
         """
 
-    @abstractmethod
-    def thin(
-        self,
-        looks: npt.NDArray[Any],
-        positions: npt.NDArray[np.int64],
-        labels: npt.NDArray[np.int64],
-    ) -> npt.NDArray[np.int64]:
-        """Return for each picture the label of the one that it is like, or its own to keep it.
+    @staticmethod
+    def hashes(looks: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
+        """Return perceptual hashes, by which copies of videos are found, where it has such.
 
         Args:
-            looks: what is held of each, ``dtype``, shape (n,), in display order.
-            positions: shape (n,), the place of each picture in its sequence; what lies between them
-                is left out already.
-            labels: shape (n,), the name of each, which no other has.
+            looks: what is held of each picture, ``dtype``, shape (n,).
+        """
+        return None
+
+    @abstractmethod
+    def thin(self, looks: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return for each picture the place of the one that it is like, or its own to keep it.
+
+        Args:
+            looks: what is held of each, ``dtype``, shape (n,).
+            order: shape (n,), the places of the pictures in the order in which they are taken: each
+                may only be like one that is taken before it, and is kept itself.
         """
 
 
@@ -75,3 +79,29 @@ def gap_too_long(
     begin = positions[last_kept] if last_kept >= 0 else -1
     end = positions[place + 1] if place + 1 < len(positions) else positions[place] + 1
     return bool(end - begin - 1 > max_gap)
+
+
+def shorten_gaps(
+    stays: npt.NDArray[np.bool_],
+    positions: npt.NDArray[np.int64],
+    sequences: npt.NDArray[np.int64],
+    max_gap: int | None,
+) -> npt.NDArray[np.bool_]:
+    """Return ``stays`` with more pictures, so that no gap between those that stay is too long.
+
+    Args:
+        stays: shape (n,), whether a picture stays.
+        positions: shape (n,), the place of each picture in its sequence.
+        sequences: shape (n,), the sequence of each; one after another, each in display order.
+        max_gap: how many places in a row may be left out.
+    """
+    if max_gap is None:
+        return stays
+    shortened = stays.copy()
+    bounds = [*np.flatnonzero(np.diff(sequences, prepend=-1)).tolist(), len(stays)]
+    for begin, end in pairwise(bounds):
+        last_kept, mine = -1, positions[begin:end]
+        for place, is_kept in enumerate(stays[begin:end].tolist()):
+            if is_kept or gap_too_long(mine, place, last_kept, max_gap):
+                shortened[begin + place], last_kept = True, place
+    return shortened

@@ -102,10 +102,10 @@ class DedupeSettings:
     distance: int = option(
         4,
         "With similar: two frames look alike if their perceptual hashes differ in at most this "
-        "many of 64 bits.",
+        "many of 64 bits. Those of unrelated pictures differ in about 32.",
         metavar="BITS",
         minimum=0,
-        maximum=32,
+        maximum=16,
     )
     max_gap: int | None = option(
         None,

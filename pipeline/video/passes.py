@@ -17,7 +17,7 @@ from ..dataset.comparison import Comparison
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.cuts import cut_scores
-from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, thinner_of
+from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, shorten_gaps, thinner_of
 from .cells import WastefulError, read_cells
 from .chosen import Chosen
 from .cuts import read_pictures
@@ -267,8 +267,9 @@ class VideoDecoder:
         thumbnails = pixels.reshape(-1, side, side)[rows]
         places = np.arange(len(thumbnails))
         positions = np.searchsorted(chosen.selected, chosen.kept)
-        like = thinner(self.recipe.dedupe).thin(thinner.describe(thumbnails), positions, places)
-        is_kept = like == places
+        settings = self.recipe.dedupe
+        like = thinner(settings).thin(thinner.describe(thumbnails), places)
+        is_kept = shorten_gaps(like == places, positions, np.zeros_like(places), settings.max_gap)
         return replace(
             chosen,
             kept=chosen.kept[is_kept],

@@ -27,7 +27,6 @@ OWNERS = {
     "click": "commands cli",
     "cv2": "pictures",
     "cvat_sdk": "cvat",
-    "faiss": "pictures",
     "ffmpeg": "video",
     "filelock": "dataset",
     "imageio_ffmpeg": "video",

@@ -29,7 +29,8 @@ from ...dataset.files import replace_text
 from ...dataset.frame_table import Reason
 from ...dataset.records import Notice
 from ...dataset.video_folder import RECORD_NAME
-from ...pictures.compare import Images, Marks, nothing_marked
+from ...pictures.compare import Images, Marks, Seen, nothing_marked
+from ...pictures.thinner import Thinner
 from ...settings.dedupe import METHODS, DedupeSettings
 from ...settings.file import effective_dedupe
 from ...settings.stages import RunSettings
@@ -111,8 +112,28 @@ class FolderImages:
                     "reason": Reason(reason).name.lower(),
                 }
             )
-        self._follow(entries, self._deleted(before))
         return self._write({name: entries[name] for name in names})
+
+    def release(self, numbers: npt.NDArray[np.int64]) -> bool:
+        """Keep marked images again; return whether there were any.
+
+        Args:
+            numbers: int64, the images to be kept.
+        """
+        entries, names = self.read_marks(), self._names()
+        marked = [names[n] for n in numbers.tolist() if _is_marked(entries, names[n])]
+        return bool(marked) and self._write(entries | dict.fromkeys(marked, _KEPT))
+
+    def follow(self) -> None:
+        """Let deleted images point to what is kept, where theirs was marked."""
+        entries = self.read_marks()
+        deleted = self._deleted(entries)
+        if deleted:
+            self._follow(entries, deleted)
+            self._write(entries)
+
+    def footage(self, seen: Seen, thinner: type[Thinner] | None) -> None:
+        """Return nothing: when what is shown is not known."""
 
     def marked(self) -> list[Reason]:
         """Return why each of the images is marked that are marked and there."""
@@ -124,7 +145,7 @@ class FolderImages:
         """Remove the files of marked images; return how many, and their bytes."""
         marks, deleted, size_bytes = self.read_marks(), 0, 0
         for name in _image_names(self.folder):
-            if marks.get(name, _KEPT)["fate"] == "duplicate":
+            if _is_marked(marks, name):
                 path = self.folder / name
                 size_bytes += path.lstat().st_size
                 path.unlink()
@@ -217,8 +238,14 @@ class FolderImages:
         return True
 
 
+def _is_marked(marks: Mapping[str, Entry], name: str) -> bool:
+    return bool(marks.get(name, _KEPT)["fate"] == "duplicate")
+
+
 def find_folders(root: Path, settings: DedupeSettings) -> list[FolderImages]:
-    """Return the folder and those in it that hold images, in natural order; links are not followed.
+    """Return the folder and those in it that hold images, or held them, in natural order.
+
+    Links are not followed.
 
     Raises:
         UsageError: there are no images, or some belong to a dataset of prep.
@@ -232,7 +259,7 @@ def find_folders(root: Path, settings: DedupeSettings) -> list[FolderImages]:
                 f"{printable(path)}: this is a video in a dataset of prep. Name the dataset: "
                 f"{printable(Path(path).parent)}."
             )
-        if _image_names(Path(path)):
+        if _image_names(Path(path)) or MARKS_NAME in files:
             images = FolderImages(root, Path(path), {})
             used = effective_dedupe(settings.for_video(images.id, images.name))
             found.append(dataclasses.replace(images, settings=used))

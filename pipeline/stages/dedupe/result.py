@@ -8,12 +8,27 @@ from ...dataset.records import Notice
 
 
 @dataclass(frozen=True)
+class CopyOf:
+    """The video that another one is a copy or a part of.
+
+    ``video`` is its id; the copy shows it from ``begin_seconds`` to ``end_seconds`` after its first
+    frame, which may be all of it (``is_whole``).
+    """
+
+    video: str
+    begin_seconds: float
+    end_seconds: float
+    is_whole: bool
+
+
+@dataclass(frozen=True)
 class DedupeOutcome:
     """What became of the images of one video or folder.
 
     ``status`` is ``marked``, ``restored`` or ``unchanged``. ``images`` were looked at, of which
     ``still`` and ``similar`` are marked; ``elsewhere`` of the similar ones are like an image of
-    another video or folder. ``deleted`` files had ``deleted_bytes``.
+    another video or folder. ``deleted`` files had ``deleted_bytes``. ``copies`` are other videos of
+    the same recording, if this one is all or a part of theirs.
     """
 
     id: str
@@ -25,6 +40,7 @@ class DedupeOutcome:
     deleted: int = 0
     deleted_bytes: int = 0
     restored: int = 0
+    copies: tuple[CopyOf, ...] = ()
     notices: tuple[Notice, ...] = ()
 
     @property

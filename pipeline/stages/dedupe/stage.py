@@ -1,4 +1,4 @@
-"""Dedupe: mark which of the images that are there show the same as one before them.
+"""Dedupe: mark which of the images that are there show the same as another one.
 
 The stage for images that exist, of a dataset or of another tool. While extracting, the same choice
 is made by `video.passes`, before an image is written.
@@ -10,22 +10,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from ...base.errors import PrepError, UsageError, WorkerDiedError, printable
-from ...base.guard import Failure, guard
+from ...base.guard import Failure
 from ...base.machine import count_cores
-from ...base.words import count, listing
 from ...base.work import Batch, Watch
 from ...dataset.files import find_folder
-from ...dataset.frame_table import Reason
-from ...dataset.records import Notice
 from ...dataset.store import Dataset
 from ...engines.base import Engine, Lost
 from ...engines.choice import engine_for
-from ...engines.threads import InProcess
-from ...pictures.compare import Comparer, Seen
+from ...pictures.compare import Seen
 from ...settings.dedupe import DedupeSettings
 from ...settings.stages import BreakSettings, RunSettings
 from . import UNITS
 from .folder import find_folders
+from .marker import Marker
 from .result import DedupeOutcome, DedupeResult
 from .units import BEGUN, ImageSequence, Job, bring_back, carry_out, delete_marked, look_at
 from .video import VideoImages
@@ -47,7 +44,8 @@ def dedupe(
     """Mark duplicates among the images of a dataset, or of a folder that another tool made.
 
     The marks of an earlier run are replaced; files stay until they are deleted. With ``similar``
-    an image is also marked where it is like one of another video or folder before it.
+    an image is also marked where it is like a better one of another video or folder, and videos
+    that are copies or parts of others are named.
     So many parameters, for each is something else that a caller may want; all but the first are
     optional.
 
@@ -87,17 +85,15 @@ def dedupe(
             job = delete_marked
         elif restore:
             job = functools.partial(bring_back, run)
-            if folders:  # whose marks point to each other
-                engine = InProcess(1)
-        marker = _Marker(sequences, settings, deletes=delete)
-        outcomes = tuple(_outcomes(sequences, job, marker, engine, watch or Watch()))
-    return DedupeResult(os.fspath(root), outcomes)
+        results = _in_order(sequences, job, engine, watch or Watch())
+        outcomes = Marker(sequences, settings, deletes=delete).take(results)
+    return DedupeResult(os.fspath(root), tuple(outcomes))
 
 
-def _outcomes(
-    sequences: Sequence[ImageSequence], job: Job, marker: "_Marker", engine: Engine, watch: Watch
-) -> Iterator[DedupeOutcome | Failure]:
-    """Yield what became of each, in their order; what goes wrong with one is a value."""
+def _in_order(
+    sequences: Sequence[ImageSequence], job: Job, engine: Engine, watch: Watch
+) -> Iterator[Seen | DedupeOutcome | Failure]:
+    """Yield what came of the job on each, in their order; what goes wrong with one is a value."""
     sizes = [sequence.count() for sequence in sequences]
 
     def take_message(item: tuple[int, ImageSequence], message: int) -> None:
@@ -118,58 +114,9 @@ def _outcomes(
                 result = Failure.of(error, sequence.id, sequence.folder)
             done[number] = result
             while following in done:
-                yield marker.take(following, done.pop(following))
+                yield done.pop(following)
                 watch.item_done(sequences[following].id, sizes[following])
                 following += 1
-
-
-class _Marker:
-    """Compares what was seen of each video or folder with what comes before it, and marks it."""
-
-    def __init__(
-        self, sequences: Sequence[ImageSequence], settings: DedupeSettings, *, deletes: bool
-    ) -> None:
-        self._sequences, self._deletes = sequences, deletes
-        self._ids = [sequence.id for sequence in sequences]
-        self._comparer = Comparer(settings)
-
-    def take(self, number: int, seen: Seen | DedupeOutcome | Failure) -> DedupeOutcome | Failure:
-        """Return what became of a sequence, once all before it were taken."""
-        if not isinstance(seen, Seen):
-            return seen
-        sequence = self._sequences[number]
-        return guard(lambda: self._mark(number, seen), sequence.id, sequence.folder)
-
-    def _mark(self, number: int, seen: Seen) -> DedupeOutcome:
-        sequence = self._sequences[number]
-        marks = self._comparer.compare(seen, number)
-        changed = sequence.mark(seen.numbers, marks, self._ids)
-        deleted, deleted_bytes = sequence.delete() if self._deletes else (0, 0)
-        unreadable = seen.numbers[seen.unreadable].tolist()
-        notices: tuple[Notice, ...] = sequence.find_missing()
-        if unreadable:
-            text = (
-                f"{count(len(unreadable), 'image')} cannot be read and stayed as before: "
-                f"{listing([sequence.images().path_of(each).name for each in unreadable])}."
-            )
-            notices = (*notices, Notice("unreadable", text))
-        if seen.deep.any() and sequence.images().hide_depth:
-            text = (
-                "the source has more bits than these images, which cannot show what changes in it, "
-                "so all were kept that extraction kept."
-            )
-            notices = (*notices, Notice("not-compared", text))
-        return DedupeOutcome(
-            sequence.id,
-            "marked" if changed or deleted else "unchanged",
-            images=len(seen.numbers),
-            still=int((marks.reason == Reason.STILL).sum()),
-            similar=int((marks.reason == Reason.SIMILAR).sum()),
-            elsewhere=int((marks.sequence >= 0).sum()),
-            deleted=deleted,
-            deleted_bytes=deleted_bytes,
-            notices=notices,
-        )
 
 
 def _is_marked(sequence: ImageSequence) -> bool:

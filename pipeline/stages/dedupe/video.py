@@ -12,10 +12,13 @@ from ...base.words import count, listing
 from ...base.work import Link
 from ...dataset.accounts import recount
 from ...dataset.breaks import find_breaks
+from ...dataset.clock import duration_seconds
 from ...dataset.frame_table import Fate, FrameTable, Reason
 from ...dataset.records import Notice, VideoRecord
 from ...dataset.store import Dataset
-from ...pictures.compare import Images, Marks
+from ...pictures.compare import Images, Marks, Seen
+from ...pictures.copies import Footage
+from ...pictures.thinner import Thinner
 from ...settings.stages import BreakSettings, RunSettings
 from ...video.restore import extract_again
 
@@ -61,9 +64,9 @@ class VideoImages:
         frames = self._released(self.store.read_frames(self.id), present)
         numbers = np.intersect1d(np.flatnonzero(frames.fate == Fate.KEPT), present)
         asked_for = np.cumsum(frames.fate != Fate.SAMPLED_OUT) - 1
-        return Images(
-            numbers, asked_for[numbers], self.path_of, self._hide_depth, self.record.frame_size
-        )
+        positions, frame_size = asked_for[numbers], self.record.frame_size
+        per_frame = self.record.source.size_bytes / max(len(frames), 1)
+        return Images(numbers, positions, self.path_of, self._hide_depth, frame_size, per_frame)
 
     @property
     def _hide_depth(self) -> bool:
@@ -102,8 +105,48 @@ class VideoImages:
             duplicate_of=marks.number[like],
             duplicate_video=videos[marks.sequence[like]],
         )
-        lost = np.setdiff1d(np.flatnonzero(frames.fate == Fate.DUPLICATE), marked)
-        return self._commit(before, self._followed(frames, lost))
+        return self._commit(before, frames)
+
+    def release(self, numbers: npt.NDArray[np.int64]) -> bool:
+        """Keep marked images again; return whether there were any.
+
+        Args:
+            numbers: int64, the images to be kept.
+        """
+        before = self.store.read_frames(self.id)
+        return self._commit(before, self._released(before, numbers))
+
+    def follow(self) -> None:
+        """Let duplicates without a file point to what is kept, where theirs was marked."""
+        before = self.store.read_frames(self.id)
+        lost = np.setdiff1d(np.flatnonzero(before.fate == Fate.DUPLICATE), self._present())
+        self._commit(before, self._followed(before, lost))
+
+    def footage(self, seen: Seen, thinner: type[Thinner] | None) -> Footage | None:
+        """Return what the video shows when, as far as that is known and can be compared.
+
+        Times count from the first frame.
+
+        Args:
+            seen: what was seen of the images.
+            thinner: what the images were compared with.
+        """
+        hashes = None if thinner is None else thinner.hashes(seen.looks)
+        frames = self.store.read_frames(self.id)
+        seconds = duration_seconds(frames)
+        if hashes is None or seconds is None:
+            return None
+        shown = np.full(len(frames), -1)
+        usable = ~seen.unreadable & ~seen.deep
+        shown[seen.numbers[usable]] = np.flatnonzero(usable)
+        # Others were left out while extracting, or their files are gone.
+        left_out = np.flatnonzero((frames.fate == Fate.DUPLICATE) & (frames.duplicate_video == ""))
+        left_out = np.setdiff1d(left_out, seen.numbers)
+        shown[left_out] = shown[frames.duplicate_of[left_out]]
+        times = frames.time_seconds - np.nanmin(frames.time_seconds)
+        known = np.flatnonzero((shown >= 0) & ~np.isnan(times))
+        known = known[np.argsort(times[known], kind="stable")]
+        return Footage(hashes[shown[known]], times[known], seconds)
 
     def marked(self) -> list[Reason]:
         """Return why each of the images is marked that are marked and there."""
@@ -177,10 +220,7 @@ class VideoImages:
         )
 
     def _followed(self, frames: FrameTable, lost: npt.NDArray[np.int64]) -> FrameTable:
-        """Return the table in which duplicates without a file point to what is kept.
-
-        Theirs may have been marked now.
-        """
+        """Return the table in which duplicates whose image was marked point to what is kept."""
         numbers, videos = frames.duplicate_of.copy(), frames.duplicate_video.copy()
         for video in set(frames.duplicate_video[lost]):
             rows = lost[frames.duplicate_video[lost] == video]

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -15,66 +14,19 @@ import pytest
 import video_prep
 from helpers import media
 from helpers.datasets import count_files, frames, images, indices, record, snapshot
+from helpers.pictures import LOSSLESS, film, grain, landscapes, texture, with_box, write_images
 from helpers.prep import end_when, in_threads, on_terminal
 from PIL import Image
 from video_prep.dataset.store import Dataset
+from video_prep.pictures import hash_index, similarity
 from video_prep.pictures.compare import read_ahead
 from video_prep.pictures.likeness import is_still, read_picture
-from video_prep.pictures.similarity import HashIndex, thin
+from video_prep.pictures.similarity import Similar
+from video_prep.pictures.thinner import shorten_gaps
 from video_prep.settings.dedupe import DedupeSettings
 
 dedupe = in_threads(video_prep.dedupe)
 extract = in_threads(video_prep.extract)
-
-LOSSLESS = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0", "-pix_fmt", "yuv420p")
-
-
-def texture(seed, size=(160, 120), cell=20):
-    """A picture of large blocks of many greys: RGB, float."""
-    width, height = size
-    cells = np.random.default_rng(seed).integers(60, 190, (height // cell, width // cell, 3))
-    return np.kron(cells, np.ones((cell, cell, 1)))
-
-
-def landscapes(seed, count, size=(160, 120)):
-    """Pictures that are large and soft as nature is, each another one: RGB, float."""
-    random_ = np.random.default_rng(seed)
-    cells = random_.integers(20, 220, (count, 6, 8)).astype(np.uint8)
-    large = (Image.fromarray(c).resize(size, Image.Resampling.BICUBIC) for c in cells)
-    return [np.asarray(grey, float)[..., np.newaxis] * [1, 0.9, 0.8] for grey in large]
-
-
-def grain(pictures, level, seed=0):
-    """Add the noise of a camera."""
-    random_ = np.random.default_rng(seed)
-    return [
-        np.clip(p + random_.normal(0, level, (*p.shape[:2], 1)), 0, 255).astype(np.uint8)
-        for p in pictures
-    ]
-
-
-def with_box(picture, x, y, width=12, height=12, level=70):
-    picture = picture.copy()
-    picture[y : y + height, x : x + width] += level
-    return picture
-
-
-def write_images(folder, pictures, names="{}.png"):
-    folder.mkdir(parents=True)
-    for number, picture in enumerate(pictures):
-        Image.fromarray(np.asarray(picture).clip(0, 255).astype(np.uint8)).save(
-            folder / names.format(number)
-        )
-    return folder
-
-
-def film(target, pictures, *options, rate="25"):
-    """Encode pictures, without loss unless told otherwise."""
-    folder = write_images(target.with_suffix(".frames"), pictures, "{:04d}.png")
-    still = ["-framerate", rate, "-i", str(folder / "%04d.png")]
-    media.run([*still, *(options or LOSSLESS), str(target)])
-    shutil.rmtree(folder)
-    return target
 
 
 def kept(folder):
@@ -442,6 +394,7 @@ def test_json_has_fixed_keys(paused, prep):
             "deleted": 0,
             "deleted_bytes": 0,
             "restored": 0,
+            "copies": [],
             "warnings": [],
             "error": None,
         }
@@ -644,39 +597,80 @@ def random_hashes(count, seed=0):
     return np.random.default_rng(seed).integers(0, 2**64, count, dtype=np.uint64)
 
 
-@pytest.mark.parametrize("distance", [0, 1, 4, 5, 8, 9, 14])
-def test_the_index_finds_what_a_look_at_all_finds(distance):
-    hashes = random_hashes(3000)
-    index = HashIndex(distance)
-    for label, code in enumerate(hashes.tolist()):
-        index.add(code, 100.0, label)
-    flips = np.random.default_rng(1)
-    for label in range(0, 3000, 10):
-        for wrong in {0, distance, distance + 1}:
-            query = int(hashes[label])
-            for bit in flips.choice(64, wrong, replace=False).tolist():
-                query ^= 1 << bit
-            differing = np.bitwise_count(hashes ^ np.uint64(query))
-            nearest = int(np.argmin(differing))
-            expected = nearest if differing[nearest] <= distance else None
-            assert index.nearest(query, 100.0) == expected
-    assert index.nearest(int(hashes[5]), 133.0) is None  # as bright as nothing that is there
+def looks_of(hashes, brightness=16.0):
+    looks = np.zeros(len(hashes), dtype=Similar.dtype)
+    looks["hash"], looks["brightness"] = hashes, brightness
+    return looks
 
 
-def thinned(hashes, distance=4, max_gap=None, brightness=16.0):
-    index = HashIndex(distance)
-    places = np.arange(len(hashes))
-    level = np.full(len(hashes), brightness, dtype=np.float32)
-    return thin(hashes, level, places, places, index, max_gap), index
+def near_hashes(random_, count, centres, most_bits):
+    """Hashes around some centres, each up to so many bits away."""
+    hashes = random_.choice(random_.integers(0, 2**64, centres, dtype=np.uint64), count)
+    for place in range(count):
+        for bit in random_.choice(64, random_.integers(0, most_bits + 1), replace=False).tolist():
+            hashes[place] ^= np.uint64(1 << bit)
+    return hashes
+
+
+def look_at_all(looks, order, distance):
+    """Thin by a comparison with all that stayed, one picture after another."""
+    like, stayed = np.arange(len(looks)), []
+    for place in order.tolist():
+        old = looks[stayed]
+        differing = np.array([int(h ^ looks["hash"][place]).bit_count() for h in old["hash"]])
+        apart = np.abs(old["brightness"] - looks["brightness"][place])
+        near = [
+            (bits, n) for n, bits in enumerate(differing) if bits <= distance and apart[n] <= 32
+        ]
+        if near:
+            like[place] = stayed[min(near)[1]]
+        else:
+            stayed.append(place)
+    return like
+
+
+@pytest.mark.parametrize("distance", [0, 1, 2, 3, 4, 5, 8, 9, 14, 16])
+def test_similar_finds_what_a_look_at_all_finds(distance, monkeypatch):
+    monkeypatch.setattr(similarity, "_BATCH", 100)
+    monkeypatch.setattr(hash_index, "_RECENT", 150)  # tables are joined several times
+    monkeypatch.setattr(hash_index, "_AT_ONCE", 1000)
+    random_ = np.random.default_rng(distance)
+    hashes = np.concatenate(
+        [random_hashes(300), near_hashes(random_, 500, 20, distance + 1), np.zeros(100, np.uint64)]
+    )
+    looks = looks_of(hashes, random_.choice([60.0, 80.0, 100.0], len(hashes)))
+    order = random_.permutation(len(hashes))
+    like = Similar(DedupeSettings("similar", distance=distance)).thin(looks, order)
+    assert like.tolist() == look_at_all(looks, order, distance).tolist()
+    assert 300 < np.count_nonzero(like == np.arange(len(like))) < 900
+
+
+def test_bits_are_counted_without_a_newer_numpy(monkeypatch):
+    hashes = random_hashes(60).reshape(3, 20)
+    counted = [[int(code).bit_count() for code in row] for row in hashes.tolist()]
+    assert hash_index.count_bits(hashes).tolist() == counted
+    monkeypatch.delattr(np, "bitwise_count", raising=False)
+    assert hash_index.count_bits(hashes).tolist() == counted
+    assert hash_index.count_bits(hashes[:, ::2]).tolist() == [row[::2] for row in counted]
 
 
 def test_many_black_frames_are_one_entry():
     black = np.zeros(100_000, dtype=np.uint64)
     black[1::3] = 1  # a bit of noise
-    like, index = thinned(black, max_gap=10)  # all pairs would take hours
-    assert len(index) == 1
-    assert (np.flatnonzero(like == np.arange(len(like))) == np.arange(0, len(like), 11)).all()
-    assert set(like[like != np.arange(len(like))]) == {0}
+    places = np.arange(len(black))
+    like = Similar(DedupeSettings("similar")).thin(looks_of(black), places)  # all pairs: hours
+    assert (like == 0).all()
+    stays = shorten_gaps(like == places, places, np.zeros_like(places), 10)
+    assert (np.flatnonzero(stays) == np.arange(0, len(like), 11)).all()
+
+
+def test_gaps_are_bounded_in_each_sequence():
+    stays = np.isin(np.arange(10), [0, 5])
+    sequences = np.array([0, 0, 0, 0, 0, 3, 3, 3, 3, 3])
+    positions = np.array([0, 1, 2, 3, 4, 0, 2, 3, 4, 9])
+    shortened = shorten_gaps(stays, positions, sequences, 2)
+    assert np.flatnonzero(shortened).tolist() == [0, 3, 5, 7, 8, 9]
+    assert np.flatnonzero(shorten_gaps(stays, positions, sequences, None)).tolist() == [0, 5]
 
 
 def test_odd_images_are_read_as_they_are(tmp_path):
