@@ -32,7 +32,7 @@ EVERY = 4
 _MEASURED_PAIRS = 50
 """How many measurements count, the newest ones: those of 200 frames."""
 
-_LEAST = np.array((9.0, 5.0, 10.0, 6.0, 1.0))
+_LEAST = np.array((12.0, 6.8, 13.0, 8.0, 1.0))
 """What is no change even without noise, for 8 bits a component: compression alone does as much."""
 
 _LEAST_OF_DEEP = np.array((0.05, 0.02, 0.05, 0.02, 0.5))
@@ -63,11 +63,11 @@ distributed (chi-squared with one degree of freedom)."""
 _PEAKS = np.array((15.0, 9.0, 15.0, 9.0))
 """How far the largest change in a window may reach above that mean where there is noise alone."""
 
-_SPARSE = np.array((30.0, 18.0, 30.0, 18.0))
+_SPARSE = np.array((40.0, 24.0, 40.0, 24.0))
 """It may reach so far in any case: compression renews few blocks at a time."""
 
-_HIGHEST = np.array((400.0, 220.0, 400.0, 220.0))
-"""And nowhere further: white noise of 16 levels reaches 150, film grain of 9 levels 360."""
+_HIGHEST = np.array((500.0, 280.0, 500.0, 280.0))
+"""And nowhere further: white noise of 16 levels reaches 200, film grain of 9 levels 480."""
 
 _LAG_FACTOR = 3
 """It reaches at most so many times as far on frames further apart."""

@@ -57,7 +57,7 @@ BEFORE_COMPARISON = (Blocks(hi=3, lo=1, frac=0.33), Blocks(hi=5, lo=2, frac=0.33
 too much noise pass. An object that stands out by 16 levels and moved by 2 pixels changes a block by
 4 levels a pixel."""
 
-FAINT_NOISE = 16.0
+FAINT_NOISE = 20.0
 """Up to this noise, in squares of levels (`pictures.cells.MEASURES`), the second leaves it out."""
 
 
@@ -121,5 +121,7 @@ def average_cells(stream: Any, info: VideoInfo) -> Any:
         # What becomes transparent changes as well: it becomes black.
         stream = stream.filter("scale").filter("format", "gbrap16le" if info.is_deep else "gbrap")
         stream = stream.filter("premultiply", inplace=1)
-    stream = stream.filter("scale", f"ceil(iw/{CELL})", f"ceil(ih/{CELL})", flags="area")
+    # In levels of the images, where black is 0 and white 255.
+    size = (f"ceil(iw/{CELL})", f"ceil(ih/{CELL})")
+    stream = stream.filter("scale", *size, flags="area", out_range="pc")
     return stream.filter("format", "gray16le" if name.startswith(_GREY) else "yuv420p16le")
