@@ -1,5 +1,6 @@
 """How the still frames of a video were told from the others."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,3 +25,19 @@ class Comparison:
             KeyError, TypeError: the data is no such thing.
         """
         return None if data is None else cls(data["way"], tuple(data["limits"]))
+
+    def describe(self, parts: int) -> str:
+        """Return it in words.
+
+        Args:
+            parts: how many the video was decoded in, each of which begins anew.
+        """
+        told = (
+            "by fixed thresholds"
+            if not self.limits
+            else (
+                f"by the noise, in {self.way}: less than {math.sqrt(self.limits[0]):.1f} levels on "
+                f"12 × 12 pixels, or {math.sqrt(self.limits[1]):.1f} on 20 × 20, is no change"
+            )
+        )
+        return told if parts == 1 else f"{told}; in {parts} parts, the first frame of each is kept"

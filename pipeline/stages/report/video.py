@@ -247,6 +247,7 @@ def _facts(record: VideoRecord) -> dict[str, str]:
         "colour": " ".join(
             filter(None, [probe.color_range, probe.color_primaries, probe.color_transfer])
         ),
+        "still frames": record.comparison and record.comparison.describe(len(record.segments)),
         "stream": f"{probe.stream_index} of {len(probe.streams)}",
         "SHA-256": record.source.sha256,
         "ffmpeg": record.ffmpeg_version,
