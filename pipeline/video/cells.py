@@ -89,6 +89,7 @@ class CellReader:
 
     def finish(self, kept: "array[int]", selected: "array[int]") -> bool:
         """Read and judge the rest; return whether there were as many frames as ffmpeg said."""
+        self._writes_images = False  # what was written in vain is written
         while self.read():
             self.judge(kept, selected)
         self.judge(kept, selected)

@@ -15,6 +15,7 @@ from .evidence import Evidence, without_contexts
 from .graph import MARK
 
 _SIZES_KEPT = 200
+_OF_CELLS = "generating non standard YUV stream"  # said of what is handed over, which is no stream
 _LINE_LENGTH = 400
 
 # '[Parsed_showinfo_7 @ 0x55d] [info] n:   0 pts: ... fmt:gray ... s:8x8 ... checksum:455B1DC8'
@@ -97,7 +98,8 @@ class Transcript:
             if not is_told:
                 self._add_description(line)
             return
-        self.last_line = without_contexts(line)
+        if _OF_CELLS not in line:
+            self.last_line = without_contexts(line)
         if "No space left on device" in line or "Disk quota exceeded" in line:
             self.disk_full = True
         elif "Device creation failed" in line or "No device available for decoder" in line:
