@@ -144,21 +144,26 @@ def _common_change(plane: Plane, before: Plane) -> float:
 
 def _is_other(cells: Cells, other: Cells) -> bool:
     """Return whether two pictures have so little in common that they show different things."""
-    one, before = cells.planes[0], other.planes[0]
-    changed = float(np.mean(np.square(one - before)))
-    return changed > max(_LARGEST_NOISE, _UNLIKE_SHARE * float(one.var() + before.var()))
+    for plane, before in zip(cells.planes, other.planes, strict=True):
+        changed = float(np.mean(np.square(plane - before)))
+        unlike = _UNLIKE_SHARE * float(plane.var() + before.var())
+        if changed > max(_LARGEST_NOISE, unlike):
+            return True
+    return False
 
 
 def _looks_like_noise(cells: Cells, other: Cells, faint: float) -> bool:
     """Return whether what changed between two neighbours is neither motion nor light."""
     for plane, before in zip(cells.planes, other.planes, strict=True):
         change = plane - before
-        smooth = np.square(mean_around(change, max(WINDOWS)))
         around = mean_around(np.square(change), max(WINDOWS))
-        if around.max() > faint and smooth.sum() > _SMOOTH_SHARE * around.sum():
-            return False
-    is_faint = Change.between(cells, other).fields[0][-1].max() < faint
-    return bool(is_faint or _motion_share(cells.planes[0], other.planes[0]) < _MOTION_SHARE)
+        if around.max() > faint:
+            smooth = np.square(mean_around(change, max(WINDOWS)))
+            if smooth.sum() > _SMOOTH_SHARE * around.sum():
+                return False
+            if _motion_share(plane, before) > _MOTION_SHARE:
+                return False
+    return True
 
 
 def _motion_share(one: Plane, before: Plane) -> float:

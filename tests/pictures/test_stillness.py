@@ -170,3 +170,16 @@ def test_pictures_that_are_not_there_equal_those_before_them():
     assert stills.kept == [0, 90, 95, 301]
     assert stills.changed_cells.max() == 3
     assert np.flatnonzero(stills.changed_cells.any(axis=1)).tolist() == [14, 15, 16, 17, 18, 19]
+
+
+def test_what_differs_in_colour_alone_and_moves_all_the_time_is_no_noise():
+    random = np.random.default_rng(6)
+    starts = random.integers(0, WIDTH // 2 - 12, 12)
+    pictures = []
+    for n, luma in enumerate(noisy([np.full((HEIGHT, WIDTH), 100)] * 120, 2)):
+        colour = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+        for row, start in enumerate(starts):
+            left = (start + n) % (WIDTH // 2 - 12)
+            colour[8 * row : 8 * row + 6, left : left + 12] = 170
+        pictures.append((luma, colour, 255 - colour))
+    assert len(kept(pictures)) == 120
