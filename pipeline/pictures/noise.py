@@ -12,7 +12,7 @@ Nothing that moves must pass for noise:
   the light changes; or that has nothing in common. If hardly any pair is left, nothing is noise.
 - Noise is everywhere. So the limit is at most a few times what changes in most places.
 
-The numbers come from ``scripts/bench.py dedupe``.
+All is in levels of the source. The numbers come from ``scripts/bench.py dedupe``.
 """
 
 from collections import deque
@@ -36,7 +36,7 @@ _LEAST = np.array((12.0, 6.8, 13.0, 8.0, 1.0))
 """What is no change even without noise, for 8 bits a component: compression alone does as much."""
 
 _LEAST_OF_DEEP = np.array((0.05, 0.02, 0.05, 0.02, 0.5))
-"""The same where a component has more bits, in levels of the source: any cell may matter there."""
+"""The same where a component has more bits: any cell may matter there."""
 
 _UPPER, _LOWER = 25, 8  # percentiles of what noise does; a quarter of the frames must be still
 _Z_UPPER, _Z_LOWER = (NormalDist().inv_cdf(percent / 100) for percent in (_UPPER, _LOWER))
@@ -51,7 +51,7 @@ _LARGEST_NOISE, _UNLIKE_SHARE = 20.0, 0.5
 them, and by more than this share of what pictures differ by that have nothing in common."""
 
 _FAINT = 2.0
-"""A change, in squares of levels of the source, that is too faint to tell what it is."""
+"""A change, in squares of levels, that is too faint to tell what it is."""
 
 _LEAST_SHARE = 0.15
 """The share of pairs that must look like noise for it to be known."""
@@ -66,8 +66,8 @@ _PEAKS = np.array((15.0, 9.0, 15.0, 9.0))
 _SPARSE = np.array((40.0, 24.0, 40.0, 24.0))
 """It may reach so far in any case: compression renews few blocks at a time."""
 
-_HIGHEST = np.array((500.0, 280.0, 500.0, 280.0))
-"""And nowhere further: white noise of 16 levels reaches 200, film grain of 9 levels 480."""
+_HIGHEST = np.array((300.0, 170.0, 300.0, 170.0))
+"""And nowhere further, in levels of 8 bits: white noise of 16 levels reaches 200."""
 
 _LAG_FACTOR = 3
 """It reaches at most so many times as far on frames further apart."""
@@ -77,8 +77,8 @@ class Noise:
     """What noise alone does to `MEASURES`: the newest measurements, for each lag."""
 
     def __init__(self, level: float) -> None:
-        self._least = least_limits(level)
-        self._faint = _FAINT * level**2
+        self._least = _LEAST if level == 1 else _LEAST_OF_DEEP
+        self._highest = _HIGHEST / level**2
         self._pairs: deque[tuple[Numbers, ...] | None] = deque(maxlen=_MEASURED_PAIRS)
 
     def add_nothing(self) -> None:
@@ -89,9 +89,7 @@ class Noise:
     def add(self, pairs: list[tuple[Cells, Cells]]) -> None:
         """Add pairs of pictures, the neighbours first."""
         measured = tuple(_measure_pair(*pair) for pair in pairs)
-        is_noise = _looks_like_noise(*pairs[0], self._faint) and not any(
-            _is_other(*pair) for pair in pairs
-        )
+        is_noise = _looks_like_noise(*pairs[0]) and not any(_is_other(*pair) for pair in pairs)
         self._pairs.append(measured if is_noise else None)
 
     def limits(self) -> Numbers:
@@ -104,19 +102,12 @@ class Noise:
             measured = np.array(pairs)
             reached = _reach(measured[:, : len(MEASURES)])
             common = np.median(measured[:, len(MEASURES) : -1], axis=0)
-            highest = np.clip(_PEAKS * common, _SPARSE, _HIGHEST)
+            highest = np.clip(_PEAKS * common, _SPARSE, self._highest)
             if lag:
                 highest = np.minimum(highest, np.maximum(_SPARSE, _LAG_FACTOR * limits[:-1]))
             reached[:-1] = np.minimum(reached[:-1], highest)
             limits = np.maximum(limits, reached)
         return np.asarray(np.maximum(limits, self._least), dtype=np.float64)
-
-
-def least_limits(level: float) -> Numbers:
-    """Return what is no change even without noise, for a level of that size."""
-    least = _LEAST if level == 1 else _LEAST_OF_DEEP
-    sizes = np.array([level**2] * (len(MEASURES) - 1) + [level])
-    return np.asarray(least * sizes, dtype=np.float64)
 
 
 def _reach(measured: Numbers) -> Numbers:
@@ -152,12 +143,12 @@ def _is_other(cells: Cells, other: Cells) -> bool:
     return False
 
 
-def _looks_like_noise(cells: Cells, other: Cells, faint: float) -> bool:
+def _looks_like_noise(cells: Cells, other: Cells) -> bool:
     """Return whether what changed between two neighbours is neither motion nor light."""
     for plane, before in zip(cells.planes, other.planes, strict=True):
         change = plane - before
         around = mean_around(np.square(change), max(WINDOWS))
-        if around.max() > faint:
+        if around.max() > _FAINT:
             smooth = np.square(mean_around(change, max(WINDOWS)))
             if smooth.sum() > _SMOOTH_SHARE * around.sum():
                 return False

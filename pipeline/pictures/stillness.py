@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .cells import MEASURES, Cells, Change, Flags, Numbers
-from .noise import EVERY, LAGS, Noise, least_limits
+from .noise import EVERY, LAGS, Noise
 
 _AHEAD = 25
 """How many frames are looked at before the first is judged."""
@@ -67,6 +67,8 @@ class StillFilter:
             self._ignored = self._rules.ignored and self._rules.ignored(shape)
         if self._ignored is not None:
             cells = cells.masked(self._ignored)
+        if self._rules.level != 1:
+            cells = Cells(tuple(plane / np.float32(self._rules.level) for plane in cells.planes))
         self._measure(place, cells)
         self._waiting.append((place, cells))
         while self._waiting and place >= _AHEAD:
@@ -78,10 +80,11 @@ class StillFilter:
             self._judge(*self._waiting.popleft())
 
     def limits(self) -> tuple[float, ...]:
-        """Return the usual limits of `MEASURES`."""
-        if not self._limits_seen:
-            return tuple(least_limits(self._rules.level).tolist())
-        return tuple(np.round(np.median(self._limits_seen, axis=0), 3).tolist())
+        """Return the usual limits of `MEASURES`, in levels of 8 bits."""
+        usual = np.median(self._limits_seen or [self._noise.limits()], axis=0)
+        usual[:-1] *= self._rules.level**2
+        usual[-1] *= self._rules.level
+        return tuple(np.round(usual, 6).tolist())
 
     def _measure(self, place: int, cells: Cells) -> None:
         """Add what noise did at the places since the last one that was measured."""
