@@ -111,8 +111,9 @@ def dataset(made, tmp_path):
 
 def test_a_dataset_arrives_wholly_once_and_in_order(cvat, dataset, prep):
     video = dataset.name
-    planned = cvat.prep("upload", "ds", "--dry-run", "--json").json
-    done = cvat.upload("--labels", "labels.yaml", "--subset", "train", "--verify", "all")
+    short = ("--shortest-job", "3")
+    planned = cvat.prep("upload", "ds", "--dry-run", "--json", *short).json
+    done = cvat.upload("--labels", "labels.yaml", "--subset", "train", "--verify", "all", *short)
     assert {k: done["totals"][k] for k in ("tasks", "uploaded", "frames_sent", "jobs")} == {
         "tasks": 2,
         "uploaded": 2,
@@ -135,7 +136,7 @@ def test_a_dataset_arrives_wholly_once_and_in_order(cvat, dataset, prep):
     labels = cvat.server.project_labels(project.id)
     assert [(one["name"], len(one["attributes"])) for one in labels] == [("car", 1), ("person", 0)]
 
-    again = cvat.upload()
+    again = cvat.upload(*short)
     assert (again["totals"]["unchanged"], again["totals"]["uploaded"]) == (2, 0)
     assert {task["id"] for task in cvat.tasks()} == {task["id"] for task in by_name.values()}
     told = cvat.prep("status", "ds", "--cvat", "--json").json

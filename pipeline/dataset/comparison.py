@@ -11,7 +11,8 @@ class Comparison:
 
     ``way``: ``fixed`` thresholds; or by what noise was measured, in ``one pass``, or in ``two
     passes`` where noise makes all frames differ; both where segments differ. ``limits``: what
-    counts as noise, the middle of what was measured (`pictures.stillness.MEASURES`).
+    counts as noise, the middle of what was measured (`pictures.cells.MEASURES`), in levels of 8
+    bits; absent for damaged videos, where it differs from run to run.
     """
 
     way: str
@@ -34,6 +35,8 @@ class Comparison:
         """
         told = (
             "by fixed thresholds"
+            if self.way == "fixed"
+            else f"by the noise, in {self.way}"
             if not self.limits
             else (
                 f"by the noise, in {self.way}: less than {math.sqrt(self.limits[0]):.1f} levels on "

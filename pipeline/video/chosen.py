@@ -1,6 +1,7 @@
 """The choice among the frames of a video."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import numpy.typing as npt
 from ..dataset.comparison import Comparison
 from ..dataset.records import SOFTWARE
 from .decoder import Decoded
+from .graph import Pass
 
 _NO_FRAMES = np.empty(0, dtype=np.int32)
 
@@ -32,3 +34,26 @@ class Chosen:
     why_software: str | None = None
     comparison: Comparison | None = None
     changed_cells: npt.NDArray[np.int32] | None = None
+
+    def without_still(self, work: Pass) -> Self:
+        """Return the choice that is left of what a pass has let through."""
+        stills = self.decoded.stills
+        if stills is None:
+            return replace(
+                self,
+                kept=np.union1d(self.decoded.kept, self.decoded.edge),
+                comparison=None if work.blocks is None else Comparison("fixed"),
+            )
+        return replace(
+            self,
+            kept=self.selected[stills.kept],
+            comparison=Comparison(
+                "one pass" if work.writes_images else "two passes", stills.limits()
+            ),
+            changed_cells=stills.changed_cells,
+        )
+
+    def without_measures(self) -> Self:
+        """Return the same choice, and of how it was made only the way."""
+        comparison = self.comparison and replace(self.comparison, limits=())
+        return replace(self, comparison=comparison, changed_cells=None)

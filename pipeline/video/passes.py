@@ -13,7 +13,6 @@ import numpy.typing as npt
 from ..base.errors import DecoderDiedError, printable
 from ..base.work import Link, Quiet
 from ..dataset.clock import without_contradictions
-from ..dataset.comparison import Comparison
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.cuts import cut_scores
@@ -95,7 +94,8 @@ class VideoDecoder:
             heard = self._listen(exact)
             damage = find_damage(heard.transcript.evidence, packets, heard.pts)
             decoded = replace(decoded, damage=place(damage, heard.pts, decoded.pts))
-            if np.array_equal(heard.pts, decoded.pts):  # scores of broken pictures race as they do
+            chosen = chosen.without_measures()  # numbers of broken pictures race as they do
+            if np.array_equal(heard.pts, decoded.pts):
                 decoded = replace(decoded, scene_score=heard.scene_score, tiny=heard.tiny)
         pts = without_contradictions(self.info, packets, decoded.pts)
         decoded = replace(decoded, pts=pts, cut_score=cut_scores(decoded.tiny))
@@ -202,7 +202,7 @@ class VideoDecoder:
             if work.selects_all(self.recipe.settings)
             else decoded.selected
         )
-        chosen = self._leave_out_still(work, Chosen(decoded, selected, decoded.kept))
+        chosen = Chosen(decoded, selected, decoded.kept).without_still(work)
         if self._thinner is not None:
             chosen = self._thin(chosen, self._thinner)
         if work.writes_images and np.isin(chosen.kept, decoded.kept).all():
@@ -222,24 +222,6 @@ class VideoDecoder:
                 "duplicates cannot be left out of it. Set dedupe to off."
             )
         return replace(chosen, decoded=replace(decoded, kept=chosen.kept))
-
-    def _leave_out_still(self, work: Pass, chosen: Chosen) -> Chosen:
-        """Return the choice among what a pass has let through."""
-        decoded = chosen.decoded
-        if decoded.stills is None:
-            is_fixed = work.blocks is not None
-            return replace(
-                chosen,
-                kept=np.union1d(decoded.kept, decoded.edge),
-                comparison=Comparison("fixed") if is_fixed else None,
-            )
-        way = "one pass" if work.writes_images else "two passes"
-        return replace(
-            chosen,
-            kept=chosen.selected[decoded.stills.kept],
-            comparison=Comparison(way, decoded.stills.limits()),
-            changed_cells=decoded.stills.changed_cells,
-        )
 
     def _remove_others(self, work: Pass, chosen: Chosen) -> Chosen:
         """Remove the images that were written before it was known that they are not kept."""

@@ -128,6 +128,7 @@ RECORD = {
     "decoder",
     "start_seconds",
     "start_date",
+    "comparison",
     "changes",
 }
 

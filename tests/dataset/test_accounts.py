@@ -314,8 +314,9 @@ def test_breaks_of_footage_stand_in_the_record(prep, tmp_path):
         ("cut", 74, 75, 4.04),
     ]
     assert [(b["kind"], b["after"], b["before"], b["frames"]) for b in still] == [
-        ("still", 0, 30, 29),
-        ("still", 30, 61, 30),
-        ("still", 90, 99, 8),
-        ("still", 99, 211, 111),
+        ("still", 2, 61, 58),
+        ("still", 91, 107, 15),
+        ("still", 107, 110, 2),
+        ("still", 110, 120, 9),
+        ("still", 120, 211, 90),
     ]

@@ -8,7 +8,7 @@ const galleries = () => (hung ??= read(document.getElementById("galleries")));
 const WORDS = {
   missing: { title: "Missing frames", noun: "place", order: "most frames first", value: (each) => `${plural(each.value, "frame")} between them left out` },
   timeline: { title: "Jumps in time", noun: "jump", order: "longest first", value: (each) => (each.value === null ? "" : `${each.value.toFixed(3)} s from one to the other`) },
-  cut: { title: "Cuts", noun: "cut", order: "least certain first", value: (each) => `scene score ${each.value}` },
+  cut: { title: "Cuts", noun: "cut", order: "least certain first", value: (each) => `cut score ${each.value}` },
   damage: { title: "Damage", noun: "place", order: "in the order of the videos" },
   size: { title: "Changes of size", noun: "change", order: "in the order of the videos" },
   blurred: { title: "Blurred images", noun: "image", order: "most blurred first" },

@@ -119,9 +119,9 @@ def _breaks(video: OpenedVideo, kind: str, most: int) -> Share:
 
 
 def _value(video: OpenedVideo, each: Break) -> float | None:
-    """Return what is measured of a break: a scene score, seconds, frames that are missing."""
+    """Return what is measured of a break: a cut score, seconds, frames that are missing."""
     if each.kind == "cut":
-        scores = video.frames.scene_score[each.after + 1 : each.before + 1]
+        scores = video.frames.cut_score[each.after + 1 : each.before + 1]
         return round(float(np.nanmax(scores)), 1)
     return {"timeline": each.seconds, "missing": each.frames}.get(each.kind)
 

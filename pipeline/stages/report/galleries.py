@@ -108,7 +108,7 @@ def open_galleries(
         validate: from where on an image is marked.
     """
     limits: dict[str, tuple[str, float, bool]] = {
-        "cut": ("scene score", breaks.cut_score, True),
+        "cut": ("cut score", breaks.cut_score, True),
         **{name: (m.measure, m.limit(validate), m.is_upper) for name, m in MARKS.items()},
     }
     galleries = []

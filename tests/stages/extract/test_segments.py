@@ -445,7 +445,7 @@ def test_restored_images_are_those_of_the_segments(footage, prep, tmp_path):
     common = ("extract", footage, "-o", "ds", "--segment-frames", "30", "--dedupe", "off")
     prep(*common)
     before = snapshot(tmp_path / "ds")
-    assert prep("dedupe", "ds", "--dedupe", "similar", "--distance", "30", "--delete").code == 0
+    assert prep("dedupe", "ds", "--dedupe", "similar", "--distance", "16", "--delete").code == 0
     assert len(images(tmp_path / "ds" / "b_frames")) < 120
     assert prep("dedupe", "ds", "--restore").code == 0
     assert snapshot(tmp_path / "ds") == before

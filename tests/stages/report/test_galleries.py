@@ -47,7 +47,7 @@ def dataset(tmp_path_factory):
     pts[30:] += 50
     pts[60:] += 9
     change(path, NAME, pts=pts, time_seconds=pts / 25)
-    change(path, NAME, [10, 50], scene_score=[40.0, 11.0])
+    change(path, NAME, [10, 50], cut_score=[40.0, 11.0])
     sharpness = np.full(80, 100.0)
     sharpness[2] = 3.0
     sharpness[20:50] = np.linspace(7, 5, 30)
@@ -84,7 +84,7 @@ def shown(gallery):
 def test_both_frames_of_cuts_the_least_certain_first(galleries):
     cuts = galleries["cut"]
     assert shown(cuts) == [([49, 50], 11.0, 0), ([9, 10], 40.0, 0)]
-    assert (cuts["measure"], cuts["limit"], cuts["is_upper"]) == ("scene score", 10.0, True)
+    assert (cuts["measure"], cuts["limit"], cuts["is_upper"]) == ("cut score", 10.0, True)
     assert [p["file"] for p in cuts["exhibits"][0]["pictures"]] == [
         f"{NAME}-frame_000049.jpg",
         f"{NAME}-frame_000050.jpg",
@@ -139,7 +139,7 @@ def test_duplicates_of_a_video_that_was_taken_out(tmp_path):
 
 def test_images_that_are_gone_are_no_pictures(tmp_path):
     make_video(tmp_path, "v", [Fate.KEPT] * 4, draw=paint)
-    change(tmp_path, "v", [2], scene_score=50.0)
+    change(tmp_path, "v", [2], cut_score=50.0)
     (tmp_path / "v" / "v-frame_000002.jpg").unlink()
     (cut,) = report(tmp_path).galleries
     assert [picture.file for picture in cut.exhibits[0].pictures] == ["v-frame_000001.jpg", None]
@@ -275,7 +275,7 @@ def test_counts_of_the_page_open_galleries(page):
     assert page.locator("#gallery[open]").count() == 0
     assert page.locator("#video[open] h2").inner_text() == NAME
     page.locator("#video .openers button", has_text="Cuts: 2").click()
-    assert captions(page) == ["scene score 11", "scene score 40"]
+    assert captions(page) == ["cut score 11", "cut score 40"]
     page.keyboard.press("Escape")
     assert page.locator("#gallery[open]").count() == 0
     assert page.locator("#video[open]").count() == 1
