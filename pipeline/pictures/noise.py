@@ -88,9 +88,9 @@ class Noise:
 
     def add(self, pairs: list[tuple[Cells, Cells]]) -> None:
         """Add pairs of pictures, the neighbours first."""
-        measured = tuple(_measure_pair(*pair) for pair in pairs)
         is_noise = _looks_like_noise(*pairs[0]) and not any(_is_other(*pair) for pair in pairs)
-        self._pairs.append(measured if is_noise else None)
+        measured = tuple(_measure_pair(*pair) for pair in pairs) if is_noise else None
+        self._pairs.append(measured)
 
     def limits(self) -> Numbers:
         """Return what of `MEASURES` is more than noise."""

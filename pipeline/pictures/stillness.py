@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .cells import MEASURES, Cells, Change, Flags, Numbers
+from .cells import MEASURES, WINDOWS, Cells, Change, Flags, Numbers, mean_around
 from .noise import EVERY, LAGS, Noise
 
 _AHEAD = 25
@@ -118,9 +118,13 @@ class StillFilter:
             self._limits_seen.append(self._limits)
         assert self._last_kept is not None  # noqa: S101
         assert self.changed_cells is not None  # noqa: S101
-        change = Change.between(cells, self._last_kept)
-        is_changed = bool((change.measures() > self._limits).any())
+        before = self._last_kept
+        small = mean_around(np.square(cells.planes[0] - before.planes[0]), WINDOWS[0])
+        # Where much moves, one look tells, and the others need not be taken.
+        is_changed = bool(small.max() > self._limits[0]) or bool(
+            (Change.between(cells, before).measures() > self._limits).any()
+        )
         if is_changed:
-            self.changed_cells += change.fields[0][0] > self._limits[0]
+            self.changed_cells += small > self._limits[0]
         max_gap = self._rules.max_gap
         return is_changed or (max_gap is not None and place - self.kept[-1] > max_gap)

@@ -114,14 +114,13 @@ class CellReader:
         end = len(_FRAME) + 2 * sum(rows * columns for rows, columns in self._shapes)
         if len(self._data) < end:
             return None
-        values = np.frombuffer(bytes(self._data[len(_FRAME) : end]), dtype="<u2")
+        levels = np.frombuffer(self._data[len(_FRAME) : end], dtype="<u2").astype(np.float32)
+        levels *= np.float32(255 / 65535)
         del self._data[:end]
-        planes, first = [], 0
-        for rows, columns in self._shapes:
-            plane = values[first : first + rows * columns].reshape(rows, columns)
-            planes.append(plane.astype(np.float32) * np.float32(255 / 65535))
-            first += rows * columns
-        return Cells(tuple(planes))
+        ends = np.cumsum([rows * columns for rows, columns in self._shapes])
+        planes = np.split(levels, ends[:-1])
+        pairs = zip(planes, self._shapes, strict=True)
+        return Cells(tuple(plane.reshape(shape) for plane, shape in pairs))
 
 
 @contextlib.contextmanager
