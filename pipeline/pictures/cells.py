@@ -29,7 +29,7 @@ _FEW = 3  # every which cell is enough to tell how bright the whole is
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """A picture as it is compared: means in levels of 8 bits, whatever its depth.
+    """A picture as it is compared: means in levels of 8 bits, until they are judged in its own.
 
     ``planes``: float32, shape (rows, columns), brightness and, for colour, two of half the size.
     """
@@ -49,32 +49,15 @@ class Cells:
         return Cells(tuple(np.where(mask, np.float32(0), plane) for plane, mask in pairs))
 
 
-@dataclass(frozen=True, eq=False)
-class Change:
-    """What changed from one picture to another.
-
-    ``fields``: for each plane and each window, float32, the shape of the plane, in squares of
-    levels. ``brightness``: of the whole, in levels.
-    """
-
-    fields: tuple[tuple[Plane, ...], ...]
-    brightness: float
-
-    @classmethod
-    def between(cls, cells: Cells, other: Cells) -> "Change":
-        """Compare two pictures of one size."""
-        fields = []
-        for plane, before in zip(cells.planes, other.planes, strict=True):
-            square = np.square(plane - before)
-            fields.append(tuple(mean_around(square, window) for window in WINDOWS))
-        few = (slice(None, None, _FEW), slice(None, None, _FEW))
-        brightness = float(np.median(cells.planes[0][few] - other.planes[0][few]))
-        return cls(tuple(fields), abs(brightness))
-
-    def measures(self) -> Numbers:
-        """Return `MEASURES`: float64, shape (5,)."""
-        peaks = [[float(field.max()) for field in of_plane] for of_plane in self.fields]
-        return by_measure(peaks, self.brightness)
+def measure_change(cells: Cells, other: Cells) -> Numbers:
+    """Return `MEASURES` of two pictures of one size: float64, shape (5,)."""
+    peaks = []
+    for plane, before in zip(cells.planes, other.planes, strict=True):
+        square = np.square(plane - before)
+        peaks.append([float(mean_around(square, window).max()) for window in WINDOWS])
+    few = (slice(None, None, _FEW), slice(None, None, _FEW))
+    brightness = float(np.median(cells.planes[0][few] - other.planes[0][few]))
+    return by_measure(peaks, abs(brightness))
 
 
 def by_measure(of_planes: list[list[float]], brightness: float) -> Numbers:

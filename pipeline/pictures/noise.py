@@ -21,7 +21,7 @@ from statistics import NormalDist
 import cv2
 import numpy as np
 
-from .cells import MEASURES, WINDOWS, Cells, Change, Numbers, Plane, by_measure, mean_around
+from .cells import MEASURES, WINDOWS, Cells, Numbers, Plane, by_measure, mean_around, measure_change
 
 LAGS = (1, 6)
 """How many frames apart noise is measured."""
@@ -123,7 +123,7 @@ def _reach(measured: Numbers) -> Numbers:
 def _measure_pair(cells: Cells, other: Cells) -> Numbers:
     """Return the measures of two pictures, and after these how far they differ in most places."""
     common = [_common_change(*pair) for pair in zip(cells.planes, other.planes, strict=True)]
-    measures = Change.between(cells, other).measures()
+    measures = measure_change(cells, other)
     return np.concatenate((measures, by_measure([[each] * len(WINDOWS) for each in common], 0.0)))
 
 

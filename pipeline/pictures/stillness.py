@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .cells import MEASURES, WINDOWS, Cells, Change, Flags, Numbers, mean_around
+from .cells import MEASURES, WINDOWS, Cells, Flags, Numbers, mean_around, measure_change
 from .noise import EVERY, LAGS, Noise
 
 _AHEAD = 25
@@ -71,13 +71,12 @@ class StillFilter:
             cells = Cells(tuple(plane / np.float32(self._rules.level) for plane in cells.planes))
         self._measure(place, cells)
         self._waiting.append((place, cells))
-        while self._waiting and place >= _AHEAD:
-            self._judge(*self._waiting.popleft())
+        if place >= _AHEAD:
+            self._judge_waiting()
 
     def finish(self) -> None:
         """Judge what is still to be judged: no more pictures come."""
-        while self._waiting:
-            self._judge(*self._waiting.popleft())
+        self._judge_waiting()
 
     def limits(self) -> tuple[float, ...]:
         """Return the usual limits of `MEASURES`, in levels of 8 bits."""
@@ -105,6 +104,10 @@ class StillFilter:
             (cells for at, cells in reversed(self._recent) if at <= place), self._recent[0][1]
         )
 
+    def _judge_waiting(self) -> None:
+        while self._waiting:
+            self._judge(*self._waiting.popleft())
+
     def _judge(self, place: int, cells: Cells) -> None:
         self.judged += 1
         if self._last_kept is None or self._is_changed(place, cells):
@@ -122,7 +125,7 @@ class StillFilter:
         small = mean_around(np.square(cells.planes[0] - before.planes[0]), WINDOWS[0])
         # Where much moves, one look tells, and the others need not be taken.
         is_changed = bool(small.max() > self._limits[0]) or bool(
-            (Change.between(cells, before).measures() > self._limits).any()
+            (measure_change(cells, before) > self._limits).any()
         )
         if is_changed:
             self.changed_cells += small > self._limits[0]

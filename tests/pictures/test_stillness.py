@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from video_prep.pictures.cells import CELL, Cells, Change, cells_of, level_of
+from video_prep.pictures.cells import CELL, Cells, cells_of, level_of, measure_change
 from video_prep.pictures.stillness import Rules, StillFilter
 
 WIDTH, HEIGHT = 320, 192
@@ -68,10 +68,10 @@ def test_the_measures_of_a_change():
     colour = np.zeros((10, 10), dtype=np.float32)
     lit = colour.copy()
     lit[4, 4] = 3
-    change = Change.between(Cells((after, colour, lit)), Cells((before, colour, colour)))
-    assert change.measures() == pytest.approx([81 / 9, 81 / 25, 9 / 9, 9 / 25, 0])
-    brighter = Change.between(Cells((before + 2,)), Cells((before,)))
-    assert brighter.measures() == pytest.approx([4, 4, 0, 0, 2])
+    change = measure_change(Cells((after, colour, lit)), Cells((before, colour, colour)))
+    assert change == pytest.approx([81 / 9, 81 / 25, 9 / 9, 9 / 25, 0])
+    brighter = measure_change(Cells((before + 2,)), Cells((before,)))
+    assert brighter == pytest.approx([4, 4, 0, 0, 2])
 
 
 @pytest.mark.parametrize("noise", [0, 3, 6, 10, 14])
