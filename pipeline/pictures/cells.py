@@ -24,7 +24,7 @@ MEASURES = ("luma_small", "luma_large", "colour_small", "colour_large", "brightn
 of levels; and how far the whole became brighter or darker, in levels."""
 
 WINDOWS = (3, 5)
-_FEW = 3  # every which cell is enough to tell how bright the whole is
+_FEW = 4  # every which cell is enough to tell how bright the whole is
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +49,21 @@ class Cells:
         return Cells(tuple(np.where(mask, np.float32(0), plane) for plane, mask in pairs))
 
 
-def measure_change(cells: Cells, other: Cells) -> Numbers:
-    """Return `MEASURES` of two pictures of one size: float64, shape (5,)."""
+def differences(cells: Cells, other: Cells) -> tuple[Plane, ...]:
+    """Return what one picture has more than another of its size, plane by plane."""
+    return tuple(
+        np.asarray(cv2.subtract(plane, before))
+        for plane, before in zip(cells.planes, other.planes, strict=True)
+    )
+
+
+def measure_change(changes: tuple[Plane, ...]) -> Numbers:
+    """Return `MEASURES` of the differences of two pictures: float64, shape (5,)."""
     peaks = []
-    for plane, before in zip(cells.planes, other.planes, strict=True):
-        square = np.square(plane - before)
+    for change in changes:
+        square = np.square(change)
         peaks.append([float(mean_around(square, window).max()) for window in WINDOWS])
-    few = (slice(None, None, _FEW), slice(None, None, _FEW))
-    brightness = float(np.median(cells.planes[0][few] - other.planes[0][few]))
-    return by_measure(peaks, abs(brightness))
+    return by_measure(peaks, abs(float(np.median(changes[0][::_FEW, ::_FEW]))))
 
 
 def by_measure(of_planes: list[list[float]], brightness: float) -> Numbers:

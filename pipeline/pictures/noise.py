@@ -21,15 +21,25 @@ from statistics import NormalDist
 import cv2
 import numpy as np
 
-from .cells import MEASURES, WINDOWS, Cells, Numbers, Plane, by_measure, mean_around, measure_change
+from .cells import (
+    MEASURES,
+    WINDOWS,
+    Cells,
+    Numbers,
+    Plane,
+    by_measure,
+    differences,
+    mean_around,
+    measure_change,
+)
 
 LAGS = (1, 6)
 """How many frames apart noise is measured."""
 
-EVERY = 4
+EVERY = 5
 """Every which frame it is measured at: often enough to follow it."""
 
-_MEASURED_PAIRS = 50
+_MEASURED_PAIRS = 40
 """How many measurements count, the newest ones: those of 200 frames."""
 
 _LEAST = np.array((12.0, 6.8, 13.0, 8.0, 1.0))
@@ -45,7 +55,7 @@ _REACH = 3.0
 
 _SCATTER = (0.15, 0.7)  # such a deviation; fewer measurements than these do not tell it better
 
-_MOTION_SHARE, _SMOOTH_SHARE = 0.2, 0.5
+_MOTION_SHARE, _SMOOTH_SHARE = 0.16, 0.5
 _LARGEST_NOISE, _UNLIKE_SHARE = 20.0, 0.5
 """Two pictures show different things if they differ by more, in squares of levels, than noise makes
 them, and by more than this share of what pictures differ by that have nothing in common."""
@@ -59,6 +69,8 @@ _LEAST_SHARE = 0.15
 _COMMON, _COMMON_OF_MEAN = 60, 0.708
 """A percentile of the squares of differences, and what it is of their mean if they are normally
 distributed (chi-squared with one degree of freedom)."""
+
+_FEW = 3  # every which cell is enough to tell so
 
 _PEAKS = np.array((15.0, 9.0, 15.0, 9.0))
 """How far the largest change in a window may reach above that mean where there is noise alone."""
@@ -88,9 +100,11 @@ class Noise:
 
     def add(self, pairs: list[tuple[Cells, Cells]]) -> None:
         """Add pairs of pictures, the neighbours first."""
-        is_noise = _looks_like_noise(*pairs[0]) and not any(_is_other(*pair) for pair in pairs)
-        measured = tuple(_measure_pair(*pair) for pair in pairs) if is_noise else None
-        self._pairs.append(measured)
+        changes = [differences(*pair) for pair in pairs]
+        is_noise = not any(
+            _is_other(*pair, change) for pair, change in zip(pairs, changes, strict=True)
+        ) and _looks_like_noise(*pairs[0], changes[0])
+        self._pairs.append(tuple(map(_measure_pair, changes)) if is_noise else None)
 
     def limits(self) -> Numbers:
         """Return what of `MEASURES` is more than noise."""
@@ -120,59 +134,63 @@ def _reach(measured: Numbers) -> Numbers:
     return np.asarray(reached, dtype=np.float64)
 
 
-def _measure_pair(cells: Cells, other: Cells) -> Numbers:
+def _measure_pair(changes: tuple[Plane, ...]) -> Numbers:
     """Return the measures of two pictures, and after these how far they differ in most places."""
-    common = [_common_change(*pair) for pair in zip(cells.planes, other.planes, strict=True)]
-    measures = measure_change(cells, other)
-    return np.concatenate((measures, by_measure([[each] * len(WINDOWS) for each in common], 0.0)))
+    common = [[_common_change(change)] * len(WINDOWS) for change in changes]
+    return np.concatenate((measure_change(changes), by_measure(common, 0.0)))
 
 
-def _common_change(plane: Plane, before: Plane) -> float:
+def _common_change(change: Plane) -> float:
     """Return the mean square of the differences, as told by all but the places that differ most."""
-    square = np.square(plane - before)
-    return float(np.percentile(square[::2, ::2], _COMMON)) / _COMMON_OF_MEAN
+    square = np.square(change[::_FEW, ::_FEW])
+    return float(np.percentile(square, _COMMON)) / _COMMON_OF_MEAN
 
 
-def _is_other(cells: Cells, other: Cells) -> bool:
+def _is_other(cells: Cells, other: Cells, changes: tuple[Plane, ...]) -> bool:
     """Return whether two pictures have so little in common that they show different things."""
-    for plane, before in zip(cells.planes, other.planes, strict=True):
-        changed = float(np.mean(np.square(plane - before)))
-        unlike = _UNLIKE_SHARE * float(plane.var() + before.var())
-        if changed > max(_LARGEST_NOISE, unlike):
+    for plane, before, change in zip(cells.planes, other.planes, changes, strict=True):
+        changed = cv2.norm(change, cv2.NORM_L2SQR) / change.size
+        # Most are so much alike that what they show need not be looked at.
+        if changed > _LARGEST_NOISE and changed > _UNLIKE_SHARE * (plane.var() + before.var()):
             return True
     return False
 
 
-def _looks_like_noise(cells: Cells, other: Cells) -> bool:
+def _looks_like_noise(cells: Cells, other: Cells, changes: tuple[Plane, ...]) -> bool:
     """Return whether what changed between two neighbours is neither motion nor light."""
-    for plane, before in zip(cells.planes, other.planes, strict=True):
-        change = plane - before
+    for plane, before, change in zip(cells.planes, other.planes, changes, strict=True):
         around = mean_around(np.square(change), max(WINDOWS))
         if around.max() > _FAINT:
             smooth = np.square(mean_around(change, max(WINDOWS)))
             if smooth.sum() > _SMOOTH_SHARE * around.sum():
                 return False
-            if _motion_share(plane, before) > _MOTION_SHARE:
+            if _motion_share(plane, before, change) > _MOTION_SHARE:
                 return False
     return True
 
 
-def _motion_share(one: Plane, before: Plane) -> float:
+def _motion_share(plane: Plane, before: Plane, change: Plane) -> float:
     """Return how much of the difference of two pictures follows their gradient, 0 to 1."""
-    change, mean = one - before, (one + before) / 2
+    mean = cv2.addWeighted(plane, 0.5, before, 0.5, 0)
     across, down = (cv2.Sobel(mean, -1, x, 1 - x, ksize=3, scale=1 / 8) for x in (1, 0))
     xx, yy, xy, x_change, y_change, total = (
-        mean_around(product, max(WINDOWS))
-        for product in (
-            across * across,
-            down * down,
-            across * down,
-            across * change,
-            down * change,
-            change * change,
+        _mean_widely(np.asarray(cv2.multiply(one, other)))
+        for one, other in (
+            (across, across),
+            (down, down),
+            (across, down),
+            (across, change),
+            (down, change),
+            (change, change),
         )
     )
     # The determinant, kept away from 0 where the picture is flat or has one direction alone.
     determinant = xx * yy - xy * xy + 1e-3 * (xx + yy) ** 2 + 1e-6
     explained = (yy * x_change**2 - 2 * xy * x_change * y_change + xx * y_change**2) / determinant
     return float(np.clip(explained, 0, total).sum() / (total.sum() + 1e-9))
+
+
+def _mean_widely(values: Plane) -> Plane:
+    """Return the mean around every other place, in a window with sides of 6."""
+    halved = cv2.resize(values, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return mean_around(np.asarray(halved, dtype=np.float32), 3)

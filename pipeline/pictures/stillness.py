@@ -4,14 +4,16 @@ They do if more changed than noise alone does (`pictures.noise`) anywhere in the
 those against the last kept picture, so slow ones add up.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .cells import MEASURES, WINDOWS, Cells, Flags, Numbers, mean_around, measure_change
+from .cells import MEASURES, WINDOWS, Cells, Flags, Numbers, differences, measure_change
 from .noise import EVERY, LAGS, Noise
 
 _AHEAD = 25
@@ -121,13 +123,13 @@ class StillFilter:
             self._limits_seen.append(self._limits)
         assert self._last_kept is not None  # noqa: S101
         assert self.changed_cells is not None  # noqa: S101
-        before = self._last_kept
-        small = mean_around(np.square(cells.planes[0] - before.planes[0]), WINDOWS[0])
-        # Where much moves, one look tells, and the others need not be taken.
-        is_changed = bool(small.max() > self._limits[0]) or bool(
-            (measure_change(cells, before) > self._limits).any()
+        luma = cv2.absdiff(cells.planes[0], self._last_kept.planes[0])
+        limit = math.sqrt(self._limits[0])
+        # One cell that changed so much that no window around it could make up for it tells enough.
+        is_changed = float(luma.max()) > WINDOWS[0] * limit or bool(
+            (measure_change(differences(cells, self._last_kept)) > self._limits).any()
         )
         if is_changed:
-            self.changed_cells += small > self._limits[0]
+            self.changed_cells += luma > limit
         max_gap = self._rules.max_gap
         return is_changed or (max_gap is not None and place - self.kept[-1] > max_gap)
