@@ -10,9 +10,10 @@ class Comparison:
     """How the still frames of a video were told.
 
     ``way``: ``fixed`` thresholds; or by what noise was measured, in ``one pass``, or in ``two
-    passes`` where noise makes all frames differ; both where segments differ. ``limits``: what
-    counts as noise, the middle of what was measured (`pictures.cells.MEASURES`), in levels of 8
-    bits; absent for damaged videos, where it differs from run to run.
+    passes`` where noise makes all frames differ and these cannot be handed over without loss; both
+    where segments differ. ``limits``: what counts as noise, the middle of what was measured
+    (`pictures.cells.MEASURES`), in levels of 8 bits; absent for damaged videos, where it differs
+    from run to run.
     """
 
     way: str

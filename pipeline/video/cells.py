@@ -1,13 +1,11 @@
 """What ffmpeg hands over of the frames that are compared, and the choice among them."""
 
-import contextlib
-import fcntl
 import functools
 import os
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +16,16 @@ from ..pictures.regions import ignored_cells
 from ..pictures.stillness import Rules, StillFilter
 from ..settings.dedupe import DedupeSettings
 from ..settings.regions import Region
+from .processes import PIPE_BYTES, Pipe
 
-_READ_BYTES = 1 << 20
 _HEADER = re.compile(rb"YUV4MPEG2 W(\d+) H(\d+) .*?\bC(mono16|420p16)\b[^\n]*\n")
 _FRAME = b"FRAME\n"
 _LONGEST_HEADER = 1000
 
-_WASTED = 50
+_WASTED = 20
 _WASTED_SHARE = 0.25
 """If more images than this many, and than this share of the frames, were encoded in vain, it is
-cheaper to decode the video twice: noise makes all its frames differ, though nothing moves."""
+cheaper to begin anew: noise makes all frames differ, though nothing moves."""
 
 
 class WastefulError(Exception):
@@ -41,29 +39,25 @@ class WastefulError(Exception):
         self.noise = noise
 
 
-class CellReader:
+class CellReader(Pipe):
     """Reads the cells of frames from a pipe, and lets a filter judge them.
 
-    ``target``: where ffmpeg is to write them. ``file``: the descriptor to read from. ``stills``:
-    the filter, which calls the frames by their places among those that were asked for.
+    ``stills``: the filter, which calls the frames by their places among those that were asked for.
     """
 
-    def __init__(self, stills: StillFilter, *, selects_all: bool, writes_images: bool) -> None:
+    def __init__(self, stills: StillFilter, *, selects_all: bool, may_waste: bool) -> None:
+        super().__init__()
         self.stills = stills
-        self.file, self.write_file = os.pipe()
-        self.target = f"pipe:{self.write_file}"
-        with contextlib.suppress(OSError):  # it is as fast as it can be
-            fcntl.fcntl(self.file, fcntl.F_SETPIPE_SZ, _READ_BYTES)
-        self._selects_all, self._writes_images = selects_all, writes_images
+        self._selects_all, self._may_waste = selects_all, may_waste
         self._data = bytearray()
         self._shapes: list[tuple[int, int]] = []
-        self._taken = 0
+        self._places = array("i")
 
-    def read(self) -> bool:
-        """Read what is there; return whether there may be more."""
-        data = os.read(self.file, _READ_BYTES)
+    def read(self) -> None:
+        """Read what is there."""
+        data = os.read(self.file, PIPE_BYTES)
         self._data += data
-        return bool(data)
+        self.wants_more = bool(data)
 
     def judge(self, kept: "array[int]", selected: "array[int]") -> bool:
         """Judge the frames of which all is known; return whether any were.
@@ -75,30 +69,38 @@ class CellReader:
         Raises:
             WastefulError: too many images are written in vain.
         """
-        before = self._taken
-        while self._taken < len(kept) and (cells := self._next()) is not None:
-            index = kept[self._taken]
+        before = len(self._places)
+        while len(self._places) < len(kept) and (cells := self._next()) is not None:
+            index = kept[len(self._places)]
             place = index if self._selects_all else bisect_left(selected, index)
-            self._taken += 1
+            self._places.append(place)
             self.stills.take(place, cells)
-            if self._writes_images:
+            if self._may_waste:
                 wasted = self.stills.judged - len(self.stills.kept)
                 if wasted > max(_WASTED, _WASTED_SHARE * place):
                     raise WastefulError(self.stills.limits()[0])
-        return self._taken > before
+        return len(self._places) > before
+
+    def verdict(self, number: int) -> bool | None:
+        """Return whether a frame is kept, of those that ffmpeg let pass.
+
+        ``None`` while it was not handed over, and ``True`` until it is judged.
+        """
+        if number >= len(self._places):
+            return None
+        place, kept = self._places[number], self.stills.kept
+        at = bisect_left(kept, place)
+        return number >= self.stills.judged or (at < len(kept) and kept[at] == place)
 
     def finish(self, kept: "array[int]", selected: "array[int]") -> bool:
         """Read and judge the rest; return whether there were as many frames as ffmpeg said."""
-        self._writes_images = False  # what was written in vain is written
-        while self.read():
+        self._may_waste = False  # what was written in vain is written
+        while self.wants_more:
+            self.read()
             self.judge(kept, selected)
         self.judge(kept, selected)
         self.stills.finish()
-        return self._taken == len(kept) and not self._data.startswith(_FRAME)
-
-    def close(self) -> None:
-        """Close the pipe."""
-        os.close(self.file)
+        return len(self._places) == len(kept) and not self._data.startswith(_FRAME)
 
     def _next(self) -> Cells | None:
         """Return the next frame, or ``None`` if not all of it is there."""
@@ -123,37 +125,34 @@ class CellReader:
         return Cells(tuple(plane.reshape(shape) for plane, shape in pairs))
 
 
-@contextlib.contextmanager
 def read_cells(
-    dedupe: DedupeSettings, info: VideoInfo, selects_all: bool, writes_images: bool
-) -> Iterator[CellReader]:
-    """Give what reads and judges the cells of a video.
+    dedupe: DedupeSettings, info: VideoInfo, *, selects_all: bool, may_waste: bool
+) -> CellReader:
+    """Return what reads and judges the cells of a video.
 
     Args:
         dedupe: what does not count, and how many frames in a row may be left out.
         info: the header of the video.
         selects_all: whether all its frames are asked for.
-        writes_images: whether what is handed over also becomes images.
+        may_waste: whether all that is handed over is encoded, before it is judged.
     """
     level = level_of(info.component_bits)
     ignored = functools.partial(_ignored, dedupe.regions, info) if dedupe.regions else None
     stills = StillFilter(Rules(dedupe.max_gap, level, ignored))
-    reader = CellReader(stills, selects_all=selects_all, writes_images=writes_images)
-    try:
-        yield reader
-    finally:
-        reader.close()
+    return CellReader(stills, selects_all=selects_all, may_waste=may_waste)
 
 
 def _ignored(
     regions: Iterable[Region], info: VideoInfo, shape: tuple[int, int]
 ) -> npt.NDArray[np.bool_]:
     """Return which cells of a frame do not count, which has so many rows and columns of them."""
+    rows, columns = shape
     coded = (info.coded_width, info.coded_height)
     sizes = (
         (width, height)
         for width, height in (coded, coded[::-1])  # as it is, or turned upright
-        if (-(-height // CELL), -(-width // CELL)) == shape
+        if (-(-height // CELL), 2 * -(-width // (2 * CELL))) == shape
     )
-    width, height = next(sizes, (shape[1] * CELL, shape[0] * CELL))
-    return ignored_cells(regions, width, height, CELL)
+    width, height = next(sizes, (columns * CELL, rows * CELL))
+    ignored = ignored_cells(regions, width, height, CELL)
+    return np.pad(ignored, ((0, 0), (0, columns - ignored.shape[1])), mode="edge")

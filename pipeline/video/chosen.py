@@ -1,6 +1,7 @@
 """The choice among the frames of a video."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy.typing as npt
 
 from ..dataset.comparison import Comparison
 from ..dataset.records import SOFTWARE
+from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, shorten_gaps
 from .decoder import Decoded
-from .graph import Pass
+from .recipe import Pass
 
 _NO_FRAMES = np.empty(0, dtype=np.int32)
 
@@ -51,6 +53,30 @@ class Chosen:
                 "one pass" if work.writes_images else "two passes", stills.limits()
             ),
             changed_cells=stills.changed_cells,
+        )
+
+    def without_alike(self, thinner: Thinner, thumbnails: Path, max_gap: int | None) -> Self:
+        """Return the choice without what looks like an earlier frame as a whole.
+
+        Args:
+            thinner: what compares frames.
+            thumbnails: the file of those of the frames that were decoded and let through.
+            max_gap: how many frames in a row may be left out.
+        """
+        if len(self.kept) == 0:
+            return self
+        side = THUMBNAIL_SIDE
+        pixels = np.memmap(thumbnails, dtype=np.uint8, mode="r").reshape(-1, side, side)
+        looks = thinner.describe(pixels[np.searchsorted(self.decoded.kept, self.kept)])
+        places = np.arange(len(looks))
+        positions = np.searchsorted(self.selected, self.kept)
+        like = thinner.thin(looks, places)
+        is_kept = shorten_gaps(like == places, positions, np.zeros_like(places), max_gap)
+        return replace(
+            self,
+            kept=self.kept[is_kept],
+            alike=self.kept[~is_kept],
+            alike_to=self.kept[like[~is_kept]],
         )
 
     def without_measures(self) -> Self:

@@ -6,7 +6,6 @@ says. A process of its own also survives what crashes a decoder.
 
 import os
 import selectors
-import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -18,27 +17,24 @@ import numpy.typing as npt
 from ..base.errors import (
     DecoderDiedError,
     DecoderHungError,
-    DecoderKilledError,
     DiskFullError,
-    FfmpegUnusableError,
     HwaccelError,
     TooManyFramesError,
-    cause_of,
     printable,
 )
-from ..base.machine import die_with_parent
 from ..base.words import count
 from ..base.work import Link, refuse_stopped
 from ..pictures.stillness import StillFilter
-from .binary import ANOTHER_FFMPEG, clean_environment
+from .binary import ANOTHER_FFMPEG
 from .cells import CellReader, WastefulError
 from .damage import Stretch
+from .encoder import Encoder
+from .processes import Pipe, kill_group, killed, start_ffmpeg
 from .transcript import Transcript
 
 _READ_BYTES = 65536
 _POLL_SECONDS = 0.2
 _REST_SECONDS, _REST_SHARE = 0.01, 0.02
-_FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,15 +69,44 @@ class Ears:
     """What hears all that ffmpeg tells.
 
     ``transcript``: its log. ``cells``: the frames as they are compared, if it hands them over.
+    ``encoder``: takes the frames themselves, if it hands these over as well; ``first``: to be added
+    to their indices, to number the images.
     """
 
     transcript: Transcript
     cells: CellReader | None = None
+    encoder: Encoder | None = None
+    first: int = 0
 
-    def judge(self) -> bool:
-        """Let the frames be judged of which all is known; return whether any were."""
+    @property
+    def pipes(self) -> tuple[Pipe, ...]:
+        """What it writes into, besides its log."""
+        return tuple(pipe for pipe in (self.cells, self.encoder) if pipe is not None)
+
+    def judge(self, *, is_pressed: bool) -> bool:
+        """Let the frames be judged of which all is known; return whether any were.
+
+        Args:
+            is_pressed: whether ffmpeg waits for us.
+        """
         log = self.transcript
-        return self.cells is not None and self.cells.judge(log.kept, log.selected)
+        if self.cells is None:
+            return False
+        is_busy = self.cells.judge(log.kept, log.selected)
+        if self.encoder is not None:
+            self.encoder.pass_on(self.cells.verdict, is_pressed=is_pressed)
+        return is_busy
+
+    def finish(self) -> bool:
+        """Judge and encode the rest; return whether all that passed was handed over."""
+        if self.cells is None:
+            return True
+        log = self.transcript
+        is_whole = self.cells.finish(log.kept, log.selected)
+        if self.encoder is not None and is_whole:
+            numbers = [self.first + index for index in log.kept]
+            return self.encoder.finish(self.cells.verdict, numbers)
+        return is_whole
 
 
 @dataclass(frozen=True)
@@ -119,15 +144,15 @@ def decode(
         FfmpegUnusableError, InterruptedRunError.
         WastefulError: too many images are written in vain. The link was told that no frame came.
     """
-    process = _start(command, folder, ears.cells)
+    process = start_ffmpeg(command, folder, ears.pipes)
     with process:
         try:
             _follow(process, ears, source, limits, link)
         finally:
-            _kill_group(process)
+            kill_group(process)
     transcript, cells = ears.transcript, ears.cells
     _check_end(process.returncode, transcript, source)
-    if cells is not None and not cells.finish(transcript.kept, transcript.selected):
+    if not ears.finish():
         raise DecoderDiedError(
             f"{printable(source)}: ffmpeg let {count(len(transcript.kept), 'frame')} pass, but did "
             f"not hand over as many to be compared. {ANOTHER_FFMPEG}, or set dedupe to off."
@@ -143,36 +168,6 @@ def decode(
     )
 
 
-def _start(command: list[str], folder: Path, cells: CellReader | None) -> subprocess.Popen[bytes]:
-    """Start ffmpeg, which alone keeps the end of the pipe that it writes cells into.
-
-    Raises:
-        FfmpegUnusableError.
-    """
-    # Between fork and exec the child is a Python in our group, which Ctrl-C would reach.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C reaches prep alone, which then ends ffmpeg
-            preexec_fn=die_with_parent,
-            pass_fds=() if cells is None else (cells.write_file,),
-        )
-    except OSError as error:
-        raise FfmpegUnusableError(
-            f"{printable(command[0])}: cannot be run: {cause_of(error)}."
-        ) from error
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if cells is not None:
-            os.close(cells.write_file)
-
-
 def _follow(
     process: subprocess.Popen[bytes],
     ears: Ears,
@@ -182,16 +177,15 @@ def _follow(
 ) -> None:
     """Read what ffmpeg says until it ends; end it on a stall, a stop or too many frames."""
     assert process.stderr is not None  # noqa: S101
-    transcript, cells = ears.transcript, ears.cells
+    transcript = ears.transcript
     log, rest = process.stderr.fileno(), b""
     begun = last_progress = time.monotonic()
     reported = 0
     with selectors.DefaultSelector() as selector:
         selector.register(log, selectors.EVENT_READ)
-        if cells is not None:
-            selector.register(cells.file, selectors.EVENT_READ)
         ended = False
         while not ended:
+            _listen_to(ears.pipes, selector)
             ready = {key.fd for key, _ in selector.select(timeout=_POLL_SECONDS)}
             if log in ready:
                 data = os.read(log, _READ_BYTES)
@@ -200,10 +194,12 @@ def _follow(
                 rest = rest[:_READ_BYTES]  # a line without end does not fill the memory
                 for line in lines:
                     transcript.add(line.decode("utf-8", "replace"))
-            if cells is not None and cells.file in ready and not cells.read():
-                selector.unregister(cells.file)
+            for pipe in ears.pipes:
+                if pipe.file in ready:
+                    pipe.read()
             try:
-                is_busy = ears.judge()
+                is_busy = ears.judge(is_pressed=not ready)
+                is_busy |= ears.encoder is not None and ears.encoder.file in ready
             except WastefulError:
                 link.tell(-reported)
                 raise
@@ -225,6 +221,16 @@ def _follow(
             _check_progress(transcript, source, limits, time.monotonic() - last_progress)
         else:
             return
+
+
+def _listen_to(pipes: tuple[Pipe, ...], selector: selectors.BaseSelector) -> None:
+    """Let a selector tell when there is something to read, from pipes that want more."""
+    for pipe in pipes:
+        is_known = pipe.file in selector.get_map()
+        if pipe.wants_more and not is_known:
+            selector.register(pipe.file, selectors.EVENT_READ)
+        elif is_known and not pipe.wants_more:
+            selector.unregister(pipe.file)
 
 
 def _check_progress(
@@ -259,17 +265,7 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
             f"({transcript.last_line}). Do without the setting hwaccel."
         )
     if returncode < 0:
-        try:
-            sign = signal.Signals(-returncode).name
-        except ValueError:
-            sign = f"signal {-returncode}"
-        hint = (
-            "Most likely memory ran out: lower --workers."
-            if -returncode == signal.SIGKILL
-            else f"{ANOTHER_FFMPEG}, or convert the file first."
-        )
-        kind = DecoderKilledError if -returncode in _FROM_OUTSIDE else DecoderDiedError
-        raise kind(f"{name}: ffmpeg was killed ({sign}) after {count(frames, 'frame')}. {hint}")
+        raise killed(returncode, source, frames)
     if any(index >= frames for index in transcript.kept[-1:]):
         raise DecoderDiedError(
             f"{name}: what ffmpeg says of its frames does not add up "
@@ -288,10 +284,3 @@ def _check_end(returncode: int, transcript: Transcript, source: Path) -> None:
 def _cannot_decode(transcript: Transcript) -> bool:
     """Whether ffmpeg failed only for want of a single frame, which the footage is to blame for."""
     return not transcript.pts and bool(transcript.evidence.complaints)
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        process.kill()

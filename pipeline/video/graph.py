@@ -25,7 +25,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -42,9 +41,9 @@ from .cuts import shrink
 from .levels import map_levels, sample_levels
 from .looks import deinterlace, tonemap
 from .probe import DEMUXERS
-from .recipe import Recipe
+from .recipe import Pass, Recipe
 from .segments import BORDER_FRAMES, Segment
-from .still import CELLS, COMPARED_FORMATS, Blocks, average_cells, drop_still
+from .still import HANDED_OVER, average_cells, drop_still
 
 _SCORED_AS = {"jpg": "yuvj420p|yuvj422p|yuvj444p", "png": "gray|rgb24|rgba"}
 """Pixel formats that both the scene score and images of a format take."""
@@ -52,61 +51,17 @@ _SCORED_AS = {"jpg": "yuvj420p|yuvj422p|yuvj444p", "png": "gray|rgb24|rgba"}
 _ONLY_IN_PNG = frozenset(("monob", "monow", "pal8", "ya8"))
 """Pixel formats of at most 8 bits that images may have, and the scene score does not take."""
 
-EVERYTHING = "1"
-"""The condition that selects every frame."""
-
 GRAPH_FILE = "graph.txt"
 THUMBNAILS_FILE, SAMPLES_FILE = "thumbnails.gray", "samples.raw"
 CUTS_FILE = "cuts.yuv"
 """What ffmpeg reads and writes besides, two folders above that of the images, where it runs."""
 
 _TWO_UP = "../../"
+_SAYING = ("-hide_banner", "-nostats")
 
 MARK = "prep"
 """The metadata key under which ffmpeg prints the frames that are ``selected``, ``kept``, or changed
 on the left ``edge``."""
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What one run of ffmpeg over a video does.
-
-    ``condition``: an expression over ``N`` and ``PTS`` of FFmpeg's setpts, true for frames that
-    are selected. ``blocks``: leave out those of them in which no block changed by more than that.
-    ``hands_cells``: what remains is handed over as it is compared.
-    ``writes_images``: else grey thumbnails of what remains, one after another, into one file.
-    ``matrix``: write this colour matrix into all frames first. ``is_steady``: whether the stream
-    keeps its size and pixel format, as far as is known. ``segment``: the part of the video that is
-    decoded; ``condition`` then counts from its first frame. ``is_sample``: only few pixels of the
-    selected frames are written, in their own depth, one frame after another, into one file.
-    ``is_careful``: decode in one thread, and tell of each packet and frame in the log.
-    ``ends_after``: no frame is decoded for its own sake behind this one, counted as by the
-    condition.
-    """
-
-    condition: str
-    blocks: Blocks | None
-    writes_images: bool
-    hands_cells: bool = False
-    matrix: str | None = None
-    is_steady: bool = True
-    segment: Segment | None = None
-    is_sample: bool = False
-    is_careful: bool = False
-    ends_after: int | None = None
-
-    def selects_all(self, settings: ExtractSettings) -> bool:
-        """Whether no frame is left out; the log then does not name the selected ones."""
-        return self.condition == EVERYTHING and not settings.keyframes
-
-    def converts_late(self, settings: ExtractSettings, info: VideoInfo) -> bool:
-        """Whether only what is kept is converted to the colours of the images.
-
-        The bytes are the same only where nothing else has to be converted: then one step does
-        what otherwise takes two. But levels are those of the video, not of the images.
-        """
-        is_exact = self.is_steady or settings.levels is not None
-        return is_exact and info.pixel_format in COMPARED_FORMATS
 
 
 def extraction_command(
@@ -115,7 +70,7 @@ def extraction_command(
     info: VideoInfo,
     source: str,
     stem: str,
-    cells_target: str | None = None,
+    targets: Sequence[str] = (),
 ) -> tuple[list[str], str]:
     """Return the command line of a pass over a video, and the graph for `GRAPH_FILE`.
 
@@ -125,7 +80,7 @@ def extraction_command(
         info: the header of the video.
         source: its path, without characters that would disturb the log.
         stem: what the names of its images begin with.
-        cells_target: where a pass that hands over cells writes them.
+        targets: where a pass that hands over cells writes these, and then where its frames go.
     """
     timing = _timing(recipe.ffmpeg)
     stream, border = _read(recipe, work, info, source)
@@ -142,17 +97,27 @@ def extraction_command(
         told.append(_mark(edge, "edge"))
     chosen = _mark(chosen, "kept").filter("metadata", mode="delete", key=MARK)
     handed = []
-    if cells_target is not None:
+    if targets:
         branches = chosen.filter_multi_output("split")
         chosen = branches[0]
-        handed.append(average_cells(branches[1], info).output(cells_target, **CELLS, **timing))
-    if work.segment is not None:
-        chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
-    written = _write(chosen, recipe, work, info, stem, is_apart=is_apart)
+        handed.append(average_cells(branches[1], info).output(targets[0], **HANDED_OVER, **timing))
+    if work.hands_frames:
+        written = chosen.output(targets[1], **HANDED_OVER, **timing)
+    else:
+        if work.segment is not None:
+            chosen = chosen.filter("setpts", f"PTS+{work.segment.first}")
+        written = _write(chosen, recipe, work, info, stem, is_apart=is_apart)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
     tiny = shrink(_number(scored, "N")).output(_TWO_UP + CUTS_FILE, format="rawvideo", **timing)
     command, graph = _compile(recipe.ffmpeg, written, [tiny, *outputs, *handed])
     return ([*command, "-debug_ts"] if work.is_careful else command), graph
+
+
+def encoding_command(recipe: Recipe, work: Pass, info: VideoInfo, stem: str) -> list[str]:
+    """Return the command line that encodes what a pass hands over, and numbers it from 0."""
+    stream = ffmpeg_python.input("pipe:0", format=HANDED_OVER["format"])["V:0"]
+    written = _write(_number(stream, "N"), recipe, work, info, stem, is_apart=False)
+    return list(written.global_args(*_SAYING).compile(cmd=recipe.ffmpeg.path))
 
 
 def _timing(ffmpeg: Ffmpeg) -> dict[str, Any]:
@@ -242,7 +207,7 @@ def _choose(stream: Any, settings: ExtractSettings, work: Pass) -> Any:
 def _compile(ffmpeg: Ffmpeg, written: Any, outputs: Sequence[Any]) -> tuple[list[str], str]:
     command = (
         ffmpeg_python.merge_outputs(written, *outputs)
-        .global_args("-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info")
+        .global_args(*_SAYING, "-nostdin", "-loglevel", "repeat+level+info")
         .global_args("-max_error_rate", "1")
         .compile(cmd=ffmpeg.path)
     )

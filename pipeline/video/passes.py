@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from contextlib import nullcontext
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,23 +16,23 @@ from ..dataset.clock import without_contradictions
 from ..dataset.image_folder import ImageNames
 from ..dataset.records import PacketIndex, VideoInfo
 from ..pictures.cuts import cut_scores
-from ..pictures.thinner import THUMBNAIL_SIDE, Thinner, shorten_gaps, thinner_of
+from ..pictures.thinner import Thinner, thinner_of
 from .cells import WastefulError, read_cells
 from .chosen import Chosen
 from .cuts import read_pictures
 from .damage import find_damage, find_in_segment, place
 from .decoder import Decoded, Ears, Limits, decode
+from .encoder import Encoder, encodes_exactly
 from .graph import (
     CUTS_FILE,
-    EVERYTHING,
     GRAPH_FILE,
     SAMPLES_FILE,
     THUMBNAILS_FILE,
-    Pass,
+    encoding_command,
     extraction_command,
 )
 from .levels import SAMPLED_FRAMES, read_levels
-from .recipe import Recipe
+from .recipe import EVERYTHING, Pass, Recipe
 from .sampling import corrected_condition, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_damaged, refuse_unproven
 from .sources import Source, plain_name
@@ -176,19 +176,20 @@ class VideoDecoder:
     def _decode_first(self, work: Pass) -> tuple[Pass, Decoded]:
         """Decode, or first find out what is to be kept; return the pass that it became."""
         survey = replace(work, blocks=None, writes_images=False)
-        is_filtered = work.hands_cells and work.blocks is not None
-        for blocks in BEFORE_COMPARISON if is_filtered else (work.blocks,):
-            work = replace(work, blocks=blocks)
-            try:
-                decoded = self._decode(work)
-            except WastefulError as error:
-                if error.noise > FAINT_NOISE:
-                    break
-            else:
-                if work.hands_cells and len(np.setdiff1d(decoded.edge, decoded.kept)):
-                    return survey, replace(self, link=Quiet(self.link))._decode(survey)
-                return work, decoded
-        return survey, self._decode(survey)
+        try:
+            decoded = self._decode(work)
+        except WastefulError as error:
+            is_faint = work.blocks == BEFORE_COMPARISON[0] and error.noise <= FAINT_NOISE
+            work = replace(work, blocks=BEFORE_COMPARISON[1] if is_faint else None)
+            settings = self.recipe.settings
+            if encodes_exactly(settings, self.info) and work.converts_late(settings, self.info):
+                work = replace(work, hands_frames=True)
+            elif not is_faint:
+                return survey, self._decode(survey)
+            return self._decode_first(work)
+        if work.blocks and work.hands_cells and len(np.setdiff1d(decoded.edge, decoded.kept)):
+            return survey, replace(self, link=Quiet(self.link))._decode(survey)
+        return work, decoded
 
     def _listen(self, work: Pass) -> Decoded:
         """Run a pass again, in one thread and to write nothing: what is said then has its place."""
@@ -204,7 +205,10 @@ class VideoDecoder:
         )
         chosen = Chosen(decoded, selected, decoded.kept).without_still(work)
         if self._thinner is not None:
-            chosen = self._thin(chosen, self._thinner)
+            thumbnails = self.folder.parents[1] / THUMBNAILS_FILE
+            chosen = chosen.without_alike(
+                self._thinner(self.recipe.dedupe), thumbnails, self.recipe.dedupe.max_gap
+            )
         if work.writes_images and np.isin(chosen.kept, decoded.kept).all():
             return self._remove_others(work, chosen)
         final = replace(
@@ -213,6 +217,7 @@ class VideoDecoder:
             blocks=None,
             writes_images=True,
             hands_cells=False,
+            hands_frames=False,
             ends_after=int(chosen.kept[-1]) if len(chosen.kept) else 0,
         )
         written = self._decode_again(final)
@@ -228,8 +233,9 @@ class VideoDecoder:
         settings = self.recipe.settings
         names = ImageNames(self.folder.name, settings.digits, settings.format)
         first = 0 if work.segment is None else work.segment.first
-        for index in np.setdiff1d(chosen.decoded.kept, chosen.kept).tolist():
-            (self.folder / names.name(first + index)).unlink()
+        if not work.hands_frames:  # else they were not written
+            for index in np.setdiff1d(chosen.decoded.kept, chosen.kept).tolist():
+                (self.folder / names.name(first + index)).unlink()
         return replace(chosen, decoded=replace(chosen.decoded, kept=chosen.kept))
 
     def _correct(self, work: Pass, decoded: Decoded) -> Pass:
@@ -238,26 +244,6 @@ class VideoDecoder:
         if decoded.transcript.size_changes and work.converts_late(self.recipe.settings, self.info):
             work = replace(work, is_steady=False)
         return work
-
-    def _thin(self, chosen: Chosen, thinner: type[Thinner]) -> Chosen:
-        """Leave out also what looks like an earlier frame as a whole."""
-        if len(chosen.kept) == 0:
-            return chosen
-        side = THUMBNAIL_SIDE
-        pixels = np.memmap(self.folder.parents[1] / THUMBNAILS_FILE, dtype=np.uint8, mode="r")
-        rows = np.searchsorted(chosen.decoded.kept, chosen.kept)
-        thumbnails = pixels.reshape(-1, side, side)[rows]
-        places = np.arange(len(thumbnails))
-        positions = np.searchsorted(chosen.selected, chosen.kept)
-        settings = self.recipe.dedupe
-        like = thinner(settings).thin(thinner.describe(thumbnails), places)
-        is_kept = shorten_gaps(like == places, positions, np.zeros_like(places), settings.max_gap)
-        return replace(
-            chosen,
-            kept=chosen.kept[is_kept],
-            alike=chosen.kept[~is_kept],
-            alike_to=chosen.kept[like[~is_kept]],
-        )
 
     def _decode_again(self, work: Pass) -> Decoded:
         return replace(self, link=Quiet(self.link))._decode(work)
@@ -273,18 +259,39 @@ class VideoDecoder:
         start_pts = None if work.segment is None else work.segment.start_pts
         transcript = Transcript(self.info, start_pts)
         limits = Limits(10**self.recipe.settings.digits, self.recipe.run.stall_seconds)
-        hands = work.hands_cells and not work.is_careful
-        all_selected = work.selects_all(self.recipe.settings)
-        reading = read_cells(self.recipe.dedupe, self.info, all_selected, work.writes_images)
-        with reading if hands else nullcontext() as cells:
-            target = None if cells is None else cells.target
+        with ExitStack() as stack:
+            ears = Ears(transcript)
+            if work.hands_cells and not work.is_careful:
+                ears = self._prick_up(ears, work, stack)
+            targets = [pipe.target for pipe in ears.pipes]
             command, graph = extraction_command(
-                self.recipe, work, self.info, name, folder.name, target
+                self.recipe, work, self.info, name, folder.name, targets
             )
             (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
-            ears = Ears(transcript, cells)
             decoded = decode(command, folder, source.path, ears, limits, self.link)
         if len(decoded.pts) == 0:
             said = next(iter(transcript.evidence.complaints), transcript.last_line)
             raise why_known(source.path) or why_undecoded(source.path, said)
         return replace(decoded, tiny=read_pictures(scratch / CUTS_FILE, decoded.pts, source.path))
+
+    def _prick_up(self, ears: Ears, work: Pass, stack: ExitStack) -> Ears:
+        """Return ears that also hear the frames which a pass hands over."""
+        selects_all = work.selects_all(self.recipe.settings)
+        may_waste = work.writes_images and not work.hands_frames
+        cells = read_cells(
+            self.recipe.dedupe, self.info, selects_all=selects_all, may_waste=may_waste
+        )
+        ears = replace(ears, cells=stack.enter_context(closing(cells)))
+        if not work.hands_frames:
+            return ears
+        settings, name = self.recipe.settings, self.folder.name
+        encoder = Encoder(
+            encoding_command(self.recipe, work, self.info, name),
+            self.folder,
+            ImageNames(name, settings.digits, settings.format).name,
+            self.source.path,
+            self.recipe.run.stall_seconds,
+            self.link,
+        )
+        first = 0 if work.segment is None else work.segment.first
+        return replace(ears, encoder=stack.enter_context(closing(encoder)), first=first)

@@ -18,7 +18,7 @@ from ..dataset.frame_table import MISSING_PTS
 from ..settings.positions import parse_position
 from ..settings.stages import ExtractSettings
 from .decoder import Decoded
-from .graph import EVERYTHING
+from .recipe import EVERYTHING
 from .segments import Cutting, SegmentPlan
 
 

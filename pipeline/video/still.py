@@ -30,8 +30,8 @@ COMPARED_FORMATS = frozenset(
 )
 """Pixel formats that mpdecimate takes as they are."""
 
-CELLS = {"format": "yuv4mpegpipe", "strict": -1}
-"""Options of the output that hands over cells."""
+HANDED_OVER = {"format": "yuv4mpegpipe", "strict": -1}
+"""Options of the outputs that hand over cells and frames."""
 
 _FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
 _GREY = ("gray", "mono", "ya")
@@ -121,7 +121,8 @@ def average_cells(stream: Any, info: VideoInfo) -> Any:
         # What becomes transparent changes as well: it becomes black.
         stream = stream.filter("scale").filter("format", "gbrap16le" if info.is_deep else "gbrap")
         stream = stream.filter("premultiply", inplace=1)
-    # In levels of the images, where black is 0 and white 255.
-    size = (f"ceil(iw/{CELL})", f"ceil(ih/{CELL})")
+    # In levels of the images, where black is 0 and white 255. Of rows with an odd number of cells,
+    # ffmpeg 5 loses half of the last colour.
+    size = (f"2*ceil(iw/{2 * CELL})", f"ceil(ih/{CELL})")
     stream = stream.filter("scale", *size, flags="area", out_range="pc")
     return stream.filter("format", "gray16le" if name.startswith(_GREY) else "yuv420p16le")

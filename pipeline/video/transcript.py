@@ -13,6 +13,7 @@ from ..dataset.frame_table import MISSING_PTS
 from ..dataset.records import VideoInfo
 from .evidence import Evidence, without_contexts
 from .graph import MARK
+from .processes import DISK_FULL
 
 _SIZES_KEPT = 200
 _OF_CELLS = "generating non standard YUV stream"  # said of what is handed over, which is no stream
@@ -100,7 +101,7 @@ class Transcript:
             return
         if _OF_CELLS not in line:
             self.last_line = without_contexts(line)
-        if "No space left on device" in line or "Disk quota exceeded" in line:
+        if any(words in line for words in DISK_FULL):
             self.disk_full = True
         elif "Device creation failed" in line or "No device available for decoder" in line:
             self.hwaccel_failed = True
