@@ -12,6 +12,7 @@ from ..base.errors import (
     CvatRefusedError,
     CvatUncertainError,
     CvatUnreachableError,
+    RequestLostError,
     printable,
 )
 from .login import LOGIN_HINT, shown
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 AGAIN = "Run the same command again: it finds out what was done."
 LATER = "Run the same command again later."
+_THEN_AGAIN = "Then run the same command again: it finds out what was done."
+_OF_PROXIES = frozenset((502, 503, 504))
 _DETAIL_LENGTH = 300
 
 
@@ -56,8 +59,36 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
             "do.",
         )
     if status >= 500:
-        return CvatUncertainError(f"CVAT failed ({said})", AGAIN)
+        return CvatUncertainError(f"CVAT failed ({said})", AGAIN, status)
     return CvatRefusedError(f"CVAT refused: {said}.")
+
+
+def lasting(error: CvatError, times: int) -> CvatError:
+    """Return the error of what failed so many times in a row, with what may help then.
+
+    It must not advise to do the same once more. Errors that advise something else stay as they are.
+    """
+    if times == 1 or not isinstance(error, CvatUncertainError) or AGAIN not in error.way_out:
+        return error
+    if isinstance(error, RequestLostError):
+        what_next = f"See whether its containers are restarted all the time. {_THEN_AGAIN}"
+    elif error.status is None:
+        what_next = (
+            "See whether the network or a proxy ends long requests; lower the setting "
+            f"request_size, or raise timeout_seconds. {_THEN_AGAIN}"
+        )
+    elif error.status in _OF_PROXIES:
+        what_next = (
+            "A proxy says this where CVAT is not there or takes too long: see whether its "
+            f"containers run, and how long the proxy waits for them. {_THEN_AGAIN}"
+        )
+    else:
+        what_next = (
+            "The fault is on the server, whose log says more ('docker logs cvat_server'): to run "
+            "the same command again will not help. If a proxy of your own is before CVAT, let it "
+            "pass on the headers Host, X-Forwarded-Host and X-Forwarded-Proto."
+        )
+    return type(error)(error.what, f"It did so {times} times in a row. {what_next}", error.status)
 
 
 def is_cut(error: Exception) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..base.errors import CvatPermissionError, CvatRefusedError, RequestLostError, printable
 from .archive import Archive
+from .failures import AGAIN
 from .model import Project, ServerFrame, ServerFrames, ServerJob, TaskSpec, TaskState
 from .session import Session
 from .transfer import Transfer
@@ -192,8 +193,8 @@ class CvatServer:
                 if state is not None and state.size > 0:
                     return
                 raise RequestLostError(
-                    f"CVAT has lost the request to make task {task_id}; was it restarted? Run the "
-                    "same command again."
+                    f"CVAT has lost the request to make task {task_id}",
+                    f"Was it restarted? {AGAIN}",
                 )
             if told["status"] == "finished":
                 return

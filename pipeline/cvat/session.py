@@ -19,7 +19,7 @@ from ..base.errors import (
 )
 from ..settings.cvat import CvatSettings
 from .connections import Breaker
-from .failures import AGAIN, describe_refusal, is_cut, path_of, reason_of
+from .failures import AGAIN, describe_refusal, is_cut, lasting, path_of, reason_of
 from .login import shown
 from .waits import Waits
 
@@ -65,6 +65,11 @@ class Session:
         pool_manager = client.api_client.rest_client.pool_manager
         self._breaker = Breaker(pool_manager, self.stopped, waits.look_seconds)
         self._timeout_seconds = settings.timeout_seconds
+
+    @property
+    def origin(self) -> str:
+        """The server's address as browsers tell it in the header ``Origin``."""
+        return str(self._client.api_client.build_origin_header())
 
     def __enter__(self) -> "Session":
         return self
@@ -133,24 +138,26 @@ class Session:
         """
         place = path + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
-        pauses = iter(self.waits.pauses_seconds)
-        while True:
+        for times, wait_seconds in enumerate((*self.waits.pauses_seconds, None), 1):
             self._end_if_stopped()
-            wait_seconds = next(pauses, None)
             try:
                 response = self._send(method, place, data, headers)
-            except (_NotSentError, CvatUncertainError) as error:
-                is_safe = isinstance(error, _NotSentError) or method in _REPEATABLE
-                if wait_seconds is None or not is_safe:
+            except _NotSentError:
+                if wait_seconds is None:
                     raise
+            except CvatUncertainError as error:
+                if wait_seconds is None or method not in _REPEATABLE:
+                    raise lasting(error, times) from None
             else:
                 if _is_answer(response, accept):
                     return response
                 repeatable = _NOT_NOW if method in _REPEATABLE else {_TOO_BUSY}
                 if wait_seconds is None or response.status not in repeatable:
-                    raise describe_refusal(self.host, method, path, response)
+                    refusal = describe_refusal(self.host, method, path, response)
+                    raise lasting(refusal, times)
                 wait_seconds = self._asked_seconds(response, wait_seconds)
             self.pause(wait_seconds)
+        raise AssertionError
 
     def send_stream(
         self,

@@ -778,9 +778,12 @@ def test_what_is_not_repeated(method, status, error, ask):
 
 def test_patience_has_an_end(stand_in, opened):
     session = opened()
-    for status, error in ((503, CvatUncertainError), (429, CvatRefusedError)):
+    for status, error, told in (
+        (503, CvatUncertainError, "It did so 5 times in a row"),
+        (429, CvatRefusedError, "Run the same command again later"),
+    ):
         stand_in.faults.add(Fault(Kind.REFUSE, status=status, times=5))
-        with pytest.raises(error):
+        with pytest.raises(error, match=told):
             session.get("projects")
     assert sent(stand_in, "/projects") == {"GET /api/projects": 10}
     assert session.get("projects")["results"] == []

@@ -20,6 +20,7 @@ from ...base.errors import (
 )
 from ...base.work import Link, refuse_stopped
 from ...cvat.archive import Archive
+from ...cvat.failures import lasting
 from ...cvat.journal import TaskEntry
 from ...cvat.model import TaskSpec
 from ...cvat.proof import choose_verified, compare_frames, compare_jobs
@@ -62,12 +63,14 @@ class TaskMaker:
             DatasetError: the journal cannot be written.
             InterruptedRunError: the link is stopped.
         """
+        statuses = set()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._attempt(part, wanted, link)
-            except CvatUncertainError:
+            except CvatUncertainError as error:
+                statuses.add(error.status)
                 if attempt == _ATTEMPTS:
-                    raise
+                    raise lasting(error, _ATTEMPTS if len(statuses) == 1 else 1) from None
                 if self._server.stopped.wait(self._server.waits.task_seconds * attempt):
                     raise InterruptedRunError("interrupted") from None
         raise AssertionError

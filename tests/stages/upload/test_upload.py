@@ -275,6 +275,13 @@ def test_settings_of_tasks_arrive(stand_in, dataset):
         send(stand_in, dataset, assignee="eve")
 
 
+def test_a_token_needs_no_proxy_that_says_how_the_server_was_called(prep, stand_in, dataset):
+    token = stand_in.accounts.add_access_token(stand_in.admin, read_only=False)
+    done = prep("upload", dataset, "--cvat", CVAT_HOST=stand_in.url, CVAT_ACCESS_TOKEN=token)
+    assert done.code == 0, done.out
+    assert shown(stand_in) == TWO
+
+
 # Run again
 
 
