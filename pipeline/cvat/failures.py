@@ -27,6 +27,15 @@ _OF_PROXIES = frozenset((502, 503, 504))
 _DETAIL_LENGTH = 300
 
 
+class NotSentError(CvatUnreachableError):
+    """There was no connection, so any request may be tried again."""
+
+
+def is_answer(response: "BaseHTTPResponse", accept: frozenset[int]) -> bool:
+    """Return whether a server did what it was asked, or said one of these instead."""
+    return 200 <= response.status < 300 or response.status in accept
+
+
 def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPResponse") -> CvatError:
     """Return the error for an answer that is none of those wanted."""
     status, detail = response.status, _detail(response)
@@ -63,6 +72,25 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
     return CvatRefusedError(f"CVAT refused: {said}.")
 
 
+def describe_break(host: str, method: str, url: str, error: Exception) -> CvatError:
+    """Return the error for a request without an answer; a `NotSentError` if that may pass."""
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
+
+    if isinstance(error, NewConnectionError | ConnectTimeoutError):
+        return NotSentError(
+            f"{shown(host)}: no answer from CVAT ({_reason_of(error)})",
+            "Check the address and the network; it is what the browser shows up to the first '/'.",
+        )
+    if isinstance(error, SSLError) and not _is_cut(error):
+        return CvatUnreachableError(
+            f"{shown(host)}: TLS failed ({_reason_of(error)})",
+            "Name the certificates of its authority with --ca-file; or, if the server speaks no "
+            "TLS, write http:// before its address.",
+        )
+    path = printable(urlsplit(url).path)
+    return CvatUncertainError(f"no answer to {method} {path} ({_reason_of(error)})", AGAIN)
+
+
 def lasting(error: CvatError, times: int) -> CvatError:
     """Return the error of what failed so many times in a row, with what may help then.
 
@@ -91,12 +119,12 @@ def lasting(error: CvatError, times: int) -> CvatError:
     return type(error)(error.what, f"It did so {times} times in a row. {what_next}", error.status)
 
 
-def is_cut(error: Exception) -> bool:
+def _is_cut(error: Exception) -> bool:
     """Return whether a connection with TLS broke, rather than could not be made."""
     return isinstance(error.args[0], ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
 
 
-def reason_of(error: Exception) -> str:
+def _reason_of(error: Exception) -> str:
     """Return in a few words why there was no answer."""
     from urllib3.exceptions import TimeoutError as TimedOutError
 
@@ -117,8 +145,3 @@ def _detail(response: "BaseHTTPResponse") -> str:
         said = said["detail"]
     text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
     return printable(text[:_DETAIL_LENGTH])
-
-
-def path_of(url: str) -> str:
-    """Return the path of an address, safe to print."""
-    return printable(urlsplit(url).path)

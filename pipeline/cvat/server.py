@@ -19,9 +19,15 @@ class CvatServer:
         self._session = session
         self.host = session.host
         self.organization = session.organization
+        self.names_organization = session.names_organization
+        self.covers = session.covers
         self.notices = session.notices
         self.waits = session.waits
         self.stopped = session.stopped
+
+    def within(self, organization: str | None) -> "CvatServer":
+        """Return the same server, in an organization; ``None`` for none in particular."""
+        return CvatServer(self._session.within(organization))
 
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be made.

@@ -12,7 +12,10 @@ class CvatSettings:
 
     host: str | None = option(None, "Address of the CVAT server; also CVAT_HOST.", metavar="URL")
     organization: str | None = option(
-        None, "Short name of the organization to work in.", metavar="SLUG"
+        None,
+        "Short name of the organization to work in ('' for none). Default: the one in which the "
+        "dataset was uploaded.",
+        metavar="SLUG",
     )
     ca_file: str | None = option(
         None,

@@ -82,12 +82,9 @@ def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[U
     read = functools.lru_cache(maxsize=1)(functools.partial(_read, store))
     accounts = []
     for upload in journal.uploads:
-        asked = server
-        if server is None or (upload.host, upload.organization) != (
-            server.host,
-            server.organization,
-        ):
-            asked = None
+        asked = None
+        if server is not None and server.covers(upload.host, upload.organization):
+            asked = server.within(upload.organization)
         accounts.append(
             UploadAccount(
                 upload.host,

@@ -21,6 +21,24 @@ def labels_of(settings: UploadSettings) -> list[dict[str, Any]]:
     return [] if settings.labels is None else load_labels(Path(settings.labels))
 
 
+def enter_organization(server: CvatServer, journal: Journal) -> CvatServer:
+    """Return the server in the organization that a person names, else in that of before.
+
+    Raises:
+        UsageError: there were several before.
+    """
+    earlier = journal.organizations(server.host)
+    if server.names_organization or not earlier:
+        return server
+    if len(earlier) > 1:
+        names = ", ".join("none ('')" if name is None else printable(name) for name in earlier)
+        raise UsageError(
+            f"this dataset was uploaded in several organizations of {printable(server.host)}: "
+            f"{names}. Name one with --organization."
+        )
+    return server.within(earlier[0])
+
+
 def open_project(
     server: CvatServer,
     journal: Journal,

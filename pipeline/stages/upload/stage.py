@@ -31,7 +31,7 @@ from .clearing import forget_removed, sweep
 from .decision import Decision, Work, decide
 from .manifest import write_manifests
 from .plan import Part
-from .project import labels_of, open_project
+from .project import enter_organization, labels_of, open_project
 from .result import FailedTask, TaskOutcome, UploadResult
 from .target import Target
 from .task import TaskMaker
@@ -81,6 +81,7 @@ def upload(
         if not settings.sends_images:
             write_manifests(store, plan.parts)
         journal = Journal(store.path)
+        server = enter_organization(server, journal)
         project, warnings = open_project(server, journal, settings, store.path.name, labels)
         there = journal.open(server.host, server.organization, project.id, project.name)
         target = Target(store, server, journal, there)
