@@ -85,7 +85,7 @@ class UploadSettings:
     )
     seconds_per_image: float = option(
         5.0,
-        "With --dry-run: what a person needs for an image, on average, to estimate the work. It "
+        "For the plan: what a person needs for an image, on average, to estimate the work. It "
         "is anything from 1 to 60 seconds: measure it in the first job.",
         metavar="SECONDS",
         minimum=0.01,

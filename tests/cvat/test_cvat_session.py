@@ -271,7 +271,9 @@ def test_wrong_credentials_are_told_and_not_shown(
 
 def test_a_read_only_token_makes_nothing(stand_in, prep, dataset):
     token = stand_in.accounts.add_access_token(stand_in.admin)
-    done = prep("upload", dataset, "--json", "--host", stand_in.url, CVAT_ACCESS_TOKEN=token)
+    done = prep(
+        "upload", "--cvat", dataset, "--json", "--host", stand_in.url, CVAT_ACCESS_TOKEN=token
+    )
     assert (done.code, done.json["errors"][0]["kind"]) == (4, "cvat-permission")
     assert "token is read-only" in done.json["errors"][0]["message"]
     assert sum(sent(stand_in, method="POST").values()) == 0
@@ -279,7 +281,9 @@ def test_a_read_only_token_makes_nothing(stand_in, prep, dataset):
 
 def test_a_worker_makes_nothing(stand_in, prep, dataset):
     stand_in.accounts.add_user("hand", "pass", "worker")
-    done = prep("upload", dataset, "--json", "--host", stand_in.url, "--auth", "hand:pass")
+    done = prep(
+        "upload", "--cvat", dataset, "--json", "--host", stand_in.url, "--auth", "hand:pass"
+    )
     assert (done.code, done.json["errors"][0]["kind"]) == (4, "cvat-permission")
     assert "POST /api/projects gave 403" in done.json["errors"][0]["message"]
     assert (stand_in.state.projects, stand_in.state.tasks) == ({}, {})
@@ -287,7 +291,7 @@ def test_a_worker_makes_nothing(stand_in, prep, dataset):
 
 def test_everything_is_made_in_the_organization(stand_in, ann, prep, dataset):
     team = stand_in.accounts.add_organization("team", ann)
-    arguments = ("upload", dataset, "--json", "--host", stand_in.url, "--auth", USER)
+    arguments = ("upload", "--cvat", dataset, "--json", "--host", stand_in.url, "--auth", USER)
     done = prep(*arguments, "--organization", "team")
     assert done.code == 0
     (project,), (task,) = stand_in.state.projects.values(), stand_in.state.tasks.values()
@@ -543,7 +547,7 @@ def test_an_unknown_certificate_is_refused(stand_in, authority, prep, opened):
 def test_a_certificate_named_with_ca_file(stand_in, authority, ca_file, prep, dataset):
     host = with_tls(stand_in, authority)
     arguments = ("--host", host, "--auth", ADMIN, "--ca-file", ca_file)
-    assert prep("upload", dataset, *arguments).code == 0
+    assert prep("upload", "--cvat", dataset, *arguments).code == 0
     assert [task.name for task in stand_in.state.tasks.values()] == ["clip"]
 
 
@@ -625,7 +629,7 @@ def test_secrets_appear_nowhere(way, stand_in, ann, prep, dataset, started):
     server = ["--host", stand_in.url, *auth]
     runs = [
         prep("doctor", "-v", *server, **env),
-        prep("upload", dataset, *server, "-v", **env),
+        prep("upload", "--cvat", dataset, *server, "-v", **env),
     ]
     assert runs[1].code == 0
     assert any("ffmpeg" in program for program in started)
@@ -633,10 +637,10 @@ def test_secrets_appear_nowhere(way, stand_in, ann, prep, dataset, started):
         at_post = lambda one: (one.method, one.path) == ("POST", "/api/projects")  # noqa: E731
         stand_in.faults.add(Fault(kind, match=at_post))
         more = ("--json", "--project", kind.name)
-        runs.append(prep("upload", dataset, *server, *more, **env))
+        runs.append(prep("upload", "--cvat", dataset, *server, *more, **env))
         assert (runs[-1].code, stand_in.faults.waiting) == (4, 0)
     stand_in.close()
-    runs.append(prep("upload", dataset, *server, "--json", **env))
+    runs.append(prep("upload", "--cvat", dataset, *server, "--json", **env))
     assert runs[-1].code == 4
     written = [path.read_bytes() for path in dataset.rglob("*") if path.is_file()]
     shown = [text.encode() for run in runs for text in (run.out, run.err)]
@@ -653,7 +657,7 @@ def test_credentials_do_not_show_themselves():
 
 
 def test_one_client_a_run_and_one_line_on_its_version(stand_in, prep, dataset):
-    arguments = ("upload", dataset, "--host", stand_in.url, "--auth", ADMIN)
+    arguments = ("upload", "--cvat", dataset, "--host", stand_in.url, "--auth", ADMIN)
     done = prep(*arguments)
     assert done.code == 0
     once = ("GET /api/server/about", "POST /api/auth/login", "POST /api/auth/logout")

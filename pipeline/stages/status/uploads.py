@@ -127,15 +127,17 @@ def _account(
                 mismatches.append(
                     Mismatch(
                         "dataset-changed",
-                        "the dataset has other images than were uploaded; 'prep upload --replace' "
-                        "makes the task anew.",
+                        "the dataset has other images than were uploaded; 'prep upload --cvat "
+                        "--replace' makes the task anew.",
                     )
                 )
     in_cvat: int | None = entry.frames_sent if entry.is_complete else None
     if not entry.is_complete:
-        what_next = "'prep upload' finishes it."
+        what_next = "'prep upload --cvat' finishes it."
         if entry.video not in known:
-            what_next = "its video was removed, so 'prep upload' deletes what it left in CVAT."
+            what_next = (
+                "its video was removed, so 'prep upload --cvat' deletes what it left in CVAT."
+            )
         text = f"its upload was cut off or failed; {what_next}"
         mismatches.append(Mismatch("upload-unfinished", text))
     elif server is not None:
@@ -193,7 +195,7 @@ def _ask(
     state = server.task(entry.task_id)
     if state is None:
         text = f"task {entry.task_id} is gone from CVAT: deleted, or no longer to be seen by you; "
-        return 0, [Mismatch("task-gone", text + "'prep upload' makes it anew.")]
+        return 0, [Mismatch("task-gone", text + "'prep upload --cvat' makes it anew.")]
     return state.size, list(_differences(server, upload, entry, state.project_id, names, size))
 
 

@@ -57,7 +57,7 @@ def open_project(
         names = ", ".join(sorted(printable(upload.project_name) for upload in earlier))
         raise UsageError(
             f"this dataset was uploaded into several projects: {names}. Name one "
-            "with 'prep upload --project'."
+            "with 'prep upload --cvat --project'."
         )
     if settings.project is None and earlier:
         project = server.project(earlier[0].project_id)
@@ -65,7 +65,7 @@ def open_project(
             raise UsageError(
                 f"the project '{printable(earlier[0].project_name)}' (id {earlier[0].project_id}), "
                 "into which this dataset was uploaded, is gone from CVAT, and its tasks with it. "
-                "Name another one with 'prep upload --project'."
+                "Name another one with 'prep upload --cvat --project'."
             )
     else:
         name = settings.project or default_name

@@ -121,7 +121,7 @@ def test_run_and_upload_count_frames_in_cvat_alike(stand_in, prep, tmp_path):
     assert uploaded.json["totals"]["frames_in_cvat"] == 10
     (tmp_path / "ds/in/in-frame_000003.jpg").unlink()
     changed = prep(*arguments, CVAT_HOST=stand_in.url, **USER)
-    upload = prep("upload", "ds", "--json", CVAT_HOST=stand_in.url, **USER)
+    upload = prep("upload", "--cvat", "ds", "--json", CVAT_HOST=stand_in.url, **USER)
     assert [task["status"] for task in upload.json["tasks"]] == ["changed"]
     for done in (changed, upload):
         assert (done.code, done.json["totals"]["frames_in_cvat"]) == (1, 10)

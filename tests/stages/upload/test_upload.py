@@ -262,6 +262,23 @@ def test_a_dry_run_plans_what_is_then_made_and_asks_nothing(prep, stand_in, tmp_
     assert any("a tracker will interpolate across it" in text for text in planned["warnings"])
 
 
+def test_without_cvat_the_plan_is_shown_and_nothing_sent(prep, stand_in, dataset):
+    before = snapshot(dataset)
+    for replace in ((), ("--replace", "--force")):
+        done = prep("upload", dataset, *replace, **access(stand_in))
+        assert done.code == 0
+        hint = "This is the plan, and nothing was sent. Add --cvat to upload to CVAT."
+        assert done.out.splitlines()[-1] == hint
+        dry = prep("upload", dataset, *replace, "--dry-run").out
+        assert done.out == f"{dry}\n{hint}\n"
+    told = prep("upload", dataset, "--json", **access(stand_in)).json
+    assert told.pop("warnings") == [hint]
+    dry = prep("upload", dataset, "--json", "--cvat", "--dry-run").json
+    assert dry.pop("warnings") == []
+    assert told == dry
+    assert (stand_in.requests, snapshot(dataset)) == ([], before)
+
+
 def test_settings_of_tasks_arrive(stand_in, dataset):
     bob = stand_in.accounts.add_user("bob", "x")
     send(
@@ -356,7 +373,7 @@ def test_newly_kept_frames_change_nothing_unless_told(prep, stand_in, dataset):
     assert (changed["status"], other["status"]) == ("changed", "unchanged")
     assert changed["messages"] == [
         "the dataset has other images than were uploaded (9 now, 10 in CVAT); the task is left as "
-        "it is. 'prep upload --replace' makes it anew."
+        "it is. 'prep upload --cvat --replace' makes it anew."
     ]
     assert (done.json["totals"]["changed"], done.json["totals"]["frames_in_cvat"]) == (1, 18)
     assert {r.method for r in stand_in.requests[begun:] if "/auth/" not in r.path} == {"GET"}
@@ -519,10 +536,10 @@ def test_a_video_that_cannot_be_read_is_a_failure_beside_the_others(prep, stand_
     assert (uploaded.name, uploaded.status, uploaded.exit_code) == ("b", "uploaded", 0)
     assert (result.exit_code, result.in_cvat, result.frames_in_cvat) == (2, (uploaded,), 8)
     told = {"kind": "dataset", "message": failed.error}
-    for arguments in (("upload", "--dry-run"), ("upload",), ("manifest",)):
+    for arguments in (("upload", "--dry-run"), ("upload", "--cvat"), ("manifest",)):
         done = prep(*arguments, dataset, "--json", **access(stand_in))
         assert (done.code, done.json["errors"]) == (2, [told])
-    again = prep("upload", dataset, "--json", **access(stand_in)).json
+    again = prep("upload", "--cvat", dataset, "--json", **access(stand_in)).json
     assert again["tasks"][0] == {
         "name": "a", "video": "a", "status": "failed", "frames": 0, "jobs": 0, "task_id": None,
         "url": None, "messages": [], "error": failed.error,
