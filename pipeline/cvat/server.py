@@ -83,6 +83,10 @@ class CvatServer:
         """Return the labels of a project as the API tells of them."""
         return self._session.list_all("labels", project_id=project_id)
 
+    def add_labels(self, project_id: int, labels: Sequence[Mapping[str, Any]]) -> None:
+        """Add labels to a project; those that it has stay as they are."""
+        self._session.request("PATCH", f"projects/{project_id}", body={"labels": [*labels]})
+
     def user_id(self, name: str) -> int:
         """Return the id of a user.
 

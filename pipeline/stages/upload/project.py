@@ -76,10 +76,15 @@ def open_project(
             raise UsageError(f"project '{name}': CVAT shows none with this id or name.")
         if project is None:
             return server.create_project(name, labels), [] if labels else [
-                f"the new project '{printable(name)}' has no labels; add them in CVAT before "
-                "annotating."
+                f"the new project '{printable(name)}' has no labels; before annotating, add them "
+                "in CVAT, or by 'prep upload --cvat --labels'."
             ]
     there = {label["name"] for label in server.project_labels(project.id)}
+    if labels and not there and project.id in {upload.project_id for upload in earlier}:
+        server.add_labels(project.id, labels)  # so far, nobody can have annotated anything
+        return project, [
+            f"the project '{printable(project.name)}' had no labels; it has those of the file now."
+        ]
     lacking = [label["name"] for label in labels if label["name"] not in there]
     if lacking:
         raise UsageError(

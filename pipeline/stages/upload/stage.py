@@ -82,6 +82,7 @@ def upload(
             write_manifests(store, plan.parts)
         journal = Journal(store.path)
         server = enter_organization(server, journal)
+        notices = () if journal.find(server.host, server.organization) else server.notices
         project, warnings = open_project(server, journal, settings, store.path.name, labels)
         there = journal.open(server.host, server.organization, project.id, project.name)
         target = Target(store, server, journal, there)
@@ -92,7 +93,7 @@ def upload(
             forget_removed(target)
     place = {video_id: place for place, video_id in enumerate(plan.videos)}
     tasks.sort(key=lambda task: (place[task.video], task.name))
-    warnings = [*server.notices, *warnings, *_gone(target, plan)]
+    warnings = [*notices, *warnings, *_gone(target, plan)]
     return UploadResult(server.host, project, tuple(tasks), tuple(warnings))
 
 

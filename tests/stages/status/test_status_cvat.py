@@ -63,6 +63,18 @@ def test_moved_tasks_and_jobs_cut_anew(uploaded, asked, stand_in):
     assert mismatches(told) == {"a (1/2)": [("task-moved", []), ("jobs-differ", [])]}
 
 
+def test_a_task_that_was_renamed(uploaded, asked, prep, stand_in):
+    first = by_name(stand_in)[TASKS[0]]
+    first.name = "Monday"
+    told = asked("status", "ds", "--cvat", code=1)
+    assert mismatches(told) == {"a (1/2)": [("task-renamed", [])]}
+    assert told["totals"]["frames_in_cvat"] == 20
+    (said,) = told["warnings"]
+    assert f"task {first.id} is called 'Monday' by now, not 'a (1/2)'" in said
+    tasks = asked("upload", "--cvat", "ds", "--task-size", "6", code=0)["tasks"]
+    assert {task["status"] for task in tasks} == {"unchanged"}
+
+
 def test_a_dataset_that_changed_since(uploaded, asked, prep, tmp_path):
     (uploaded / "a" / "a-frame_000004.jpg").unlink()
     assert prep("validate", "ds").code == 1

@@ -15,6 +15,7 @@ from cvat_sdk.version import VERSION
 from helpers import media
 from helpers.cvat import (
     LABELS,
+    SKELETON,
     Caller,
     access,
     borders,
@@ -487,6 +488,31 @@ def test_a_project_is_named_by_its_name_or_id(stand_in, dataset):
     call("POST", "/api/projects", {"name": "x"})
     with pytest.raises(CvatRefusedError, match="several projects are called 'x'"):
         send(stand_in, dataset, project="x")
+
+
+def label_names(stand_in):
+    return [label.name for label in stand_in.state.labels.values()]
+
+
+def test_a_project_of_ours_without_labels_gets_them_later(stand_in, dataset):
+    told = send(stand_in, dataset, labels=[]).warnings
+    assert "the new project 'ds' has no labels" in told[-1]
+    result = send(stand_in, dataset, labels=[*LABELS, *SKELETON])
+    assert result.warnings == ("the project 'ds' had no labels; it has those of the file now.",)
+    assert statuses(result) == {"a": "unchanged", "b": "unchanged"}
+    assert label_names(stand_in) == ["car", "bike", "nose", "tail"]
+    assert {label.project_id for label in stand_in.state.labels.values()} == {result.project.id}
+    assert send(stand_in, dataset, labels=LABELS).warnings == ()
+    with pytest.raises(UsageError, match="lacks the labels bus"):
+        send(stand_in, dataset, labels=[*LABELS, {"name": "bus"}])
+    assert label_names(stand_in) == ["car", "bike", "nose", "tail"]
+
+
+def test_a_project_of_others_is_given_no_labels(stand_in, dataset):
+    Caller(stand_in)("POST", "/api/projects", {"name": "theirs"})
+    with pytest.raises(UsageError, match="lacks the labels car"):
+        send(stand_in, dataset, project="theirs")
+    assert label_names(stand_in) == []
 
 
 def test_a_dataset_called_like_an_id_gets_a_project_of_its_own(stand_in, dataset):
