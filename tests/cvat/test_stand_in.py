@@ -704,6 +704,18 @@ def test_pieces_and_where_they_fit(call):
     assert tus(call, task, name="huge.zip", size=2**40).status == 413
 
 
+# Pictures
+
+
+def test_a_chunk_of_a_job_is_made_ready_once(stand_in, call):
+    task, _ = call.make(pictures(9), {"name": "t", "segment_size": 5}, chunk_size=3)
+    for number in (0, 2, 4, 5, 8, 1):
+        for quality in ("original", "compressed"):
+            path = f"/api/tasks/{task}/data/?type=frame&number={number}&quality={quality}"
+            assert call("GET", path).status == 200
+    assert stand_in.chunks.made == [(1, 0), (1, 1), (2, 0), (2, 1)]
+
+
 # Tracks over the borders of jobs
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 
 import numpy as np
@@ -298,6 +299,33 @@ def test_a_token_needs_no_proxy_that_says_how_the_server_was_called(prep, stand_
     done = prep("upload", dataset, "--cvat", CVAT_HOST=stand_in.url, CVAT_ACCESS_TOKEN=token)
     assert done.code == 0, done.out
     assert shown(stand_in) == TWO
+
+
+# The proof
+
+
+def test_images_are_read_back_of_few_chunks(stand_in, tmp_path):
+    write_video(tmp_path / "ds", "v", 160)
+    send(stand_in, tmp_path / "ds", jobs="size", job_size=80)
+    one, other = (job.id for job in stand_in.state.jobs.values())
+    # Of 72 and 8 frames each: 0-71, 72-79 and 80-151, 152-159
+    assert sorted(stand_in.chunks.made) == [(one, 0), (other, 1)]
+    (entry,) = entries(tmp_path / "ds")
+    assert entry["frames_verified"] == [0, 20, 40, 59, 159]
+    send(stand_in, tmp_path / "ds", project="p", verify="9")
+    assert sorted(stand_in.chunks.made[2:]) == [(3, 0), (3, 1), (3, 2)]
+
+
+def test_images_are_read_back_at_once(stand_in, dataset):
+    together, log = threading.Barrier(5, timeout=PATIENCE_SECONDS), stand_in.log
+
+    def wait_for_all(request):
+        log(request)
+        if request.query.get("quality") == "original":
+            together.wait()
+
+    stand_in.log = wait_for_all
+    assert statuses(send(stand_in, dataset, parallel=1)) == {"a": "uploaded", "b": "uploaded"}
 
 
 # Run again
