@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -160,6 +161,16 @@ def test_a_saved_profile_is_for_its_own_server(stand_in, opened):
     assert opened(None).user == "admin"
 
 
+def test_a_profile_that_cvat_cli_has_made(stand_in, ann, prep, dataset, tmp_path):
+    token = stand_in.accounts.add_access_token(ann, read_only=False)
+    config = environment(XDG_CONFIG_HOME=str(tmp_path / "config"))
+    arguments = ("--server-host", stand_in.url, "profile", "create", "--name", "work", token)
+    subprocess.run([sys.executable, "-m", "cvat_cli", *arguments], env=config, check=True)
+    done = prep("upload", "--cvat", dataset, "--host", stand_in.url)
+    assert done.code == 0, done.out
+    assert [task.owner for task in stand_in.state.tasks.values()] == [ann]
+
+
 def test_of_several_profiles_the_default_is_taken(stand_in, ann, opened):
     for user in (stand_in.admin, ann):
         save_profile(stand_in.url, stand_in.accounts.add_access_token(user), user.username)
@@ -222,6 +233,22 @@ def test_a_terminal_is_asked_and_does_not_echo_the_password(stand_in, ann, tmp_p
     code, shown, out = at_terminal(keys[1:], *arguments, "--auth", "ann")
     assert (code in {0, 1}, SECRET in shown + out) == (True, False)
     assert sent(stand_in, "/login") == {"POST /api/auth/login": 2}
+
+
+def test_an_upload_asks_for_the_password_before_it_begins(stand_in, ann, dataset):
+    code, shown, out = at_terminal(
+        (f"{SECRET}\n".encode(),),
+        "upload",
+        "--cvat",
+        dataset,
+        "--host",
+        stand_in.url,
+        "--auth",
+        "ann",
+    )
+    assert (code, SECRET in shown + out) == (0, False)
+    assert shown.startswith(f"Password of ann at {stand_in.url}: \r\n")
+    assert [task.owner for task in stand_in.state.tasks.values()] == [ann]
 
 
 @pytest.mark.parametrize(

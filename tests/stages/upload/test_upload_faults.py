@@ -347,9 +347,10 @@ def test_killed_again_and_again(stand_in, tmp_path):
     check(stand_in, tmp_path / "ds", expected)
 
 
-@pytest.mark.parametrize("request_", ["task", "piece", "finish", "rename", "poll"])
+@pytest.mark.parametrize("request_", ["task", "piece", "finish", "rename", "poll", "proof"])
 def test_interrupted_by_a_person(stand_in, ds, request_):
-    matches = {**WRITING, "poll": lambda r: "/requests/" in r.path}
+    is_proof = lambda r: r.query.get("quality") == "original"  # noqa: E731
+    matches = {**WRITING, "poll": lambda r: "/requests/" in r.path, "proof": is_proof}
     code = kill_at(stand_in, ds, matches[request_], how=signal.SIGINT)
     assert code == 5
     assert attempt(stand_in, ds) == 0
