@@ -102,8 +102,9 @@ def lasting(error: CvatError, times: int) -> CvatError:
         what_next = f"See whether its containers are restarted all the time. {_THEN_AGAIN}"
     elif error.status is None:
         what_next = (
-            "See whether the network or a proxy ends long requests; lower the setting "
-            f"request_size, or raise timeout_seconds. {_THEN_AGAIN}"
+            "See whether the network or a proxy ends long requests. Raise the setting "
+            "timeout_seconds; if it is while images are sent, lower request_size. "
+            f"{_THEN_AGAIN}"
         )
     elif error.status in _OF_PROXIES:
         what_next = (

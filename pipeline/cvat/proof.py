@@ -15,6 +15,7 @@ from .model import ServerFrame, ServerJob
 
 _NAMED = 3
 _READ_OF_A_CHUNK = 3
+"""Images, where that leaves two chunks at least."""
 
 
 def compare_frames(

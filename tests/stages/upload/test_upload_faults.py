@@ -218,8 +218,9 @@ LASTING = {
     504: "A proxy says this where CVAT is not there or takes too long: see whether its containers "
     "run, and how long the proxy waits for them. Then run the same command again: it finds out "
     "what was done.",
-    None: "See whether the network or a proxy ends long requests; lower the setting request_size, "
-    "or raise timeout_seconds. Then run the same command again: it finds out what was done.",
+    None: "See whether the network or a proxy ends long requests. Raise the setting "
+    "timeout_seconds; if it is while images are sent, lower request_size. Then run the same "
+    "command again: it finds out what was done.",
 }
 
 
