@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 AGAIN = "Run the same command again: it finds out what was done."
 LATER = "Run the same command again later."
 _THEN_AGAIN = "Then run the same command again: it finds out what was done."
+_IF_IT_STAYS = "If it fails alike, the server's log says why ('docker logs cvat_server')."
 _OF_PROXIES = frozenset((502, 503, 504))
 _DETAIL_LENGTH = 300
 
@@ -68,7 +69,8 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
             "do.",
         )
     if status >= 500:
-        return CvatUncertainError(f"CVAT failed ({said})", AGAIN, status)
+        way_out = AGAIN if status in _OF_PROXIES else f"{AGAIN} {_IF_IT_STAYS}"
+        return CvatUncertainError(f"CVAT failed ({said})", way_out, status)
     return CvatRefusedError(f"CVAT refused: {said}.")
 
 

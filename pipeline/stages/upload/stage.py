@@ -169,7 +169,10 @@ class _Run:
         except (InterruptedRunError, DatasetError):
             raise
         except UnprovenError as error:
-            message = f"CVAT does not show what was sent: {error}. Running again makes it anew."
+            message = (
+                f"CVAT does not show what was sent: {error}. Running again makes it anew; if that "
+                "ends alike, the fault is on the server."
+            )
             unproven = dataclasses.replace(wanted, task_id=error.task_id)
             return self._target.outcome(unproven, "unproven", message)
         except PrepError as error:

@@ -237,7 +237,10 @@ def test_what_fails_in_another_way_each_time_may_be_repeated(stand_in, ds):
     for status in (500, 502, 500):
         stand_in.faults.add(Fault(Kind.REFUSE, match=WRITING["file"], status=status))
     told = send(stand_in, ds, parallel=1).tasks[0].error
-    assert told.endswith("gave 500). Run the same command again: it finds out what was done.")
+    assert told.endswith(
+        "gave 500). Run the same command again: it finds out what was done. If it fails alike, the "
+        "server's log says why ('docker logs cvat_server')."
+    )
 
 
 def test_a_server_that_always_forgets_what_it_was_to_make(stand_in, ds):
