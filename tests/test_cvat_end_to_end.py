@@ -144,6 +144,20 @@ def test_a_dataset_arrives_wholly_once_and_in_order(cvat, dataset, prep):
     assert all(not task["mismatches"] for one in told["videos"] for task in one["tasks"])
 
 
+def test_what_was_forgotten_at_first_and_what_was_done_by_hand_since(cvat, dataset):
+    cvat.upload()
+    done = cvat.upload("--labels", "labels.yaml")
+    assert done["totals"]["unchanged"] == 2
+    project = cvat.server.find_project(cvat.project)
+    labels = cvat.server.project_labels(project.id)
+    assert [(one["name"], len(one["attributes"])) for one in labels] == [("car", 1), ("person", 0)]
+    (task,) = (task for task in cvat.tasks() if task["name"] == dataset.name)
+    cvat.server.rename_task(task["id"], "Monday")
+    told = cvat.prep("status", "ds", "--cvat", "--json")
+    kinds = [m["kind"] for v in told.json["videos"] for t in v["tasks"] for m in t["mismatches"]]
+    assert (told.code, kinds) == (1, ["task-renamed"])
+
+
 @pytest.mark.parametrize("jobs", ["size", "one"])
 def test_jobs_of_a_size_and_one_job(jobs, cvat, dataset):
     overlap = ("--overlap", "2") if jobs == "size" else ()

@@ -426,6 +426,7 @@ COMMANDS_OF = {
     "stages.extract": {"extract", "run"},
     "stages.remove": {"remove"},
     "stages.status": {"status"},
+    "stages.upload": {"upload", "run"},
     "stages.validate": {"validate", "run"},
     "video.hardware": {"doctor"},
     "video": {"extract", "run", "dedupe", "doctor"},

@@ -236,9 +236,13 @@ class CvatRefusedError(CvatError):
 
 
 class CvatUncertainError(CvatError):
-    """The answer did not come or says nothing: whether the request was carried out is not known."""
+    """Whether the request was carried out is not known: no answer, or one with this ``status``."""
 
     kind = "cvat-uncertain"
+
+    def __init__(self, what: str, way_out: str = "", status: int | None = None) -> None:
+        super().__init__(what, way_out)
+        self.status = status
 
 
 class RequestLostError(CvatUncertainError):

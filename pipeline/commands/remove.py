@@ -77,6 +77,6 @@ def _tasks(video: "RemovedVideo") -> Iterable[str]:
             )
         else:
             yield (
-                f"its upload was cut off; the next 'prep upload' deletes what it left in CVAT: "
-                f"{printable(task.url)}."
+                "its upload was cut off; the next 'prep upload --cvat' deletes what it left in "
+                f"CVAT: {printable(task.url)}."
             )

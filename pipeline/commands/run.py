@@ -49,7 +49,7 @@ _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 @config_option
 @extraction_options
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
-@click.option("--cvat", is_flag=True, help="Also upload to CVAT, as 'prep upload' does.")
+@click.option("--cvat", is_flag=True, help="Also upload to CVAT, as 'prep upload --cvat' does.")
 @cvat_options
 @settings_options(RunSettings, "hwaccel")
 @engine_options

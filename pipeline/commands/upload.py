@@ -1,5 +1,6 @@
 """prep upload."""
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,9 @@ _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "fail
 
 @verb("upload", "tasks")
 @dataset_argument
-@click.option("--cvat", is_flag=True, help="Upload to CVAT, which is the only choice so far.")
+@click.option(
+    "--cvat", is_flag=True, help="Upload to CVAT. Without it, the plan is shown and nothing sent."
+)
 @config_option
 @cvat_options
 @settings_options(UploadSettings)
@@ -58,9 +61,10 @@ def upload(
 ) -> Answer:
     """Upload a dataset to CVAT, complete, once and in order.
 
-    DATASET is the folder that 'prep extract' wrote into (default: dataset). It becomes one
-    project with a task for each video, and is checked there. Run it again to finish an upload that
-    was cut off, or to add new videos; everything else stays as it is.
+    DATASET is the folder that 'prep extract' wrote into (default: dataset). With --cvat, it
+    becomes one project with a task for each video, and is checked there; without, you see the plan.
+    Run it again to finish an upload that was cut off, or to add new videos; everything else stays
+    as it is.
     """
     from ..stages.upload.project import labels_of
     from ..stages.upload.stage import plan_upload, upload as upload_stage
@@ -71,9 +75,10 @@ def upload(
     breaks = config.section(BreakSettings)
     if force and not replace:
         raise UsageError("--force goes with --replace.")
-    if dry_run:
+    if dry_run or not cvat:
         plan = plan_upload(dataset, settings, breaks=breaks)
-        return _planned(plan, settings.seconds_per_image, console)
+        planned = _planned(plan, settings.seconds_per_image, console)
+        return planned if dry_run else _with_hint(planned)
     labels = labels_of(settings)  # before anyone is asked for a password
     with cvat_server(server_settings, auth, dataset) as server, console.watch() as watch:
         result = upload_stage(
@@ -119,6 +124,13 @@ def _planned(plan: "UploadPlan", seconds_per_image: float, console: Console) -> 
         ),
         errors=tuple(map(_error_json, plan.failures)),
     )
+
+
+def _with_hint(planned: Answer) -> Answer:
+    """Return the answer of who has not said where to upload to."""
+    hint = "This is the plan, and nothing was sent. Add --cvat to upload to CVAT."
+    lines = (*planned.lines, "", click.style(hint, fg="yellow"))
+    return dataclasses.replace(planned, lines=lines, warnings=(hint, *planned.warnings))
 
 
 def _part_json(part: "Part") -> dict[str, Any]:

@@ -50,7 +50,13 @@ class CvatAnnotations:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.host = session.host
+        self.names_organization = session.names_organization
+        self.covers = session.covers
         self.stopped = session.stopped
+
+    def within(self, organization: str | None) -> "CvatAnnotations":
+        """Return the same server, in an organization; ``None`` for none in particular."""
+        return CvatAnnotations(self._session.within(organization))
 
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be changed.

@@ -61,8 +61,9 @@ def connect(
         if not isinstance(auth, Credentials):
             auth = find_credentials(auth, host)
         _log_in(session, client, auth)
-        if session.organization:
-            _enter(session, client, session.organization)
+        if settings.organization:
+            _enter(session, settings.organization)
+        session.names_organization = settings.organization is not None
     except BaseException:
         session.close()
         raise
@@ -151,7 +152,7 @@ def _log_in_with_password(session: Session, client: "Client", credentials: Crede
     api.configuration.api_key["csrfHeaderAuth"] = api.cookies["csrftoken"].value
 
 
-def _enter(session: Session, client: "Client", organization: str) -> None:
+def _enter(session: Session, organization: str) -> None:
     """Let all that follows be in an organization.
 
     Raises:
@@ -165,7 +166,7 @@ def _enter(session: Session, client: "Client", organization: str) -> None:
             f"in: {known})",
             "Check the short name.",
         )
-    client.organization_slug = organization
+    session.organization = organization
 
 
 def _make_client(host: str, settings: CvatSettings) -> "Client":

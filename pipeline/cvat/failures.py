@@ -12,6 +12,7 @@ from ..base.errors import (
     CvatRefusedError,
     CvatUncertainError,
     CvatUnreachableError,
+    RequestLostError,
     printable,
 )
 from .login import LOGIN_HINT, shown
@@ -21,7 +22,19 @@ if TYPE_CHECKING:
 
 AGAIN = "Run the same command again: it finds out what was done."
 LATER = "Run the same command again later."
+_THEN_AGAIN = "Then run the same command again: it finds out what was done."
+_IF_IT_STAYS = "If it fails alike, the server's log says why ('docker logs cvat_server')."
+_OF_PROXIES = frozenset((502, 503, 504))
 _DETAIL_LENGTH = 300
+
+
+class NotSentError(CvatUnreachableError):
+    """There was no connection, so any request may be tried again."""
+
+
+def is_answer(response: "BaseHTTPResponse", accept: frozenset[int]) -> bool:
+    """Return whether a server did what it was asked, or said one of these instead."""
+    return 200 <= response.status < 300 or response.status in accept
 
 
 def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPResponse") -> CvatError:
@@ -56,16 +69,65 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
             "do.",
         )
     if status >= 500:
-        return CvatUncertainError(f"CVAT failed ({said})", AGAIN)
+        way_out = AGAIN if status in _OF_PROXIES else f"{AGAIN} {_IF_IT_STAYS}"
+        return CvatUncertainError(f"CVAT failed ({said})", way_out, status)
     return CvatRefusedError(f"CVAT refused: {said}.")
 
 
-def is_cut(error: Exception) -> bool:
+def describe_break(host: str, method: str, url: str, error: Exception) -> CvatError:
+    """Return the error for a request without an answer; a `NotSentError` if that may pass."""
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
+
+    if isinstance(error, NewConnectionError | ConnectTimeoutError):
+        return NotSentError(
+            f"{shown(host)}: no answer from CVAT ({_reason_of(error)})",
+            "Check the address and the network; it is what the browser shows up to the first '/'.",
+        )
+    if isinstance(error, SSLError) and not _is_cut(error):
+        return CvatUnreachableError(
+            f"{shown(host)}: TLS failed ({_reason_of(error)})",
+            "Name the certificates of its authority with --ca-file; or, if the server speaks no "
+            "TLS, write http:// before its address.",
+        )
+    path = printable(urlsplit(url).path)
+    return CvatUncertainError(f"no answer to {method} {path} ({_reason_of(error)})", AGAIN)
+
+
+def lasting(error: CvatError, times: int) -> CvatError:
+    """Return the error of what failed so many times in a row, with what may help then.
+
+    It must not advise to do the same once more. Errors that advise something else stay as they are.
+    """
+    if times == 1 or not isinstance(error, CvatUncertainError) or AGAIN not in error.way_out:
+        return error
+    if isinstance(error, RequestLostError):
+        what_next = f"See whether its containers are restarted all the time. {_THEN_AGAIN}"
+    elif error.status is None:
+        what_next = (
+            "See whether the network or a proxy ends long requests. Raise the setting "
+            "timeout_seconds; if it is while images are sent, lower request_size. "
+            f"{_THEN_AGAIN}"
+        )
+    elif error.status in _OF_PROXIES:
+        what_next = (
+            "A proxy says this where CVAT is not there or takes too long: see whether its "
+            f"containers run, and how long the proxy waits for them. {_THEN_AGAIN}"
+        )
+    else:
+        what_next = (
+            "The fault is on the server, whose log says more ('docker logs cvat_server'): to run "
+            "the same command again will not help. If a proxy of your own is before CVAT, let it "
+            "pass on the headers Host, X-Forwarded-Host and X-Forwarded-Proto."
+        )
+    return type(error)(error.what, f"It did so {times} times in a row. {what_next}", error.status)
+
+
+def _is_cut(error: Exception) -> bool:
     """Return whether a connection with TLS broke, rather than could not be made."""
     return isinstance(error.args[0], ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
 
 
-def reason_of(error: Exception) -> str:
+def _reason_of(error: Exception) -> str:
     """Return in a few words why there was no answer."""
     from urllib3.exceptions import TimeoutError as TimedOutError
 
@@ -86,8 +148,3 @@ def _detail(response: "BaseHTTPResponse") -> str:
         said = said["detail"]
     text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
     return printable(text[:_DETAIL_LENGTH])
-
-
-def path_of(url: str) -> str:
-    """Return the path of an address, safe to print."""
-    return printable(urlsplit(url).path)

@@ -90,6 +90,11 @@ class Journal:
         """All uploads of the dataset."""
         return tuple(self._uploads)
 
+    def organizations(self, host: str) -> list[str | None]:
+        """Return where on a server the dataset was uploaded; ``None`` is no organization."""
+        found = {upload.organization for upload in self._uploads if upload.host == host}
+        return sorted(found, key=lambda name: name or "")
+
     def find(self, host: str, organization: str | None) -> tuple[Upload, ...]:
         """Return the uploads of this dataset to a server."""
         return tuple(

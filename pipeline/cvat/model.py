@@ -54,7 +54,11 @@ class ServerJob:
 
 @dataclass(frozen=True)
 class ServerFrames:
-    """The frames of a task in order, and the numbers of those that someone deleted."""
+    """The frames of a task in order, and the numbers of those that someone deleted.
+
+    ``chunk_size``: so many frames of a job the server reads and keeps together.
+    """
 
     frames: tuple[ServerFrame, ...]
     deleted: tuple[int, ...]
+    chunk_size: int

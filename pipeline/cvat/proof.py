@@ -4,6 +4,8 @@ Each function returns what differs, in words that name the first frames concerne
 as it must be.
 """
 
+import itertools
+import math
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -12,6 +14,8 @@ from ..base.words import count, listing, plural
 from .model import ServerFrame, ServerJob
 
 _NAMED = 3
+_READ_OF_A_CHUNK = 3
+"""Images, where that leaves two chunks at least."""
 
 
 def compare_frames(
@@ -65,19 +69,40 @@ def compare_jobs(expected: Sequence[tuple[int, int]], shown: Sequence[ServerJob]
     return []
 
 
-def choose_verified(count: int, verify: str) -> list[int]:
-    """Return the frame numbers to read back: first, last and others spread evenly between.
+def choose_verified(verify: str, jobs: Sequence[ServerJob], chunk_size: int) -> list[int]:
+    """Return the frame numbers to read back: first, last and others spread evenly over few chunks.
+
+    To read one original image, CVAT makes ready the whole chunk that it is in, which takes it half
+    a second; the others of that chunk then cost next to nothing.
 
     Args:
-        count: how many frames the task has.
         verify: how many, or ``all``.
+        jobs: those of the task, ordered by their first frame.
+        chunk_size: frames of a chunk; each job has chunks of its own.
     """
+    count = jobs[-1].stop + 1
     if verify == "all" or int(verify) >= count:
         return list(range(count))
     wanted = int(verify)
     if wanted <= 1:
         return [0] * wanted
-    return [round(i * (count - 1) / (wanted - 1)) for i in range(wanted)]
+    chunks = [
+        range(first, min(first + chunk_size, job.stop + 1))
+        for job in jobs
+        for first in range(job.start, job.stop + 1, chunk_size)
+    ]
+    touched = min(len(chunks), max(2, math.ceil(wanted / _READ_OF_A_CHUNK)))
+    numbers: list[int] = []
+    while len(numbers) < wanted:
+        chosen = [chunks[place] for place in _spread(touched, len(chunks))]
+        numbers = sorted(set(itertools.chain.from_iterable(chosen)))
+        touched += 1
+    return [numbers[place] for place in _spread(wanted, len(numbers))]
+
+
+def _spread(wanted: int, count: int) -> list[int]:
+    """Return so many places from 0 to ``count - 1``, spread evenly, both ends among them."""
+    return [round(i * (count - 1) / max(1, wanted - 1)) for i in range(wanted)]
 
 
 def _frames(names: Sequence[str]) -> str:

@@ -6,9 +6,13 @@ from typing import Any
 
 from ..base.errors import CvatPermissionError, CvatRefusedError, RequestLostError, printable
 from .archive import Archive
+from .failures import AGAIN
 from .model import Project, ServerFrame, ServerFrames, ServerJob, TaskSpec, TaskState
 from .session import Session
 from .transfer import Transfer
+
+_POLL_GROWTH = 1.05
+"""So that of the time which a task takes, hardly more than a twentieth is slept away at its end."""
 
 
 class CvatServer:
@@ -18,9 +22,15 @@ class CvatServer:
         self._session = session
         self.host = session.host
         self.organization = session.organization
+        self.names_organization = session.names_organization
+        self.covers = session.covers
         self.notices = session.notices
         self.waits = session.waits
         self.stopped = session.stopped
+
+    def within(self, organization: str | None) -> "CvatServer":
+        """Return the same server, in an organization; ``None`` for none in particular."""
+        return CvatServer(self._session.within(organization))
 
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be made.
@@ -75,6 +85,10 @@ class CvatServer:
     def project_labels(self, project_id: int) -> list[dict[str, Any]]:
         """Return the labels of a project as the API tells of them."""
         return self._session.list_all("labels", project_id=project_id)
+
+    def add_labels(self, project_id: int, labels: Sequence[Mapping[str, Any]]) -> None:
+        """Add labels to a project; those that it has stay as they are."""
+        self._session.request("PATCH", f"projects/{project_id}", body={"labels": [*labels]})
 
     def user_id(self, name: str) -> int:
         """Return the id of a user.
@@ -192,8 +206,8 @@ class CvatServer:
                 if state is not None and state.size > 0:
                     return
                 raise RequestLostError(
-                    f"CVAT has lost the request to make task {task_id}; was it restarted? Run the "
-                    "same command again."
+                    f"CVAT has lost the request to make task {task_id}",
+                    f"Was it restarted? {AGAIN}",
                 )
             if told["status"] == "finished":
                 return
@@ -209,7 +223,7 @@ class CvatServer:
                     "See whether its workers run; raise the setting deadline_seconds.",
                 )
             self._session.pause(wait_seconds)
-            wait_seconds = min(wait_seconds * 1.5, self.waits.last_poll_seconds)
+            wait_seconds = min(wait_seconds * _POLL_GROWTH, self.waits.last_poll_seconds)
 
     def frames(self, task_id: int) -> ServerFrames:
         """Return the frames of a task."""
@@ -217,6 +231,7 @@ class CvatServer:
         return ServerFrames(
             tuple(ServerFrame(f["name"], f["width"], f["height"]) for f in told["frames"]),
             tuple(told.get("deleted_frames", ())),
+            int(told.get("chunk_size") or 1),
         )
 
     def jobs(self, task_id: int) -> tuple[ServerJob, ...]:

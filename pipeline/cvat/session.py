@@ -4,6 +4,7 @@ Not by cvat_sdk, whose headers and connections these are: it waits for ever, nev
 and repeats others without asking whether that is safe.
 """
 
+import copy
 import json
 import threading
 import time
@@ -14,12 +15,11 @@ from urllib.parse import urlencode
 from ..base.errors import (
     CvatError,
     CvatUncertainError,
-    CvatUnreachableError,
     InterruptedRunError,
 )
 from ..settings.cvat import CvatSettings
 from .connections import Breaker
-from .failures import AGAIN, describe_refusal, is_cut, path_of, reason_of
+from .failures import NotSentError, describe_break, describe_refusal, is_answer, lasting
 from .login import shown
 from .waits import Waits
 
@@ -37,7 +37,8 @@ class Session:
 
     Attributes:
         host: the address, without a slash at its end.
-        organization: its short name, ``None`` for none.
+        organization: its short name, ``None`` for none in particular.
+        names_organization: whether a person has said so, be it that there is none.
         waits: how long is waited for what.
         version: of the server.
         notices: what a person should know of the server.
@@ -54,7 +55,8 @@ class Session:
         waits: Waits,
     ) -> None:
         self.host = host
-        self.organization = settings.organization or None
+        self.organization: str | None = None
+        self.names_organization = False
         self.waits = waits
         self.version = ""
         self.notices: tuple[str, ...] = ()
@@ -65,6 +67,22 @@ class Session:
         pool_manager = client.api_client.rest_client.pool_manager
         self._breaker = Breaker(pool_manager, self.stopped, waits.look_seconds)
         self._timeout_seconds = settings.timeout_seconds
+
+    @property
+    def origin(self) -> str:
+        """The server's address as browsers tell it in the header ``Origin``."""
+        return str(self._client.api_client.build_origin_header())
+
+    def within(self, organization: str | None) -> "Session":
+        """Return this session in an organization; only the first one is to be closed."""
+        other = copy.copy(self)
+        other.organization = organization
+        return other
+
+    def covers(self, host: str, organization: str | None) -> bool:
+        """Whether what is in an organization of a server is what this session is for."""
+        is_meant = not self.names_organization or organization == self.organization
+        return host == self.host and is_meant
 
     def __enter__(self) -> "Session":
         return self
@@ -133,24 +151,26 @@ class Session:
         """
         place = path + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
-        pauses = iter(self.waits.pauses_seconds)
-        while True:
+        for times, wait_seconds in enumerate((*self.waits.pauses_seconds, None), 1):
             self._end_if_stopped()
-            wait_seconds = next(pauses, None)
             try:
                 response = self._send(method, place, data, headers)
-            except (_NotSentError, CvatUncertainError) as error:
-                is_safe = isinstance(error, _NotSentError) or method in _REPEATABLE
-                if wait_seconds is None or not is_safe:
+            except NotSentError:
+                if wait_seconds is None:
                     raise
+            except CvatUncertainError as error:
+                if wait_seconds is None or method not in _REPEATABLE:
+                    raise lasting(error, times) from None
             else:
-                if _is_answer(response, accept):
+                if is_answer(response, accept):
                     return response
                 repeatable = _NOT_NOW if method in _REPEATABLE else {_TOO_BUSY}
                 if wait_seconds is None or response.status not in repeatable:
-                    raise describe_refusal(self.host, method, path, response)
+                    refusal = describe_refusal(self.host, method, path, response)
+                    raise lasting(refusal, times)
                 wait_seconds = self._asked_seconds(response, wait_seconds)
             self.pause(wait_seconds)
+        raise AssertionError
 
     def send_stream(
         self,
@@ -175,7 +195,7 @@ class Session:
         """
         self._end_if_stopped()
         response = self._send(method, path, stream, headers)
-        if not _is_answer(response, accept):
+        if not is_answer(response, accept):
             raise describe_refusal(self.host, method, path, response)
         return response
 
@@ -226,12 +246,12 @@ class Session:
         """Send a request once; ``place`` is its path with the query.
 
         Raises:
-            CvatUnreachableError: it cannot be sent; as a `_NotSentError` where that may pass.
+            CvatUnreachableError: it cannot be sent; as a `NotSentError` where that may pass.
             CvatUncertainError: it was sent, at least partly, and there is no answer.
         """
         from cvat_sdk.core.helpers import make_request_headers
         from urllib3 import Timeout
-        from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
+        from urllib3.exceptions import HTTPError
 
         url = f"{self.host}/api/{place}"
         seconds = timeout_seconds or self._timeout_seconds
@@ -241,6 +261,8 @@ class Session:
             "Content-Type": "application/json",
             **(headers or {}),
         }
+        if self.organization or self.names_organization:  # without it, those of all are listed
+            sent["X-Organization"] = self.organization or ""
         try:
             response: BaseHTTPResponse = self._client.api_client.rest_client.pool_manager.request(
                 method,
@@ -251,22 +273,8 @@ class Session:
                 redirect=False,
                 timeout=Timeout(connect=min(self.waits.connect_seconds, seconds), read=seconds),
             )
-        except (NewConnectionError, ConnectTimeoutError) as error:
-            raise _NotSentError(
-                f"{shown(self.host)}: no answer from CVAT ({reason_of(error)})",
-                "Check the address and the network; it is what the browser shows up to the first "
-                "'/'.",
-            ) from None
         except (HTTPError, OSError) as error:
-            if isinstance(error, SSLError) and not is_cut(error):
-                raise CvatUnreachableError(
-                    f"{shown(self.host)}: TLS failed ({reason_of(error)})",
-                    "Name the certificates of its authority with --ca-file; or, if the server "
-                    "speaks no TLS, write http:// before its address.",
-                ) from None
-            raise CvatUncertainError(
-                f"no answer to {method} {path_of(url)} ({reason_of(error)})", AGAIN
-            ) from None
+            raise describe_break(self.host, method, url, error) from None
         return response
 
     def _json(self, response: "BaseHTTPResponse") -> Any:
@@ -277,11 +285,3 @@ class Session:
                 f"{shown(self.host)}: the answer is not what CVAT answers (no JSON)",
                 "Check the address, and whether a proxy asks for something.",
             ) from None
-
-
-class _NotSentError(CvatUnreachableError):
-    """There was no connection, so any request may be tried again."""
-
-
-def _is_answer(response: "BaseHTTPResponse", accept: frozenset[int]) -> bool:
-    return 200 <= response.status < 300 or response.status in accept

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from ..base.errors import CvatError, CvatRefusedError, CvatUncertainError, CvatUnreachableError
 from .archive import Archive
-from .failures import LATER
+from .failures import AGAIN, LATER
 from .session import Session
 
 _TUS = {"Tus-Resumable": "1.0.0"}
@@ -45,6 +45,9 @@ class Transfer:
             self._data,
             headers={
                 **_TUS,
+                # CVAT tells the file's address by it where no proxy says X-Forwarded-Host, and
+                # fails (500) without both.
+                "Origin": self._session.origin,
                 "Upload-Length": str(size_bytes),
                 "Upload-Metadata": f"filename {base64.b64encode(name.encode()).decode()}",
             },
@@ -89,10 +92,10 @@ class Transfer:
         if response.status == 413:
             raise _TooLargeError(path)
         if response.status == 429:
-            raise CvatUncertainError("CVAT is too busy (429)", LATER)
+            raise CvatUncertainError("CVAT is too busy (429)", LATER, 429)
         end = offset + length
         if response.status == 409 or response.headers.get("Upload-Offset") != str(end):
-            raise CvatUncertainError("the server is not where it should be in the file")
+            raise CvatUncertainError("the server is not where it should be in the file", AGAIN)
         return end
 
     def _offset(self, path: str) -> int:
@@ -100,7 +103,7 @@ class Transfer:
         answer = self._session.request("HEAD", path, headers=_TUS, accept=frozenset((404, 500)))
         told = answer.headers.get("Upload-Offset", "")
         if not told.isdigit():
-            raise CvatUncertainError("the server does not know the file any more")
+            raise CvatUncertainError("the server does not know the file any more", AGAIN)
         return int(told)
 
 

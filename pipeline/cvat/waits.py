@@ -23,7 +23,7 @@ class Waits:
     logout_seconds: float = 5.0
     pauses_seconds: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
     longest_asked_seconds: float = 30.0
-    first_poll_seconds: float = 0.2
+    first_poll_seconds: float = 0.1
     last_poll_seconds: float = 5.0
     piece_seconds: float = 1.0
     task_seconds: float = 2.0

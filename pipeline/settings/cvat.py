@@ -12,7 +12,10 @@ class CvatSettings:
 
     host: str | None = option(None, "Address of the CVAT server; also CVAT_HOST.", metavar="URL")
     organization: str | None = option(
-        None, "Short name of the organization to work in.", metavar="SLUG"
+        None,
+        "Short name of the organization to work in ('' for none). Default: the one in which the "
+        "dataset was uploaded.",
+        metavar="SLUG",
     )
     ca_file: str | None = option(
         None,
@@ -82,7 +85,7 @@ class UploadSettings:
     )
     seconds_per_image: float = option(
         5.0,
-        "With --dry-run: what a person needs for an image, on average, to estimate the work. It "
+        "For the plan: what a person needs for an image, on average, to estimate the work. It "
         "is anything from 1 to 60 seconds: measure it in the first job.",
         metavar="SECONDS",
         minimum=0.01,

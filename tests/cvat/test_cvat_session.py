@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -160,6 +161,16 @@ def test_a_saved_profile_is_for_its_own_server(stand_in, opened):
     assert opened(None).user == "admin"
 
 
+def test_a_profile_that_cvat_cli_has_made(stand_in, ann, prep, dataset, tmp_path):
+    token = stand_in.accounts.add_access_token(ann, read_only=False)
+    config = environment(XDG_CONFIG_HOME=str(tmp_path / "config"))
+    arguments = ("--server-host", stand_in.url, "profile", "create", "--name", "work", token)
+    subprocess.run([sys.executable, "-m", "cvat_cli", *arguments], env=config, check=True)
+    done = prep("upload", "--cvat", dataset, "--host", stand_in.url)
+    assert done.code == 0, done.out
+    assert [task.owner for task in stand_in.state.tasks.values()] == [ann]
+
+
 def test_of_several_profiles_the_default_is_taken(stand_in, ann, opened):
     for user in (stand_in.admin, ann):
         save_profile(stand_in.url, stand_in.accounts.add_access_token(user), user.username)
@@ -224,6 +235,22 @@ def test_a_terminal_is_asked_and_does_not_echo_the_password(stand_in, ann, tmp_p
     assert sent(stand_in, "/login") == {"POST /api/auth/login": 2}
 
 
+def test_an_upload_asks_for_the_password_before_it_begins(stand_in, ann, dataset):
+    code, shown, out = at_terminal(
+        (f"{SECRET}\n".encode(),),
+        "upload",
+        "--cvat",
+        dataset,
+        "--host",
+        stand_in.url,
+        "--auth",
+        "ann",
+    )
+    assert (code, SECRET in shown + out) == (0, False)
+    assert shown.startswith(f"Password of ann at {stand_in.url}: \r\n")
+    assert [task.owner for task in stand_in.state.tasks.values()] == [ann]
+
+
 @pytest.mark.parametrize(
     ("keys", "code", "reason"),
     [
@@ -271,7 +298,9 @@ def test_wrong_credentials_are_told_and_not_shown(
 
 def test_a_read_only_token_makes_nothing(stand_in, prep, dataset):
     token = stand_in.accounts.add_access_token(stand_in.admin)
-    done = prep("upload", dataset, "--json", "--host", stand_in.url, CVAT_ACCESS_TOKEN=token)
+    done = prep(
+        "upload", "--cvat", dataset, "--json", "--host", stand_in.url, CVAT_ACCESS_TOKEN=token
+    )
     assert (done.code, done.json["errors"][0]["kind"]) == (4, "cvat-permission")
     assert "token is read-only" in done.json["errors"][0]["message"]
     assert sum(sent(stand_in, method="POST").values()) == 0
@@ -279,7 +308,9 @@ def test_a_read_only_token_makes_nothing(stand_in, prep, dataset):
 
 def test_a_worker_makes_nothing(stand_in, prep, dataset):
     stand_in.accounts.add_user("hand", "pass", "worker")
-    done = prep("upload", dataset, "--json", "--host", stand_in.url, "--auth", "hand:pass")
+    done = prep(
+        "upload", "--cvat", dataset, "--json", "--host", stand_in.url, "--auth", "hand:pass"
+    )
     assert (done.code, done.json["errors"][0]["kind"]) == (4, "cvat-permission")
     assert "POST /api/projects gave 403" in done.json["errors"][0]["message"]
     assert (stand_in.state.projects, stand_in.state.tasks) == ({}, {})
@@ -287,7 +318,7 @@ def test_a_worker_makes_nothing(stand_in, prep, dataset):
 
 def test_everything_is_made_in_the_organization(stand_in, ann, prep, dataset):
     team = stand_in.accounts.add_organization("team", ann)
-    arguments = ("upload", dataset, "--json", "--host", stand_in.url, "--auth", USER)
+    arguments = ("upload", "--cvat", dataset, "--json", "--host", stand_in.url, "--auth", USER)
     done = prep(*arguments, "--organization", "team")
     assert done.code == 0
     (project,), (task,) = stand_in.state.projects.values(), stand_in.state.tasks.values()
@@ -543,7 +574,7 @@ def test_an_unknown_certificate_is_refused(stand_in, authority, prep, opened):
 def test_a_certificate_named_with_ca_file(stand_in, authority, ca_file, prep, dataset):
     host = with_tls(stand_in, authority)
     arguments = ("--host", host, "--auth", ADMIN, "--ca-file", ca_file)
-    assert prep("upload", dataset, *arguments).code == 0
+    assert prep("upload", "--cvat", dataset, *arguments).code == 0
     assert [task.name for task in stand_in.state.tasks.values()] == ["clip"]
 
 
@@ -625,7 +656,7 @@ def test_secrets_appear_nowhere(way, stand_in, ann, prep, dataset, started):
     server = ["--host", stand_in.url, *auth]
     runs = [
         prep("doctor", "-v", *server, **env),
-        prep("upload", dataset, *server, "-v", **env),
+        prep("upload", "--cvat", dataset, *server, "-v", **env),
     ]
     assert runs[1].code == 0
     assert any("ffmpeg" in program for program in started)
@@ -633,10 +664,10 @@ def test_secrets_appear_nowhere(way, stand_in, ann, prep, dataset, started):
         at_post = lambda one: (one.method, one.path) == ("POST", "/api/projects")  # noqa: E731
         stand_in.faults.add(Fault(kind, match=at_post))
         more = ("--json", "--project", kind.name)
-        runs.append(prep("upload", dataset, *server, *more, **env))
+        runs.append(prep("upload", "--cvat", dataset, *server, *more, **env))
         assert (runs[-1].code, stand_in.faults.waiting) == (4, 0)
     stand_in.close()
-    runs.append(prep("upload", dataset, *server, "--json", **env))
+    runs.append(prep("upload", "--cvat", dataset, *server, "--json", **env))
     assert runs[-1].code == 4
     written = [path.read_bytes() for path in dataset.rglob("*") if path.is_file()]
     shown = [text.encode() for run in runs for text in (run.out, run.err)]
@@ -653,16 +684,17 @@ def test_credentials_do_not_show_themselves():
 
 
 def test_one_client_a_run_and_one_line_on_its_version(stand_in, prep, dataset):
-    arguments = ("upload", dataset, "--host", stand_in.url, "--auth", ADMIN)
+    arguments = ("upload", "--cvat", dataset, "--host", stand_in.url, "--auth", ADMIN)
     done = prep(*arguments)
     assert done.code == 0
     once = ("GET /api/server/about", "POST /api/auth/login", "POST /api/auth/logout")
     assert {each: sent(stand_in)[each] for each in once} == dict.fromkeys(once, 1)
     (line,) = [line for line in (done.out + done.err).splitlines() if "cvat-sdk" in line]
     assert line.startswith(f"note: CVAT is version 2.54.1, cvat-sdk {VERSION}; ")
-    again = prep(*arguments, "--json")
-    assert [w for w in again.json["warnings"] if "cvat-sdk" in w] == [line.removeprefix("note: ")]
-    assert again.err == ""
+    again = prep(*arguments, "--json")  # the second time it is no news
+    assert (again.json["warnings"], again.err) == ([], "")
+    told = prep("doctor", *arguments[3:]).out.replace("\n", " ")
+    assert line.removeprefix("note: ") in re.sub(" +", " ", told)
 
 
 @pytest.mark.parametrize(
@@ -778,9 +810,12 @@ def test_what_is_not_repeated(method, status, error, ask):
 
 def test_patience_has_an_end(stand_in, opened):
     session = opened()
-    for status, error in ((503, CvatUncertainError), (429, CvatRefusedError)):
+    for status, error, told in (
+        (503, CvatUncertainError, "It did so 5 times in a row"),
+        (429, CvatRefusedError, "Run the same command again later"),
+    ):
         stand_in.faults.add(Fault(Kind.REFUSE, status=status, times=5))
-        with pytest.raises(error):
+        with pytest.raises(error, match=told):
             session.get("projects")
     assert sent(stand_in, "/projects") == {"GET /api/projects": 10}
     assert session.get("projects")["results"] == []

@@ -642,8 +642,34 @@ def test_a_bucket_is_a_folder(stand_in, client, tmp_path):
 
 def tus(call, task, name="big.zip", size=10):
     told = f"filename {base64.b64encode(name.encode()).decode()}"
-    path = f"/api/tasks/{task}/data/"
-    return call("POST", path, Upload_Length=str(size), Upload_Metadata=told, Tus_Resumable="1.0.0")
+    headers = {"Upload_Length": str(size), "Upload_Metadata": told, "Origin": "http://h"}
+    return call("POST", f"/api/tasks/{task}/data/", Tus_Resumable="1.0.0", **headers)
+
+
+def test_a_file_in_pieces_is_begun_as_recorded(stand_in, call):
+    start_ids(stand_in, task=442)
+    ids, headers_of_nginx = {}, {"X_Forwarded_Host": "cvat.example"}
+    for exchange in json.loads((RECORDINGS / "traffic-2.80-origin.json").read_text()):
+        path, sent, headers = exchange["path"], exchange["request_body"], {}
+        for recorded, ours in ids.items():
+            path = path.replace(recorded, ours)
+        if isinstance(sent, str):  # "<17096 bytes>"
+            headers["body"], sent = b"x" * int(sent[1:].split()[0]), None
+        for name, value in exchange["request_headers"].items():
+            if name != "Authorization":
+                headers[name.replace("-", "_")] = value
+        if "through nginx" in exchange["note"]:
+            headers |= headers_of_nginx
+        reply = call(exchange["method"], path, sent, **headers)
+        assert reply.status == exchange["status"], exchange["note"]
+        told = exchange["response_headers"]
+        for name in ("Upload-Offset", "Upload-Filename"):
+            assert reply.headers.get(name) == told.get(name), exchange["note"]
+        if "Upload-Filename" in told:
+            place, _, recorded = told["Location"].rpartition("/")
+            our_place, _, ids[recorded] = reply.headers["Location"].rpartition("/")
+            assert our_place == place, exchange["note"]
+    assert len(ids) == 4
 
 
 def test_the_sdk_sends_large_files_in_pieces(stand_in, client, tmp_path, monkeypatch):
@@ -676,6 +702,18 @@ def test_pieces_and_where_they_fit(call):
     assert tus(call, task).status == 409
     assert tus(call, task, name="../../x").status == 400
     assert tus(call, task, name="huge.zip", size=2**40).status == 413
+
+
+# Pictures
+
+
+def test_a_chunk_of_a_job_is_made_ready_once(stand_in, call):
+    task, _ = call.make(pictures(9), {"name": "t", "segment_size": 5}, chunk_size=3)
+    for number in (0, 2, 4, 5, 8, 1):
+        for quality in ("original", "compressed"):
+            path = f"/api/tasks/{task}/data/?type=frame&number={number}&quality={quality}"
+            assert call("GET", path).status == 200
+    assert stand_in.chunks.made == [(1, 0), (1, 1), (2, 0), (2, 1)]
 
 
 # Tracks over the borders of jobs

@@ -28,14 +28,16 @@ class Server:
     """
 
     waits = Waits(piece_seconds=0)
+    origin = "https://proxy"
 
     def __init__(self, kept, ahead=None):
         self.ahead = ahead or {}
         self.times_asked = 0
         self.kept, self.file, self.begins = kept, b"", []
 
-    def request(self, method, path, **_):
+    def request(self, method, path, headers, **_):
         if method == "POST":
+            assert headers["Origin"] == "https://proxy"
             return SimpleNamespace(headers={"Location": f"https://proxy/api/{path}the-file"})
         assert (method, path) == ("HEAD", "tasks/5/data/the-file")
         self.times_asked += 1

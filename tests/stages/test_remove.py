@@ -195,9 +195,9 @@ def test_what_a_cut_off_upload_of_it_left_is_deleted(uploaded, asked, stand_in):
     task.name = f"{entry['name']} (prep is uploading, {entry['mark']})"
     (uploaded / "cvat.json").write_text(json.dumps(journal))
     (warning,) = asked("remove", "b", "-o", "ds", code=0)["warnings"][1:]
-    assert warning.startswith("b: its upload was cut off; the next 'prep upload' deletes")
+    assert warning.startswith("b: its upload was cut off; the next 'prep upload --cvat' deletes")
     (told,) = asked("status", "ds", code=1)["warnings"]
-    assert "its video was removed, so 'prep upload' deletes what it left" in told
+    assert "its video was removed, so 'prep upload --cvat' deletes what it left" in told
     asked("upload", "--cvat", "ds", "--task-size", "6", code=0)
     assert sorted(by_name(stand_in)) == ["a (1/2)", "a (2/2)", "b (1/2)"]
     assert asked("status", "ds", "--cvat", code=0)["warnings"] == []

@@ -73,10 +73,12 @@ def audit(
     folder = Path(dataset) if output is None else results_folder(output)
     if (retime or post) and not dry_run:
         server.refuse_read_only()
-    named = [*tasks, *_of_project(server, project)]
-    chosen = list(dict.fromkeys(named or _uploaded(store, server)))
+    chosen = list(dict.fromkeys([*tasks, *_of_project(server, project)]))
+    is_named = bool(chosen)
+    if not is_named:
+        server, chosen = _uploaded(store, server)
     matcher = Matcher(store, breaks or BreakSettings())
-    look = functools.partial(audit_task, server, matcher, settings, may_be_gone=not named)
+    look = functools.partial(audit_task, server, matcher, settings, may_be_gone=not is_named)
     audited = _audit_all(server, look, chosen, watch or Watch())
     mended = _retime_all(server, audited, settings, folder, dry_run) if retime else ()
     if not dry_run and any(each.keyframes for each in mended):
@@ -129,16 +131,20 @@ def _of_project(server: CvatAnnotations, project: str | None) -> list[int]:
     return found
 
 
-def _uploaded(store: Dataset, server: CvatAnnotations) -> list[int]:
-    """Return the ids of the tasks of a dataset that are on a server.
+def _uploaded(store: Dataset, server: CvatAnnotations) -> tuple[CvatAnnotations, list[int]]:
+    """Return the ids of the tasks of a dataset that are on a server, in their organization.
 
     Raises:
         InputError: there are none.
     """
+    journal = Journal(store.path)
+    places = journal.organizations(server.host)
+    if len(places) == 1 and not server.names_organization:
+        server = server.within(places[0])
     found = [
         entry.task_id
-        for upload in Journal(store.path).uploads
-        if upload.host == server.host
+        for upload in journal.uploads
+        if server.covers(upload.host, upload.organization)
         for entry in upload.tasks
         if entry.is_complete and entry.task_id is not None
     ]
@@ -147,7 +153,7 @@ def _uploaded(store: Dataset, server: CvatAnnotations) -> list[int]:
             f"{printable(store.path)}: no task of this dataset is on {printable(server.host)}. "
             "Name tasks with --task or --project, or an export with --annotations."
         )
-    return found
+    return server, list(dict.fromkeys(found))
 
 
 def _audit_all(

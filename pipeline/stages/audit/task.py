@@ -46,7 +46,7 @@ def audit_task(
     place = Place(task_id, f"{server.host}/tasks/{task_id}")
     task = server.task(task_id)
     if task is None and may_be_gone:
-        gone = "it is no longer there, or not for you to see; 'prep upload' makes it anew."
+        gone = "it is no longer there, or not for you to see; 'prep upload --cvat' makes it anew."
         match = Match(None, unmatched_clock(0, (), ()), gone)
         return judge(f"task {task_id}", place, match, (), settings)
     if task is None:

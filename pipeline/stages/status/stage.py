@@ -4,9 +4,10 @@ import os
 from dataclasses import dataclass
 
 from ...base.errors import ExitCode, UsageError, printable
+from ...cvat.journal import Journal
 from ...cvat.server import CvatServer
 from ...dataset.accounts import DatasetAccounts, balance_dataset
-from ...dataset.store import open_dataset
+from ...dataset.store import Dataset, open_dataset
 from .uploads import UploadAccount, account_uploads
 
 
@@ -41,9 +42,26 @@ def status(dataset: str | os.PathLike[str], server: CvatServer | None = None) ->
     counted = balance_dataset(store)
     uploads = account_uploads(store, server)
     if server is not None and not any(upload.is_asked for upload in uploads):
-        raise UsageError(
-            f"{printable(os.fspath(dataset))}: nothing of this dataset was uploaded to "
-            f"{printable(server.host)} yet. Run 'prep upload', or name the server it is on with "
-            "--host."
-        )
+        raise _nothing_there(store, server)
     return StatusResult(**vars(counted), uploads=uploads)
+
+
+def _nothing_there(store: Dataset, server: CvatServer) -> UsageError:
+    host = printable(server.host)
+    elsewhere = Journal(store.path).organizations(server.host)
+    if not elsewhere:
+        return UsageError(
+            f"{printable(store.path)}: nothing of this dataset was uploaded to {host} yet",
+            "Run 'prep upload --cvat', or name the server it is on with --host.",
+        )
+    places = ", ".join(map(_within, elsewhere))
+    return UsageError(
+        f"{printable(store.path)}: this dataset was uploaded to {host} {places}, not "
+        f"{_within(server.organization)}",
+        "Leave out --organization.",
+    )
+
+
+def _within(organization: str | None) -> str:
+    is_any = organization is not None
+    return f"within organization {printable(organization)}" if is_any else "outside organizations"

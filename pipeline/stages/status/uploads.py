@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...base.errors import DatasetError
+from ...base.errors import DatasetError, printable
 from ...base.words import count, listing
 from ...cvat.journal import Journal, TaskEntry, Upload, images_digest
-from ...cvat.model import ServerFrame
+from ...cvat.model import ServerFrame, TaskState
 from ...cvat.proof import compare_frames, compare_jobs
 from ...cvat.server import CvatServer
 from ...dataset.accounts import Mismatch
@@ -82,12 +82,9 @@ def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[U
     read = functools.lru_cache(maxsize=1)(functools.partial(_read, store))
     accounts = []
     for upload in journal.uploads:
-        asked = server
-        if server is None or (upload.host, upload.organization) != (
-            server.host,
-            server.organization,
-        ):
-            asked = None
+        asked = None
+        if server is not None and server.covers(upload.host, upload.organization):
+            asked = server.within(upload.organization)
         accounts.append(
             UploadAccount(
                 upload.host,
@@ -130,15 +127,17 @@ def _account(
                 mismatches.append(
                     Mismatch(
                         "dataset-changed",
-                        "the dataset has other images than were uploaded; 'prep upload --replace' "
-                        "makes the task anew.",
+                        "the dataset has other images than were uploaded; 'prep upload --cvat "
+                        "--replace' makes the task anew.",
                     )
                 )
     in_cvat: int | None = entry.frames_sent if entry.is_complete else None
     if not entry.is_complete:
-        what_next = "'prep upload' finishes it."
+        what_next = "'prep upload --cvat' finishes it."
         if entry.video not in known:
-            what_next = "its video was removed, so 'prep upload' deletes what it left in CVAT."
+            what_next = (
+                "its video was removed, so 'prep upload --cvat' deletes what it left in CVAT."
+            )
         text = f"its upload was cut off or failed; {what_next}"
         mismatches.append(Mismatch("upload-unfinished", text))
     elif server is not None:
@@ -196,23 +195,30 @@ def _ask(
     state = server.task(entry.task_id)
     if state is None:
         text = f"task {entry.task_id} is gone from CVAT: deleted, or no longer to be seen by you; "
-        return 0, [Mismatch("task-gone", text + "'prep upload' makes it anew.")]
-    return state.size, list(_differences(server, upload, entry, state.project_id, names, size))
+        return 0, [Mismatch("task-gone", text + "'prep upload --cvat' makes it anew.")]
+    return state.size, list(_differences(server, upload, entry, state, names, size))
 
 
 def _differences(
     server: CvatServer,
     upload: Upload,
     entry: TaskEntry,
-    project_id: int | None,
+    state: TaskState,
     names: list[str] | None,
     size: tuple[int, int] | None,
 ) -> Iterator[Mismatch]:
     assert entry.task_id is not None  # noqa: S101
-    if project_id != upload.project_id:
-        where = "no project" if project_id is None else f"project {project_id}"
+    if state.project_id != upload.project_id:
+        where = "no project" if state.project_id is None else f"project {state.project_id}"
         text = f"task {entry.task_id} was moved to {where}; move it back in CVAT."
         yield Mismatch("task-moved", text)
+    if state.name != entry.name:
+        text = (
+            f"task {entry.task_id} is called '{printable(state.name)}' by now, not "
+            f"'{printable(entry.name)}'; prep knows it by its id all the same, but replaces it "
+            "only under its own name."
+        )
+        yield Mismatch("task-renamed", text)
     shown = server.frames(entry.task_id)
     if names is not None:
         bare = [_without_folder(frame) for frame in shown.frames]

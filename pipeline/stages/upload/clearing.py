@@ -26,7 +26,7 @@ def retire(target: Target, entries: Sequence[TaskEntry], *, force: bool) -> str 
         if not force and _holds_any(_annotations(target, entry)):
             return (
                 f"task {entry.task_id} has annotations, so it was not replaced. 'prep upload "
-                "--replace --force' saves them into the dataset first."
+                "--cvat --replace --force' saves them into the dataset first."
             )
     # All of them are marked before the first is gone, so that the next run goes on.
     for doomed in [target.put(entry, is_doomed=True) for entry in entries]:

@@ -92,12 +92,12 @@ def _left_alone(
     """Yield what there is to say of tasks that are not as planned."""
     if len(complete) < complete[0].parts:
         error = UsageError(
-            f"{change}, and not all of its tasks are complete. Use 'prep upload --replace'."
+            f"{change}, and not all of its tasks are complete. Use 'prep upload --cvat --replace'."
         )
         yield target.failure(error, video_id, plan.frames)
         return
     is_newer = complete[0].video_digest != plan.digest
-    message = f"{change}; the task is left as it is. 'prep upload --replace' makes it anew."
+    message = f"{change}; the task is left as it is. 'prep upload --cvat --replace' makes it anew."
     for entry in complete:
         yield target.outcome(entry, "changed" if is_newer else "unchanged", message)
 

@@ -21,6 +21,24 @@ def labels_of(settings: UploadSettings) -> list[dict[str, Any]]:
     return [] if settings.labels is None else load_labels(Path(settings.labels))
 
 
+def enter_organization(server: CvatServer, journal: Journal) -> CvatServer:
+    """Return the server in the organization that a person names, else in that of before.
+
+    Raises:
+        UsageError: there were several before.
+    """
+    earlier = journal.organizations(server.host)
+    if server.names_organization or not earlier:
+        return server
+    if len(earlier) > 1:
+        names = ", ".join("none ('')" if name is None else printable(name) for name in earlier)
+        raise UsageError(
+            f"this dataset was uploaded in several organizations of {printable(server.host)}: "
+            f"{names}. Name one with --organization."
+        )
+    return server.within(earlier[0])
+
+
 def open_project(
     server: CvatServer,
     journal: Journal,
@@ -39,7 +57,7 @@ def open_project(
         names = ", ".join(sorted(printable(upload.project_name) for upload in earlier))
         raise UsageError(
             f"this dataset was uploaded into several projects: {names}. Name one "
-            "with 'prep upload --project'."
+            "with 'prep upload --cvat --project'."
         )
     if settings.project is None and earlier:
         project = server.project(earlier[0].project_id)
@@ -47,7 +65,7 @@ def open_project(
             raise UsageError(
                 f"the project '{printable(earlier[0].project_name)}' (id {earlier[0].project_id}), "
                 "into which this dataset was uploaded, is gone from CVAT, and its tasks with it. "
-                "Name another one with 'prep upload --project'."
+                "Name another one with 'prep upload --cvat --project'."
             )
     else:
         name = settings.project or default_name
@@ -58,10 +76,15 @@ def open_project(
             raise UsageError(f"project '{name}': CVAT shows none with this id or name.")
         if project is None:
             return server.create_project(name, labels), [] if labels else [
-                f"the new project '{printable(name)}' has no labels; add them in CVAT before "
-                "annotating."
+                f"the new project '{printable(name)}' has no labels; before annotating, add them "
+                "in CVAT, or by 'prep upload --cvat --labels'."
             ]
     there = {label["name"] for label in server.project_labels(project.id)}
+    if labels and not there and project.id in {upload.project_id for upload in earlier}:
+        server.add_labels(project.id, labels)  # so far, nobody can have annotated anything
+        return project, [
+            f"the project '{printable(project.name)}' had no labels; it has those of the file now."
+        ]
     lacking = [label["name"] for label in labels if label["name"] not in there]
     if lacking:
         raise UsageError(

@@ -31,7 +31,7 @@ from .clearing import forget_removed, sweep
 from .decision import Decision, Work, decide
 from .manifest import write_manifests
 from .plan import Part
-from .project import labels_of, open_project
+from .project import enter_organization, labels_of, open_project
 from .result import FailedTask, TaskOutcome, UploadResult
 from .target import Target
 from .task import TaskMaker
@@ -81,6 +81,8 @@ def upload(
         if not settings.sends_images:
             write_manifests(store, plan.parts)
         journal = Journal(store.path)
+        server = enter_organization(server, journal)
+        notices = () if journal.find(server.host, server.organization) else server.notices
         project, warnings = open_project(server, journal, settings, store.path.name, labels)
         there = journal.open(server.host, server.organization, project.id, project.name)
         target = Target(store, server, journal, there)
@@ -91,7 +93,7 @@ def upload(
             forget_removed(target)
     place = {video_id: place for place, video_id in enumerate(plan.videos)}
     tasks.sort(key=lambda task: (place[task.video], task.name))
-    warnings = [*server.notices, *warnings, *_gone(target, plan)]
+    warnings = [*notices, *warnings, *_gone(target, plan)]
     return UploadResult(server.host, project, tuple(tasks), tuple(warnings))
 
 
@@ -167,7 +169,10 @@ class _Run:
         except (InterruptedRunError, DatasetError):
             raise
         except UnprovenError as error:
-            message = f"CVAT does not show what was sent: {error}. Running again makes it anew."
+            message = (
+                f"CVAT does not show what was sent: {error}. Running again makes it anew; if that "
+                "ends alike, the fault is on the server."
+            )
             unproven = dataclasses.replace(wanted, task_id=error.task_id)
             return self._target.outcome(unproven, "unproven", message)
         except PrepError as error:

@@ -5,6 +5,7 @@ next one finds it there, and ends with exactly one complete task.
 """
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ...base.errors import (
@@ -20,6 +21,7 @@ from ...base.errors import (
 )
 from ...base.work import Link, refuse_stopped
 from ...cvat.archive import Archive
+from ...cvat.failures import lasting
 from ...cvat.journal import TaskEntry
 from ...cvat.model import TaskSpec
 from ...cvat.proof import choose_verified, compare_frames, compare_jobs
@@ -29,6 +31,8 @@ from .plan import Part
 from .target import Target
 
 _ATTEMPTS = 3
+_READ_AT_ONCE = 5
+"""Images, for the proof: the server makes one chunk ready while it does another."""
 _ARCHIVE_NAME = "images.zip"
 _MEBIBYTE = 2**20
 
@@ -62,12 +66,14 @@ class TaskMaker:
             DatasetError: the journal cannot be written.
             InterruptedRunError: the link is stopped.
         """
+        statuses = set()
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._attempt(part, wanted, link)
-            except CvatUncertainError:
+            except CvatUncertainError as error:
+                statuses.add(error.status)
                 if attempt == _ATTEMPTS:
-                    raise
+                    raise lasting(error, _ATTEMPTS if len(statuses) == 1 else 1) from None
                 if self._server.stopped.wait(self._server.waits.task_seconds * attempt):
                     raise InterruptedRunError("interrupted") from None
         raise AssertionError
@@ -151,11 +157,12 @@ class TaskMaker:
         """Compare all that the server says with the part; only then give the task its name."""
         assert entry.task_id is not None  # noqa: S101
         task_id = entry.task_id
-        shown, jobs = self._server.frames(task_id).frames, self._server.jobs(task_id)
-        problems = compare_frames(part.server_names, part.image_size, shown)
+        shown, jobs = self._server.frames(task_id), self._server.jobs(task_id)
+        problems = compare_frames(part.server_names, part.image_size, shown.frames)
         problems += compare_jobs(part.expected_jobs, jobs)
-        verified = choose_verified(len(part.names), self.settings.verify)
+        verified: list[int] = []
         if not problems:
+            verified = choose_verified(self.settings.verify, jobs, shown.chunk_size)
             problems = self._compare_bytes(part, task_id, verified, link)
         if problems:
             raise UnprovenError(task_id, problems)
@@ -168,10 +175,18 @@ class TaskMaker:
         return self.target.put(entry, is_complete=True)
 
     def _compare_bytes(self, part: Part, task_id: int, numbers: list[int], link: Link) -> list[str]:
-        differing = []
-        for number in numbers:
+        folder = self.target.store.folder(part.video_id)
+
+        def differs(number: int) -> bool:
             refuse_stopped(link)
-            image = self.target.store.folder(part.video_id) / part.names[number]
-            if self._server.frame_bytes(task_id, number) != image.read_bytes():
-                differing.append(printable(part.names[number]))
-        return [f"{name}: CVAT gives other bytes than were sent" for name in differing]
+            image = folder / part.names[number]
+            return self._server.frame_bytes(task_id, number) != image.read_bytes()
+
+        with ThreadPoolExecutor(_READ_AT_ONCE, "prep-proof") as threads:
+            differing = threads.map(differs, numbers)
+            names = [
+                part.names[number]
+                for number, is_other in zip(numbers, differing, strict=True)
+                if is_other
+            ]
+        return [f"{printable(name)}: CVAT gives other bytes than were sent" for name in names]

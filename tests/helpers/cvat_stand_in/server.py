@@ -10,6 +10,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 from .accounts import Accounts
+from .chunks import Chunks
 from .connection import Handler, Logged
 from .faults import Faults
 from .state import Bucket, State, User
@@ -28,6 +29,8 @@ class StandIn:
             of CVAT, and by other reverse proxies with smaller limits.
         max_file_size: bytes of a file that is sent by TUS.
         polls: see ``Worker``.
+        chunk_seconds: how long it takes to make a chunk ready, of which an original image is read
+            for the first time; on a real server about 0.475 s.
 
     Attributes:
         faults: what is to go wrong.
@@ -36,6 +39,7 @@ class StandIn:
         worker: makes the tasks.
         state: all objects of the server.
         share: the folder that ``server_files`` are in.
+        chunks: those that were made ready.
         bugs: of the stand-in itself; leaving the ``with`` raises the first.
     """
 
@@ -46,12 +50,14 @@ class StandIn:
         max_request_size: int = 2**30,
         max_file_size: int = 26843545600,
         polls: tuple[int, int] = (0, 1),
+        chunk_seconds: float = 0.002,
     ):
         self.version = version
         self.max_request_size = max_request_size
         self.folder = Path(tempfile.mkdtemp(prefix="cvat-stand-in-"))
         self.share = self.folder / "share"
         self.share.mkdir()
+        self.chunks = Chunks(chunk_seconds)
         self.faults = Faults()
         self.requests: list[Logged] = []
         self.state = State(self.folder)

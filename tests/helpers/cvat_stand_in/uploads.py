@@ -98,6 +98,7 @@ class Uploads:
             raise Refusal(400, f"File name {name} is not allowed", self._headers())
         if path.exists():
             raise Refusal(409, "File with same name already exists", self._headers())
+        place = _place(request)
         number = f"{request.user.id}_{uuid.uuid4()}"
         with self.lock:
             part = task.data.folder / number
@@ -105,8 +106,8 @@ class Uploads:
             self.tus[number] = Tus(task, request.user.id, name, size, part)
             if name not in task.data.client_files:
                 task.data.client_files.append(name)
-        place = f"{request.host}{request.path}{number}"
-        return Answer(201, None, {**self._headers(), "Location": place, "Upload-Filename": name})
+        told = {"Location": f"{place}{number}", "Upload-Filename": name}
+        return Answer(201, None, {**self._headers(), **told})
 
     def piece(self, request: Request, task: Task, number: str) -> Answer:
         """``HEAD`` and ``PATCH`` of one file: where it stands, and one more piece."""
@@ -185,6 +186,19 @@ def _free(path: Path) -> Path:
         number += 1
         path = path.with_name(f"{stem}_{number}{path.suffix}")
     return path
+
+
+def _place(request: Request) -> str:
+    """Return the address that a file which is being sent is told to have, without its own name.
+
+    Raises:
+        Refusal: 500; neither a proxy nor the client says by which address they came.
+    """
+    if "X-Forwarded-Host" in request.headers:
+        return f"http://{request.headers['X-Forwarded-Host']}{request.path}"
+    if "Origin" not in request.headers:
+        raise server_error()
+    return request.headers["Origin"] + request.path
 
 
 def _rq_id(task: Task) -> str:

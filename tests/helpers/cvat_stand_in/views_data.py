@@ -143,6 +143,8 @@ def _picture(api: Api, task: Task, frames: range) -> Answer:
         raise Refusal(400, f"Incorrect requested frame number: {number}")
     frame = task.data.frames[number]
     if quality == "original":
+        holders = (job for job in api.state.jobs_of(task) if number in job.frames)
+        api.stand_in.chunks.make_ready(next(holders), number)
         kind = "image/png" if frame.name.lower().endswith(".png") else "image/jpeg"
         return Answer(body=frame.read(), headers={"Content-Type": kind})
     shown = compressed(frame, task.data.image_quality)

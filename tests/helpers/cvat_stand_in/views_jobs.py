@@ -24,7 +24,7 @@ def jobs(api: Api) -> Answer:
         "assignee": lambda job: job.assignee and job.assignee.username,
         "stage": lambda job: job.stage,
         "state": lambda job: job.state,
-        "type": lambda job: "annotation",
+        "type": lambda job: job.type,
     }
     return listing(api.request, mine, fields, api.answers.job, search=("task_name", "assignee"))
 

@@ -129,8 +129,14 @@ class Worker:
         task.data.stop_frame = outcome.stop_frame
         task.data.chunks_updated = task.updated = now()
         for start, stop in outcome.borders:
-            job = Job(self.state.new_id("job"), task, start, stop)
-            self.state.jobs[job.id] = job
+            job = self._add_job(task, start, stop)
+            for _ in range(task.consensus_replicas):
+                self._add_job(task, start, stop, type="consensus_replica", parent=job)
+
+    def _add_job(self, task: Task, start: int, stop: int, **more) -> Job:
+        job = Job(self.state.new_id("job"), task, start, stop, **more)
+        self.state.jobs[job.id] = job
+        return job
 
     def _export(self, work: Background) -> None:
         archive = io.BytesIO()

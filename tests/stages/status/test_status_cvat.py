@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
 from helpers import media
 from helpers.cvat import TASKS, USER, by_name
 from helpers.datasets import images
+from helpers.handmade import write_video
 
 
 def mismatches(told):
@@ -59,6 +61,18 @@ def test_moved_tasks_and_jobs_cut_anew(uploaded, asked, stand_in):
     stand_in.state.jobs_of(first)[0].stop_frame = 3
     told = asked("status", "ds", "--cvat", code=1)
     assert mismatches(told) == {"a (1/2)": [("task-moved", []), ("jobs-differ", [])]}
+
+
+def test_a_task_that_was_renamed(uploaded, asked, prep, stand_in):
+    first = by_name(stand_in)[TASKS[0]]
+    first.name = "Monday"
+    told = asked("status", "ds", "--cvat", code=1)
+    assert mismatches(told) == {"a (1/2)": [("task-renamed", [])]}
+    assert told["totals"]["frames_in_cvat"] == 20
+    (said,) = told["warnings"]
+    assert f"task {first.id} is called 'Monday' by now, not 'a (1/2)'" in said
+    tasks = asked("upload", "--cvat", "ds", "--task-size", "6", code=0)["tasks"]
+    assert {task["status"] for task in tasks} == {"unchanged"}
 
 
 def test_a_dataset_that_changed_since(uploaded, asked, prep, tmp_path):
@@ -119,7 +133,7 @@ def test_run_and_upload_count_frames_in_cvat_alike(stand_in, prep, tmp_path):
     assert uploaded.json["totals"]["frames_in_cvat"] == 10
     (tmp_path / "ds/in/in-frame_000003.jpg").unlink()
     changed = prep(*arguments, CVAT_HOST=stand_in.url, **USER)
-    upload = prep("upload", "ds", "--json", CVAT_HOST=stand_in.url, **USER)
+    upload = prep("upload", "--cvat", "ds", "--json", CVAT_HOST=stand_in.url, **USER)
     assert [task["status"] for task in upload.json["tasks"]] == ["changed"]
     for done in (changed, upload):
         assert (done.code, done.json["totals"]["frames_in_cvat"]) == (1, 10)
@@ -141,3 +155,72 @@ def test_a_run_that_cannot_upload_does_the_rest(stand_in, prep, tmp_path):
         ("upload", "cvat-permission")
     ]
     assert (tmp_path / "ds" / "report.html").exists()
+
+
+# Organizations
+
+
+@pytest.fixture
+def in_teams(stand_in, prep, tmp_path):
+    """A video of 4 frames, and what runs prep as a member of two organizations."""
+    write_video(tmp_path / "ds", "v", 4)
+    ann = stand_in.accounts.add_user("ann", "pw")
+    for slug in ("team", "crew"):
+        stand_in.accounts.add_organization(slug, ann)
+
+    def run(verb, *arguments, code=0):
+        done = prep(verb, "ds", "--json", "--host", stand_in.url, "--auth", "ann:pw", *arguments)
+        assert done.code == code, done.out
+        return done.json
+
+    return run
+
+
+def organizations(stand_in):
+    return [project.organization.slug for project in stand_in.state.projects.values()]
+
+
+def test_the_organization_of_the_upload_is_known(in_teams, stand_in, tmp_path):
+    in_teams("upload", "--cvat", "--organization", "team")
+    (task,) = in_teams("status", "--cvat")["videos"][0]["tasks"]
+    assert (task["frames_in_cvat"], task["mismatches"]) == (4, [])
+    stand_in.state.tasks[task["task_id"]].data.frames.pop()
+    (task,) = in_teams("status", "--cvat", code=1)["videos"][0]["tasks"]
+    assert task["frames_in_cvat"] == 3
+    assert in_teams("audit")["totals"]["tasks"] == 1
+    write_video(tmp_path / "ds", "w", 3)
+    tasks = in_teams("upload", "--cvat", code=1)["tasks"]
+    assert [each["status"] for each in tasks] == ["changed", "uploaded"]
+    assert organizations(stand_in) == ["team"]
+
+
+@pytest.mark.parametrize(
+    ("named", "place"), [("crew", "within organization crew"), ("", "outside")]
+)
+def test_another_organization_that_is_named_is_heeded(in_teams, stand_in, named, place):
+    in_teams("upload", "--cvat", "--organization", "team")
+    for verb, told in (
+        (("status", "--cvat"), f"within organization team, not {place}"),
+        (("audit",), "no task of this dataset"),
+    ):
+        (error,) = in_teams(*verb, "--organization", named, code=2)["errors"]
+        assert told in error["message"]
+    in_teams("upload", "--cvat", "--organization", named)
+    made = [project.organization for project in stand_in.state.projects.values()]
+    assert [each and each.slug for each in made] == ["team", named or None]
+
+
+def test_a_dataset_in_two_organizations(in_teams, stand_in):
+    for slug in ("team", "crew"):
+        in_teams("upload", "--cvat", "--organization", slug)
+    _, other = in_teams("status", "--cvat")["videos"][0]["tasks"]
+    stand_in.state.tasks[other["task_id"]].data.frames.pop()
+    told = in_teams("status", "--cvat", code=1)["videos"][0]["tasks"]
+    assert [each["frames_in_cvat"] for each in told] == [4, 3]
+    told = in_teams("status", "--cvat", "--organization", "team")["videos"][0]["tasks"]
+    assert [each["frames_in_cvat"] for each in told] == [4, 4]  # the other was not asked
+    assert in_teams("audit")["totals"]["tasks"] == 2
+    assert in_teams("audit", "--organization", "crew")["totals"]["tasks"] == 1
+    (error,) = in_teams("upload", "--cvat", code=2)["errors"]
+    assert "several organizations of" in error["message"]
+    assert ": crew, team. Name one with --organization." in error["message"]

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 
 import numpy as np
@@ -15,6 +16,7 @@ from cvat_sdk.version import VERSION
 from helpers import media
 from helpers.cvat import (
     LABELS,
+    SKELETON,
     Caller,
     access,
     borders,
@@ -262,6 +264,23 @@ def test_a_dry_run_plans_what_is_then_made_and_asks_nothing(prep, stand_in, tmp_
     assert any("a tracker will interpolate across it" in text for text in planned["warnings"])
 
 
+def test_without_cvat_the_plan_is_shown_and_nothing_sent(prep, stand_in, dataset):
+    before = snapshot(dataset)
+    for replace in ((), ("--replace", "--force")):
+        done = prep("upload", dataset, *replace, **access(stand_in))
+        assert done.code == 0
+        hint = "This is the plan, and nothing was sent. Add --cvat to upload to CVAT."
+        assert done.out.splitlines()[-1] == hint
+        dry = prep("upload", dataset, *replace, "--dry-run").out
+        assert done.out == f"{dry}\n{hint}\n"
+    told = prep("upload", dataset, "--json", **access(stand_in)).json
+    assert told.pop("warnings") == [hint]
+    dry = prep("upload", dataset, "--json", "--cvat", "--dry-run").json
+    assert dry.pop("warnings") == []
+    assert told == dry
+    assert (stand_in.requests, snapshot(dataset)) == ([], before)
+
+
 def test_settings_of_tasks_arrive(stand_in, dataset):
     bob = stand_in.accounts.add_user("bob", "x")
     send(
@@ -273,6 +292,40 @@ def test_settings_of_tasks_arrive(stand_in, dataset):
         assert (task.assignee, task.data.image_quality) == (bob, 33)
     with pytest.raises(CvatRefusedError, match="assignee 'eve': there is no such user"):
         send(stand_in, dataset, assignee="eve")
+
+
+def test_a_token_needs_no_proxy_that_says_how_the_server_was_called(prep, stand_in, dataset):
+    token = stand_in.accounts.add_access_token(stand_in.admin, read_only=False)
+    done = prep("upload", dataset, "--cvat", CVAT_HOST=stand_in.url, CVAT_ACCESS_TOKEN=token)
+    assert done.code == 0, done.out
+    assert shown(stand_in) == TWO
+
+
+# The proof
+
+
+def test_images_are_read_back_of_few_chunks(stand_in, tmp_path):
+    write_video(tmp_path / "ds", "v", 160)
+    send(stand_in, tmp_path / "ds", jobs="size", job_size=80)
+    one, other = (job.id for job in stand_in.state.jobs.values())
+    # Of 72 and 8 frames each: 0-71, 72-79 and 80-151, 152-159
+    assert sorted(stand_in.chunks.made) == [(one, 0), (other, 1)]
+    (entry,) = entries(tmp_path / "ds")
+    assert entry["frames_verified"] == [0, 20, 40, 59, 159]
+    send(stand_in, tmp_path / "ds", project="p", verify="9")
+    assert sorted(stand_in.chunks.made[2:]) == [(3, 0), (3, 1), (3, 2)]
+
+
+def test_images_are_read_back_at_once(stand_in, dataset):
+    together, log = threading.Barrier(5, timeout=PATIENCE_SECONDS), stand_in.log
+
+    def wait_for_all(request):
+        log(request)
+        if request.query.get("quality") == "original":
+            together.wait()
+
+    stand_in.log = wait_for_all
+    assert statuses(send(stand_in, dataset, parallel=1)) == {"a": "uploaded", "b": "uploaded"}
 
 
 # Run again
@@ -349,7 +402,7 @@ def test_newly_kept_frames_change_nothing_unless_told(prep, stand_in, dataset):
     assert (changed["status"], other["status"]) == ("changed", "unchanged")
     assert changed["messages"] == [
         "the dataset has other images than were uploaded (9 now, 10 in CVAT); the task is left as "
-        "it is. 'prep upload --replace' makes it anew."
+        "it is. 'prep upload --cvat --replace' makes it anew."
     ]
     assert (done.json["totals"]["changed"], done.json["totals"]["frames_in_cvat"]) == (1, 18)
     assert {r.method for r in stand_in.requests[begun:] if "/auth/" not in r.path} == {"GET"}
@@ -465,6 +518,31 @@ def test_a_project_is_named_by_its_name_or_id(stand_in, dataset):
         send(stand_in, dataset, project="x")
 
 
+def label_names(stand_in):
+    return [label.name for label in stand_in.state.labels.values()]
+
+
+def test_a_project_of_ours_without_labels_gets_them_later(stand_in, dataset):
+    told = send(stand_in, dataset, labels=[]).warnings
+    assert "the new project 'ds' has no labels" in told[-1]
+    result = send(stand_in, dataset, labels=[*LABELS, *SKELETON])
+    assert result.warnings == ("the project 'ds' had no labels; it has those of the file now.",)
+    assert statuses(result) == {"a": "unchanged", "b": "unchanged"}
+    assert label_names(stand_in) == ["car", "bike", "nose", "tail"]
+    assert {label.project_id for label in stand_in.state.labels.values()} == {result.project.id}
+    assert send(stand_in, dataset, labels=LABELS).warnings == ()
+    with pytest.raises(UsageError, match="lacks the labels bus"):
+        send(stand_in, dataset, labels=[*LABELS, {"name": "bus"}])
+    assert label_names(stand_in) == ["car", "bike", "nose", "tail"]
+
+
+def test_a_project_of_others_is_given_no_labels(stand_in, dataset):
+    Caller(stand_in)("POST", "/api/projects", {"name": "theirs"})
+    with pytest.raises(UsageError, match="lacks the labels car"):
+        send(stand_in, dataset, project="theirs")
+    assert label_names(stand_in) == []
+
+
 def test_a_dataset_called_like_an_id_gets_a_project_of_its_own(stand_in, dataset):
     foreign = Caller(stand_in)("POST", "/api/projects", {"name": "foreign"}).json["id"]
     result = send(stand_in, dataset.rename(dataset.with_name(str(foreign))))
@@ -512,10 +590,10 @@ def test_a_video_that_cannot_be_read_is_a_failure_beside_the_others(prep, stand_
     assert (uploaded.name, uploaded.status, uploaded.exit_code) == ("b", "uploaded", 0)
     assert (result.exit_code, result.in_cvat, result.frames_in_cvat) == (2, (uploaded,), 8)
     told = {"kind": "dataset", "message": failed.error}
-    for arguments in (("upload", "--dry-run"), ("upload",), ("manifest",)):
+    for arguments in (("upload", "--dry-run"), ("upload", "--cvat"), ("manifest",)):
         done = prep(*arguments, dataset, "--json", **access(stand_in))
         assert (done.code, done.json["errors"]) == (2, [told])
-    again = prep("upload", dataset, "--json", **access(stand_in)).json
+    again = prep("upload", "--cvat", dataset, "--json", **access(stand_in)).json
     assert again["tasks"][0] == {
         "name": "a", "video": "a", "status": "failed", "frames": 0, "jobs": 0, "task_id": None,
         "url": None, "messages": [], "error": failed.error,

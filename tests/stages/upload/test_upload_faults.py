@@ -211,6 +211,47 @@ def test_a_request_that_is_carried_out_long_after_it_was_given_up(
     assert stand_in.state.new_id("task") == 4  # three were made, and one of them is gone
 
 
+LASTING = {
+    500: "The fault is on the server, whose log says more ('docker logs cvat_server'): to run the "
+    "same command again will not help. If a proxy of your own is before CVAT, let it pass on the "
+    "headers Host, X-Forwarded-Host and X-Forwarded-Proto.",
+    504: "A proxy says this where CVAT is not there or takes too long: see whether its containers "
+    "run, and how long the proxy waits for them. Then run the same command again: it finds out "
+    "what was done.",
+    None: "See whether the network or a proxy ends long requests. Raise the setting "
+    "timeout_seconds; if it is while images are sent, lower request_size. Then run the same "
+    "command again: it finds out what was done.",
+}
+
+
+@pytest.mark.parametrize("status", LASTING)
+def test_what_fails_in_one_way_again_and_again_is_not_simply_to_be_repeated(stand_in, ds, status):
+    kind = Kind.CUT_REQUEST if status is None else Kind.REFUSE
+    stand_in.faults.add(Fault(kind, match=WRITING["file"], status=status or 0, times=99))
+    told = send(stand_in, ds, parallel=1).tasks[0].error
+    assert told.endswith(f"It did so 3 times in a row. {LASTING[status]}")
+    assert sum(WRITING["task"](request) for request in stand_in.requests) == 6
+
+
+def test_what_fails_in_another_way_each_time_may_be_repeated(stand_in, ds):
+    for status in (500, 502, 500):
+        stand_in.faults.add(Fault(Kind.REFUSE, match=WRITING["file"], status=status))
+    told = send(stand_in, ds, parallel=1).tasks[0].error
+    assert told.endswith(
+        "gave 500). Run the same command again: it finds out what was done. If it fails alike, the "
+        "server's log says why ('docker logs cvat_server')."
+    )
+
+
+def test_a_server_that_always_forgets_what_it_was_to_make(stand_in, ds):
+    stand_in.faults.add(
+        Fault(Kind.REFUSE, match=lambda r: "/requests/" in r.path, status=404, times=99)
+    )
+    stand_in.worker.running.clear()
+    told = send(stand_in, ds, parallel=1).tasks[0].error
+    assert "lost the request to make task 3. It did so 3 times in a row. See whether its" in told
+
+
 # A server that goes away, a process that is killed
 
 
@@ -310,9 +351,10 @@ def test_killed_again_and_again(stand_in, tmp_path):
     check(stand_in, tmp_path / "ds", expected)
 
 
-@pytest.mark.parametrize("request_", ["task", "piece", "finish", "rename", "poll"])
+@pytest.mark.parametrize("request_", ["task", "piece", "finish", "rename", "poll", "proof"])
 def test_interrupted_by_a_person(stand_in, ds, request_):
-    matches = {**WRITING, "poll": lambda r: "/requests/" in r.path}
+    is_proof = lambda r: r.query.get("quality") == "original"  # noqa: E731
+    matches = {**WRITING, "poll": lambda r: "/requests/" in r.path, "proof": is_proof}
     code = kill_at(stand_in, ds, matches[request_], how=signal.SIGINT)
     assert code == 5
     assert attempt(stand_in, ds) == 0
