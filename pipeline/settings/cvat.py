@@ -176,3 +176,27 @@ class AuditSettings:
         metavar="SECONDS",
         minimum=0,
     )
+
+
+@dataclass(frozen=True)
+class AnnotateSettings:
+    """How tracks of another program become tracks of CVAT."""
+
+    max_error_px: float = option(
+        2.0,
+        "Set as few keyframes as leave every corner of a box within this many pixels of the box "
+        "in the file.",
+        metavar="PIXELS",
+        minimum=0.1,
+    )
+    pixels: str = option(
+        "video",
+        "What the boxes in the file are of: the frames as the video shows them (video), or the "
+        "images of the dataset (images), which --max-size may have made smaller.",
+        choices=("video", "images"),
+    )
+    label: tuple[str, ...] = option(
+        (),
+        "Label of the boxes, where the file names none; repeated, those of the classes 1, 2, ….",
+        metavar="NAME",
+    )
