@@ -19,7 +19,7 @@ _DECIMALS = 2
 _ROUNDING_PX = 0.01  # how far that moves a corner, at most
 _REACH = 4
 """How many boxes to either side the path of a keyframe is smoothed over."""
-_BLOCK = 64
+_BLOCK = 32
 
 
 def fit_boxes(frames: Ints, boxes: Floats, max_error_px: float) -> tuple[Ints, Floats]:
@@ -110,11 +110,12 @@ class _Curve:
             is_better: bool, for each place behind it: whether one that ends there is of use.
             tolerance: how far a corner may be off, in pixels.
         """
-        first = start + 1 + int(is_better.argmax())
-        some = np.unique(np.linspace(start + 1, first, _BLOCK).astype(np.int64))
-        if not self._cone(start, some, tolerance)[0][-1]:
-            return np.empty(0, np.int64)  # mostly so, where something stands still for long
-        block = max(_BLOCK, first - start)
+        ahead = 1 + int(is_better.argmax())
+        if ahead > _BLOCK:  # as where something stands still for long: a few show that none is
+            some = start + np.linspace(1, ahead, _BLOCK).astype(np.int64)
+            if not self._cone(start, some, tolerance)[0][-1]:
+                return np.empty(0, np.int64)
+        block = max(_BLOCK, ahead)
         while True:
             places = np.arange(start + 1, min(len(self.frames), start + 1 + block))
             is_open, is_maybe = self._cone(start, places, tolerance)
@@ -126,9 +127,12 @@ class _Curve:
         _, is_sure = self._cone(start, places, tolerance / math.sqrt(2))
         is_wanted = is_better[: len(places)]
         unsure = places[is_wanted & is_maybe & ~is_sure]
+        sure = places[is_wanted & is_sure]
+        if len(unsure) == 0:
+            return sure
         blocks = np.array_split(unsure, len(unsure) // _BLOCK + 1)
         close = [ends[self._are_close(start, ends, tolerance)] for ends in blocks]
-        return np.concatenate([places[is_wanted & is_sure], *close])
+        return np.concatenate([sure, *close])
 
     def _cone(self, start: int, places: Ints, tolerance: float) -> tuple[Flags, Flags]:
         """Return whether there are slopes that pass all boxes up to each, and whether its does."""
@@ -142,7 +146,7 @@ class _Curve:
 
     def _are_close(self, start: int, ends: Ints, tolerance: float) -> Flags:
         """Return which segments from ``start`` to these places have no corner too far off."""
-        places = np.arange(start + 1, int(ends.max(initial=start)) + 1)
+        places = np.arange(start + 1, int(ends[-1]) + 1)
         run = self.frames[places] - self.frames[start]
         way = (self.path[ends] - self.path[start]) / (self.frames[ends] - self.frames[start])[
             :, np.newaxis
