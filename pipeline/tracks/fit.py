@@ -17,8 +17,9 @@ Flags = npt.NDArray[np.bool_]
 _DECIMALS = 2
 """CVAT keeps as many of a coordinate."""
 _ROUNDING_PX = 0.01  # how far that moves a corner, at most
-_REACH = 4
-"""How many boxes to either side the path of a keyframe is smoothed over."""
+_REACHES = (0, 3)
+"""Over how many boxes to either side the path of keyframes is smoothed: it may turn sharply, or the
+boxes may jitter."""
 _BLOCK = 32
 
 
@@ -26,10 +27,10 @@ def fit_boxes(frames: Ints, boxes: Floats, max_error_px: float) -> tuple[Ints, F
     """Return the frames, shape (keyframes,), and boxes, shape (keyframes, 4), of keyframes.
 
     Between the first and the last frame no corner of an interpolated box is further from the given
-    one than ``max_error_px``. Keyframes lie on the path of the boxes, smoothed so that their jitter
-    needs none, and never further off than that. Of all choices of such keyframes it is one with
-    the fewest (Imai and Iri, "Polygonal approximations of a curve", 1988: the shortest path over
-    all segments that stay close enough).
+    one than ``max_error_px``. Keyframes stand on the boxes themselves, or on their smoothed path,
+    whichever needs fewer. Of all choices of keyframes on a path it is one with the fewest (Imai and
+    Iri, "Polygonal approximations of a curve", 1988: the shortest path over all segments that stay
+    close enough).
 
     Args:
         frames: int64, shape (boxes,), numbers of the task's frames, ascending.
@@ -37,21 +38,13 @@ def fit_boxes(frames: Ints, boxes: Floats, max_error_px: float) -> tuple[Ints, F
         max_error_px: more than 0.02.
     """
     tolerance = max_error_px - _ROUNDING_PX
-    curve = _Curve(frames.astype(np.float64), boxes, _smoothed(boxes, tolerance))
-    count = len(frames)
-    steps = np.full(count, count, dtype=np.int64)
-    before = np.zeros(count, dtype=np.int64)
-    steps[0] = 0
-    for start in range(count - 1):
-        is_better = steps[start + 1 :] > steps[start] + 1
-        if steps[start] + 1 < steps[-1] and is_better.any():
-            ends = curve.ends(start, is_better, tolerance)
-            steps[ends], before[ends] = steps[start] + 1, start
-    places = [count - 1]
-    while places[-1] > 0:
-        places.append(int(before[places[-1]]))
-    chosen = places[::-1]
-    return frames[chosen], np.round(curve.path[chosen], _DECIMALS)
+    curves = [
+        _Curve(frames.astype(np.float64), boxes, _smoothed(boxes, reach, tolerance))
+        for reach in _REACHES
+    ]
+    fitted = [(curve.keyframes(tolerance), curve.path) for curve in curves]
+    chosen, path = min(fitted, key=lambda each: len(each[0]))
+    return frames[chosen], np.round(path[chosen], _DECIMALS)
 
 
 def corner_errors(boxes: Floats, others: Floats) -> Floats:
@@ -76,9 +69,9 @@ def interpolated_boxes(frames: Ints, boxes: Floats, at: Ints) -> Floats:
     return np.stack([np.interp(at, frames, column) for column in boxes.T], axis=1)
 
 
-def _smoothed(boxes: Floats, tolerance: float) -> Floats:
+def _smoothed(boxes: Floats, reach: int, tolerance: float) -> Floats:
     """Return the mean of neighbouring boxes, moved to where it is within the tolerance."""
-    reach = min(_REACH, len(boxes) - 1)
+    reach = min(reach, len(boxes) - 1)
     # Beyond the ends the path goes on as it came, turned around its first and last box.
     padded = np.concatenate(
         [2 * boxes[0] - boxes[reach:0:-1], boxes, 2 * boxes[-1] - boxes[-2 : -reach - 2 : -1]]
@@ -102,7 +95,23 @@ class _Curve:
     boxes: Floats
     path: Floats
 
-    def ends(self, start: int, is_better: Flags, tolerance: float) -> Ints:
+    def keyframes(self, tolerance: float) -> Ints:
+        """Return the fewest places at which keyframes must stand, the first and last among them."""
+        count = len(self.frames)
+        steps = np.full(count, count, dtype=np.int64)
+        before = np.zeros(count, dtype=np.int64)
+        steps[0] = 0
+        for start in range(count - 1):
+            is_better = steps[start + 1 :] > steps[start] + 1
+            if steps[start] + 1 < steps[-1] and is_better.any():
+                ends = self._ends(start, is_better, tolerance)
+                steps[ends], before[ends] = steps[start] + 1, start
+        places = [count - 1]
+        while places[-1] > 0:
+            places.append(int(before[places[-1]]))
+        return np.array(places[::-1], np.int64)
+
+    def _ends(self, start: int, is_better: Flags, tolerance: float) -> Ints:
         """Return the places behind ``start`` to which a segment stays close to all boxes.
 
         Args:

@@ -35,16 +35,16 @@ def walk(seed, count, jitter=0.4):
     return np.array(boxes)
 
 
-def test_what_trackers_give_needs_a_fifth_of_the_boxes_at_most():
+def test_what_trackers_give_needs_a_seventh_of_the_boxes_at_most():
     kept = 0
-    for seed in range(20):
+    for seed in range(10):
         boxes = walk(seed, 100)
         frames = np.arange(100) + 7
         keyframes, corners = fit_boxes(frames, boxes, 2.0)
         assert worst(frames, boxes, keyframes, corners) <= 2.0
         assert (keyframes[0], keyframes[-1]) == (7, 106)
         kept += len(keyframes)
-    assert kept <= 0.2 * 20 * 100
+    assert kept <= 0.15 * 10 * 100
 
 
 @settings(max_examples=40)
@@ -67,8 +67,7 @@ def test_no_corner_is_further_off_than_asked_for(data):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_there_are_no_fewer_on_the_same_path(seed):
-    """Of a path without jitter, where it is the boxes themselves that keyframes stand on."""
+def test_on_the_boxes_themselves_there_are_no_fewer(seed):
     frames = np.arange(9)
     turn = np.array([0, 3, 6, 9, 9, 9, 4, -1, -6]) * (1 + seed)
     boxes = np.stack([turn, turn / 2, turn + 40, turn / 2 + 80], axis=1).astype(float)
@@ -79,8 +78,7 @@ def test_there_are_no_fewer_on_the_same_path(seed):
         for inner in itertools.combinations(range(1, 8), size)
         if worst(frames, boxes, np.array([0, *inner, 8]), boxes[[0, *inner, 8]]) <= 0.3
     )
-    assert fewest == 4
-    assert len(keyframes) <= fewest + 2  # a smoothed path turns in a curve
+    assert len(keyframes) == fewest == 4
 
 
 def test_what_stands_still_and_what_moves_evenly_needs_its_two_ends():
@@ -100,7 +98,7 @@ def test_a_jump_is_kept_in_its_frame():
     boxes[25:] += 100
     keyframes, _ = fit_boxes(np.arange(40), boxes, 2.0)
     assert {24, 25} <= set(keyframes.tolist())
-    assert len(keyframes) <= 6
+    assert len(keyframes) == 4
 
 
 def test_one_box_is_one_keyframe():
