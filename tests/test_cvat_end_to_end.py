@@ -259,6 +259,21 @@ def test_tracks_of_a_tracker_arrive_on_their_frames_and_once(cvat, dataset, tmp_
     assert boxes_in(cvat, task["id"]) == shown
 
 
+def test_jobs_are_dealt_out_to_people_and_some_frames_are_ground_truth(cvat, dataset):
+    """To one person on a real server, which has no others for sure."""
+    me = cvat.session.user
+    short = ("--jobs", "size", "--job-size", "4")
+    cvat.upload(*short, "--assignees", me, "--ground-truth", "0.2")
+    before = [job for task in cvat.tasks() for job in cvat.server.all_jobs(task["id"])]
+    jobs = [job for job in before if job.type == "annotation"]
+    assert {job.assignee for job in jobs} == {me}
+    made = [job for job in before if job.type == "ground_truth"]
+    assert len(made) == 2
+    cvat.upload(*short, "--assignees", me, "--ground-truth", "0.2")
+    assert [job for task in cvat.tasks() for job in cvat.server.all_jobs(task["id"])] == before
+    assert cvat.prep("status", "ds", "--cvat").code == 0
+
+
 def boxes_in(cvat, task):
     """Return the corners of each box that a task's jobs show, by (label, frame)."""
     labels = {label["id"]: label["name"] for label in cvat.session.list_all("labels", task_id=task)}

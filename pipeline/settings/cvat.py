@@ -101,7 +101,23 @@ class UploadSettings:
         None, "Address of an issue tracker for the tasks.", metavar="URL"
     )
     assignee: str | None = option(
-        None, "Name of the CVAT user to assign the tasks to.", metavar="USER"
+        None,
+        "Name of the CVAT user to assign the tasks to, as a whole; jobs have their own.",
+        metavar="USER",
+    )
+    assignees: str | None = option(
+        None,
+        "Names of CVAT users, separated by commas: deal out to them the jobs that nobody has yet. "
+        "Each gets about as many frames, of as few videos as that allows.",
+        metavar="USERS",
+    )
+    ground_truth: float | None = option(
+        None,
+        "Also make a ground-truth job in each task, with this share of its frames: CVAT compares "
+        "with it what annotators do.",
+        metavar="SHARE",
+        minimum=0.0001,
+        maximum=1,
     )
     share: str | None = option(
         None,

@@ -177,7 +177,7 @@ class Answers:
             "stage": job.stage,
             "state": job.state,
             "mode": task.mode,
-            "frame_count": len(job.frames),
+            "frame_count": len(job.chosen or job.frames),
             "start_frame": job.start_frame,
             "stop_frame": job.stop_frame,
             "data_chunk_size": task.data.chunk_size,
@@ -190,13 +190,13 @@ class Answers:
                 "count": len(issues),
             },
             "labels": {"url": f"{self.host}/api/labels?job_id={job.id}"},
-            "type": "annotation",
+            "type": job.type,
             "organization": task.organization and task.organization.id,
             "target_storage": task.target_storage,
             "source_storage": task.source_storage,
             "assignee_updated_date": job.assigned,
-            "parent_job_id": None,
-            "consensus_replicas": 0,
+            "parent_job_id": job.parent and job.parent.id,
+            "consensus_replicas": 0 if job.parent else task.consensus_replicas,
         }
 
     def meta(self, task: Task, job: Job | None = None):

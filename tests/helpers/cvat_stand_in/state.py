@@ -140,6 +140,11 @@ class Task:
 
 @dataclass(eq=False)
 class Job:
+    """``type``: ``annotation``; others show the same frames again, to others.
+
+    ``chosen``: the frames of a ground-truth job, whose first and last are those of the task.
+    """
+
     id: int
     task: Task
     start_frame: int
@@ -148,6 +153,9 @@ class Job:
     assigned: str | None = None
     stage: str = "annotation"
     state: str = "new"
+    type: str = "annotation"
+    parent: "Job | None" = None
+    chosen: list[int] = field(default_factory=list)
     tags: list[dict[str, Any]] = field(default_factory=list)
     shapes: list[dict[str, Any]] = field(default_factory=list)
     tracks: list[dict[str, Any]] = field(default_factory=list)
@@ -258,7 +266,9 @@ class State:
         return [user for user in self.users.values() if user.group == "admin"]
 
     def jobs_of(self, task: Task) -> list[Job]:
-        return [job for job in self.jobs.values() if job.task is task]
+        """Return the jobs that the annotations of a task are in."""
+        mine = (job for job in self.jobs.values() if job.task is task)
+        return [job for job in mine if job.type == "annotation"]
 
     def labels_of(self, task: Task) -> list[Label]:
         if task.project:
@@ -266,7 +276,7 @@ class State:
         return [lb for lb in self.labels.values() if lb.task_id == task.id]
 
     def delete_task(self, task: Task) -> None:
-        jobs = set(self.jobs_of(task))
+        jobs = {job for job in self.jobs.values() if job.task is task}
         self._drop(self.comments, lambda comment: comment.issue.job in jobs)
         self._drop(self.issues, lambda issue: issue.job in jobs)
         self._drop(self.jobs, lambda job: job in jobs)

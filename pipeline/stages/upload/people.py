@@ -1,0 +1,225 @@
+"""Who annotates what: jobs dealt out to people, and the frames that are annotated twice."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...base.errors import CvatError, UsageError, printable
+from ...cvat.journal import TaskEntry
+from ...cvat.model import ServerJob
+from ...cvat.server import CvatServer
+from ...settings.cvat import UploadSettings
+from .result import PersonLoad
+from .target import Target
+from .videos import UploadPlan
+
+_FAIR = 1.1
+"""How many times the frames of another one may have before they exchange jobs, which then are no
+longer neighbours."""
+_EXCHANGES = 10_000
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job to be dealt out: its video, and how many frames it has."""
+
+    video: str
+    frames: int
+
+
+def people_of(settings: UploadSettings) -> tuple[str, ...]:
+    """Return the people that the settings name.
+
+    Raises:
+        UsageError: one is there twice, or has no name.
+    """
+    if settings.assignees is None:
+        return ()
+    names = tuple(name.strip() for name in settings.assignees.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise UsageError(
+            f"assignees: '{printable(settings.assignees)}' must name each user once, separated by "
+            "commas."
+        )
+    return names
+
+
+def deal(jobs: Sequence[PlannedJob], loads: Sequence[int]) -> list[int]:
+    """Return whom each job goes to: a place in ``loads``.
+
+    People get neighbouring jobs, in the order in which these are given, so that few share a video.
+    Where that is not even enough, single jobs are exchanged.
+
+    Args:
+        jobs: videos one after the other, their jobs in order.
+        loads: how many frames each person has already.
+    """
+    owners = _in_a_row([job.frames for job in jobs], loads)
+    sizes, people = np.array([job.frames for job in jobs], np.int64), np.array(owners, np.int64)
+    totals = np.array(loads, np.int64)
+    np.add.at(totals, people, sizes)
+    for _ in range(_EXCHANGES):
+        most, least = int(totals.argmax()), int(totals.argmin())
+        apart = int(totals[most] - totals[least])
+        if totals[most] <= _FAIR * totals[least]:
+            break
+        given = np.flatnonzero(people == most)
+        taken = np.flatnonzero(people == least)
+        # To give a job for nothing is to take one of no frames for it.
+        gains = sizes[given][:, np.newaxis] - np.append(sizes[taken], 0)
+        is_better = (gains > 0) & (gains < apart)
+        if not is_better.any():
+            break
+        misses = np.where(is_better, np.abs(2 * gains - apart), np.iinfo(np.int64).max)
+        one, other = np.unravel_index(int(misses.argmin()), gains.shape)
+        gain = int(gains[one, other])
+        people[given[one]] = least
+        if other < len(taken):
+            people[taken[other]] = most
+        totals[most] -= gain
+        totals[least] += gain
+    return [int(person) for person in people]
+
+
+def _in_a_row(sizes: Sequence[int], loads: Sequence[int]) -> list[int]:
+    """Return whom each job goes to, if each person gets a stretch of them."""
+    level = _level(sum(sizes), loads)
+    targets = [*itertools.accumulate(max(0.0, level - load) for load in loads)]
+    owners = []
+    person, before = 0, 0
+    for size in sizes:
+        middle = before + size / 2
+        while person < len(loads) - 1 and middle > targets[person]:
+            person += 1
+        owners.append(person)
+        before += size
+    return owners
+
+
+def _level(frames: int, loads: Sequence[int]) -> float:
+    """Return up to how many frames those who have fewer are to be given."""
+    ordered = sorted(loads)
+    level, held = 0.0, 0
+    for number, load in enumerate(ordered, 1):
+        held += load
+        level = (frames + held) / number
+        if number == len(ordered) or level <= ordered[number]:
+            break
+    return level
+
+
+def planned_loads(
+    plan: UploadPlan, settings: UploadSettings
+) -> tuple[list[PersonLoad], Mapping[str, list[str]]]:
+    """Return what each person would have, and who would get each job of a task, by its name.
+
+    Args:
+        plan: of a dataset of which nothing is in CVAT yet.
+        settings: name the people.
+
+    Raises:
+        UsageError: one is named twice.
+    """
+    names = people_of(settings)
+    if not names:
+        return [], {}
+    of_tasks = [
+        (part.task_name, PlannedJob(part.video_id, last - first + 1))
+        for part in plan.parts
+        for first, last in part.expected_jobs
+    ]
+    owners = deal([job for _, job in of_tasks], [0] * len(names))
+    assignees: dict[str, list[str]] = {}
+    for (task, _), owner in zip(of_tasks, owners, strict=True):
+        assignees.setdefault(task, []).append(names[owner])
+    held = ((names[owner], job) for (_, job), owner in zip(of_tasks, owners, strict=True))
+    return _loads(names, held), assignees
+
+
+def _loads(names: Sequence[str], held: Iterable[tuple[str, PlannedJob]]) -> list[PersonLoad]:
+    mine: dict[str, list[PlannedJob]] = {name: [] for name in names}
+    for name, job in held:
+        mine[name].append(job)
+    return [
+        PersonLoad(name, len(own), sum(job.frames for job in own), len({job.video for job in own}))
+        for name, own in mine.items()
+    ]
+
+
+class Staff:
+    """The people of one upload, and the share of frames that is annotated twice.
+
+    Args:
+        server: that knows them.
+        settings: name them.
+
+    Raises:
+        UsageError: one is named twice.
+        CvatRefusedError: there is no such user, as far as one may see.
+    """
+
+    def __init__(self, server: CvatServer, settings: UploadSettings) -> None:
+        self._ids = {name: server.user_id(name) for name in people_of(settings)}
+        self._share = settings.ground_truth
+
+    def put_to_work(self, target: Target, videos: Iterable[str]) -> list[PersonLoad]:
+        """Deal out the jobs that nobody has yet, and return what each person has.
+
+        Those that somebody has stay theirs. A run that was cut off is finished by the next.
+
+        Args:
+            target: the tasks.
+            videos: their ids, in order.
+
+        Raises:
+            CvatError: the server does not answer, or refuses.
+        """
+        if not self._ids and self._share is None:
+            return []
+        order = {video: place for place, video in enumerate(videos)}
+        entries = [each for each in target.entries if each.is_complete and each.video in order]
+        entries.sort(key=lambda entry: (order[entry.video], entry.part))
+        try:
+            jobs = [(entry, job) for entry in entries for job in self._jobs(target.server, entry)]
+            return self._deal(target.server, jobs)
+        except CvatError as error:
+            raise error.with_more(
+                "The tasks themselves are there; running again goes on with the jobs."
+            ) from error
+
+    def _jobs(self, server: CvatServer, entry: TaskEntry) -> list[ServerJob]:
+        """Return the jobs of a task, which has one of ground truth then, if there is to be one."""
+        assert entry.task_id is not None  # noqa: S101 - it is complete
+        jobs = server.all_jobs(entry.task_id)
+        if self._share is not None and not any(job.type == "ground_truth" for job in jobs):
+            server.make_ground_truth(entry.task_id, spread(entry.frames_sent, self._share))
+        return [job for job in jobs if job.type == "annotation"]
+
+    def _deal(
+        self, server: CvatServer, jobs: Sequence[tuple[TaskEntry, ServerJob]]
+    ) -> list[PersonLoad]:
+        names = [*self._ids]
+        held = [
+            (job.assignee, PlannedJob(entry.video, job.stop - job.start + 1))
+            for entry, job in jobs
+            if job.assignee in self._ids
+        ]
+        free = [(entry, job) for entry, job in jobs if job.assignee is None]
+        if names:
+            planned = [PlannedJob(entry.video, job.stop - job.start + 1) for entry, job in free]
+            before = [load.frames for load in _loads(names, held)]
+            for (_, job), own, owner in zip(free, planned, deal(planned, before), strict=True):
+                server.assign_job(job.id, self._ids[names[owner]])
+                held.append((names[owner], own))
+        return _loads(names, held)
+
+
+def spread(frames: int, share: float) -> list[int]:
+    """Return which frames of a task are a share of it: at least one, all equally far apart.
+
+    Neighbours of a video show nearly the same, so frames drawn by lot would often be alike.
+    """
+    count = max(1, round(frames * share))
+    return [(2 * number + 1) * frames // (2 * count) for number in range(count)]
