@@ -232,6 +232,17 @@ def test_run_again_it_changes_nothing(ds, stand_in, run, tmp_path):
     assert not list(ds.folder.glob("cvat-annotations-*"))
 
 
+def test_of_two_objects_alike_the_one_that_is_lacking_is_put(ds, stand_in, run, tmp_path):
+    file = table(tmp_path / "t.parquet", moving(range(4)), moving(range(4)))
+    run(file)
+    job = stand_in.state.jobs_of(ds.task)[0]
+    assert len(job.tracks) == 2
+    job.tracks.pop()
+    assert "1 of these tracks among them" in run(file, code=1)["tasks"][0]["message"]
+    assert run(file, "--add")["totals"]["tracks_added"] == 1
+    assert len(job.tracks) == 2
+
+
 def test_a_track_that_an_annotator_refined_is_there_all_the_same(ds, stand_in, run, tmp_path):
     file = table(tmp_path / "t.parquet", moving(range(4)))
     run(file)
