@@ -189,6 +189,7 @@ def _load_lines(loads: "Sequence[PersonLoad]", console: Console) -> Iterable[str
             f"{each.jobs:,} {plural(each.jobs, 'job'):<4}",
             f"{each.frames:,} {plural(each.frames, 'frame'):<6}",
             f"{each.videos:,} {plural(each.videos, 'video'):<6}",
+            "" if each.boxes is None else count(each.boxes, "box", "boxes"),
         )
         for each in loads
     ]

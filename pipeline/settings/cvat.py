@@ -111,6 +111,12 @@ class UploadSettings:
         "Each gets about as many frames, of as few videos as that allows.",
         metavar="USERS",
     )
+    load: str = option(
+        "frames",
+        "What each of the assignees gets about as much of: frames, or boxes that are in CVAT by "
+        "then, such as those that a tracker found.",
+        choices=("frames", "boxes"),
+    )
     ground_truth: float | None = option(
         None,
         "Also make a ground-truth job in each task, with this share of its frames: CVAT compares "

@@ -11,22 +11,29 @@ from ...cvat.journal import TaskEntry
 from ...cvat.model import ServerJob
 from ...cvat.server import CvatServer
 from ...settings.cvat import UploadSettings
+from ...tracks.statistics import boxes_by_frame
 from .result import PersonLoad
 from .target import Target
 from .videos import UploadPlan
 
 _FAIR = 1.1
-"""How many times the frames of another one may have before they exchange jobs, which then are no
+"""How many times the load of another one may have before they exchange jobs, which then are no
 longer neighbours."""
 _EXCHANGES = 10_000
 
 
 @dataclass(frozen=True)
-class PlannedJob:
-    """A job to be dealt out: its video, and how many frames it has."""
+class Share:
+    """A job as it is dealt out: its video, its frames, and the boxes that it shows if counted."""
 
     video: str
     frames: int
+    boxes: int | None = None
+
+    @property
+    def load(self) -> int:
+        """What it counts for whoever gets it."""
+        return self.frames if self.boxes is None else self.boxes
 
 
 def people_of(settings: UploadSettings) -> tuple[str, ...]:
@@ -46,7 +53,7 @@ def people_of(settings: UploadSettings) -> tuple[str, ...]:
     return names
 
 
-def deal(jobs: Sequence[PlannedJob], loads: Sequence[int]) -> list[int]:
+def deal(jobs: Sequence[Share], loads: Sequence[int]) -> list[int]:
     """Return whom each job goes to: a place in ``loads``.
 
     People get neighbouring jobs, in the order in which these are given, so that few share a video.
@@ -54,10 +61,10 @@ def deal(jobs: Sequence[PlannedJob], loads: Sequence[int]) -> list[int]:
 
     Args:
         jobs: videos one after the other, their jobs in order.
-        loads: how many frames each person has already.
+        loads: what each person has already.
     """
-    owners = _in_a_row([job.frames for job in jobs], loads)
-    sizes, people = np.array([job.frames for job in jobs], np.int64), np.array(owners, np.int64)
+    sizes = np.array([job.load for job in jobs], np.int64)
+    people = np.array(_in_a_row(sizes.tolist(), loads), np.int64)
     totals = np.array(loads, np.int64)
     np.add.at(totals, people, sizes)
     for _ in range(_EXCHANGES):
@@ -67,7 +74,7 @@ def deal(jobs: Sequence[PlannedJob], loads: Sequence[int]) -> list[int]:
             break
         given = np.flatnonzero(people == most)
         taken = np.flatnonzero(people == least)
-        # To give a job for nothing is to take one of no frames for it.
+        # To give a job away for nothing is to take one for it that is no load.
         gains = sizes[given][:, np.newaxis] - np.append(sizes[taken], 0)
         is_better = (gains > 0) & (gains < apart)
         if not is_better.any():
@@ -98,13 +105,13 @@ def _in_a_row(sizes: Sequence[int], loads: Sequence[int]) -> list[int]:
     return owners
 
 
-def _level(frames: int, loads: Sequence[int]) -> float:
-    """Return up to how many frames those who have fewer are to be given."""
+def _level(given: int, loads: Sequence[int]) -> float:
+    """Return up to which load those who have less are given more."""
     ordered = sorted(loads)
     level, held = 0.0, 0
     for number, load in enumerate(ordered, 1):
         held += load
-        level = (frames + held) / number
+        level = (given + held) / number
         if number == len(ordered) or level <= ordered[number]:
             break
     return level
@@ -126,7 +133,7 @@ def planned_loads(
     if not names:
         return [], {}
     of_tasks = [
-        (part.task_name, PlannedJob(part.video_id, last - first + 1))
+        (part.task_name, Share(part.video_id, last - first + 1))
         for part in plan.parts
         for first, last in part.expected_jobs
     ]
@@ -138,12 +145,21 @@ def planned_loads(
     return _loads(names, held), assignees
 
 
-def _loads(names: Sequence[str], held: Iterable[tuple[str, PlannedJob]]) -> list[PersonLoad]:
-    mine: dict[str, list[PlannedJob]] = {name: [] for name in names}
+def _loads(
+    names: Sequence[str], held: Iterable[tuple[str, Share]], *, is_counted: bool = False
+) -> list[PersonLoad]:
+    """Return what each person has; ``is_counted`` tells that the boxes of all jobs were."""
+    mine: dict[str, list[Share]] = {name: [] for name in names}
     for name, job in held:
         mine[name].append(job)
     return [
-        PersonLoad(name, len(own), sum(job.frames for job in own), len({job.video for job in own}))
+        PersonLoad(
+            name,
+            len(own),
+            sum(job.frames for job in own),
+            len({job.video for job in own}),
+            sum(job.boxes or 0 for job in own) if is_counted else None,
+        )
         for name, own in mine.items()
     ]
 
@@ -162,7 +178,8 @@ class Staff:
 
     def __init__(self, server: CvatServer, settings: UploadSettings) -> None:
         self._ids = {name: server.user_id(name) for name in people_of(settings)}
-        self._share = settings.ground_truth
+        self._counts_boxes = settings.load == "boxes"
+        self._ground_truth = settings.ground_truth
 
     def put_to_work(self, target: Target, videos: Iterable[str]) -> list[PersonLoad]:
         """Deal out the jobs that nobody has yet, and return what each person has.
@@ -176,44 +193,48 @@ class Staff:
         Raises:
             CvatError: the server does not answer, or refuses.
         """
-        if not self._ids and self._share is None:
+        if not self._ids and self._ground_truth is None:
             return []
         order = {video: place for place, video in enumerate(videos)}
         entries = [each for each in target.entries if each.is_complete and each.video in order]
         entries.sort(key=lambda entry: (order[entry.video], entry.part))
         try:
-            jobs = [(entry, job) for entry in entries for job in self._jobs(target.server, entry)]
-            return self._deal(target.server, jobs)
+            jobs = [job for entry in entries for job in self._jobs(target.server, entry)]
+            return self._deal(target.server, jobs) if self._ids else []
         except CvatError as error:
             raise error.with_more(
                 "The tasks themselves are there; running again goes on with the jobs."
             ) from error
 
-    def _jobs(self, server: CvatServer, entry: TaskEntry) -> list[ServerJob]:
+    def _jobs(self, server: CvatServer, entry: TaskEntry) -> list[tuple[ServerJob, Share]]:
         """Return the jobs of a task, which has one of ground truth then, if there is to be one."""
         assert entry.task_id is not None  # noqa: S101 - it is complete
         jobs = server.all_jobs(entry.task_id)
-        if self._share is not None and not any(job.type == "ground_truth" for job in jobs):
-            server.make_ground_truth(entry.task_id, spread(entry.frames_sent, self._share))
-        return [job for job in jobs if job.type == "annotation"]
+        if self._ground_truth is not None and not any(j.type == "ground_truth" for j in jobs):
+            frames = spread(entry.frames_sent, self._ground_truth)
+            server.make_ground_truth(entry.task_id, frames)
+        mine = [job for job in jobs if job.type == "annotation"]
+        counts: list[int | None] = [None] * len(mine)
+        if self._ids and self._counts_boxes:
+            shown = boxes_by_frame(server.annotations(entry.task_id), entry.frames_sent)
+            counts = [int(shown[job.start : job.stop + 1].sum()) for job in mine]
+        return [
+            (job, Share(entry.video, job.stop - job.start + 1, boxes))
+            for job, boxes in zip(mine, counts, strict=True)
+        ]
 
     def _deal(
-        self, server: CvatServer, jobs: Sequence[tuple[TaskEntry, ServerJob]]
+        self, server: CvatServer, jobs: Sequence[tuple[ServerJob, Share]]
     ) -> list[PersonLoad]:
         names = [*self._ids]
-        held = [
-            (job.assignee, PlannedJob(entry.video, job.stop - job.start + 1))
-            for entry, job in jobs
-            if job.assignee in self._ids
-        ]
-        free = [(entry, job) for entry, job in jobs if job.assignee is None]
-        if names:
-            planned = [PlannedJob(entry.video, job.stop - job.start + 1) for entry, job in free]
-            before = [load.frames for load in _loads(names, held)]
-            for (_, job), own, owner in zip(free, planned, deal(planned, before), strict=True):
-                server.assign_job(job.id, self._ids[names[owner]])
-                held.append((names[owner], own))
-        return _loads(names, held)
+        held = [(job.assignee, share) for job, share in jobs if job.assignee in self._ids]
+        free = [(job, share) for job, share in jobs if job.assignee is None]
+        before = [sum(share.load for owner, share in held if owner == name) for name in names]
+        owners = deal([share for _, share in free], before)
+        for (job, share), owner in zip(free, owners, strict=True):
+            server.assign_job(job.id, self._ids[names[owner]])
+            held.append((names[owner], share))
+        return _loads(names, held, is_counted=self._counts_boxes)
 
 
 def spread(frames: int, share: float) -> list[int]:

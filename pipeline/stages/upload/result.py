@@ -50,12 +50,16 @@ class FailedTask(Failure):
 
 @dataclass(frozen=True)
 class PersonLoad:
-    """How much one person has to annotate: jobs, their frames, and of how many videos they are."""
+    """How much one person has to annotate: jobs, their frames, and of how many videos they are.
+
+    ``boxes`` that the jobs show already, ``None`` where they were not counted.
+    """
 
     name: str
     jobs: int
     frames: int
     videos: int
+    boxes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers.cvat import USER, Caller, send
+from helpers.cvat import USER, Caller, annotate, box, label_id, send
 from helpers.cvat_stand_in import Fault, Kind
 from helpers.handmade import write_video
 from hypothesis import given, strategies as st
 from video_prep.base.errors import CvatRefusedError, UsageError
 from video_prep.settings.cvat import UploadSettings
-from video_prep.stages.upload.people import PlannedJob, deal, people_of, spread
+from video_prep.stages.upload.people import Share, deal, people_of, spread
 
 PEOPLE = ("ann", "bob", "eve")
 
@@ -30,7 +30,7 @@ def footage(seed, count, low=25, high=1000):
     random = np.random.default_rng(seed)
     videos = np.sort(random.integers(0, count // 6, count))
     sizes = np.clip(random.lognormal(5.5, 1, count), low, high).astype(int)
-    return [PlannedJob(f"v{video}", int(size)) for video, size in zip(videos, sizes, strict=True)]
+    return [Share(f"v{video}", int(size)) for video, size in zip(videos, sizes, strict=True)]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -41,12 +41,12 @@ def test_ten_people_and_two_hundred_jobs_differ_by_a_tenth_at_most(seed):
 
 
 def test_jobs_of_one_size_stay_in_a_row():
-    jobs = [PlannedJob(f"v{i // 20}", 500) for i in range(200)]
+    jobs = [Share(f"v{i // 20}", 500) for i in range(200)]
     assert deal(jobs, [0] * 10) == [i // 20 for i in range(200)]
 
 
 def test_who_has_much_already_gets_less():
-    jobs = [PlannedJob("v", 10)] * 12
+    jobs = [Share("v", 10)] * 12
     assert deal(jobs, [60, 0, 0]) == [1] * 6 + [2] * 6
     assert deal(jobs, [20, 50, 20]) == [0] * 5 + [1] * 2 + [2] * 5
     totals, _ = dealt(jobs, [500, 0, 0])
@@ -58,7 +58,7 @@ def test_who_has_much_already_gets_less():
     before=st.lists(st.integers(0, 5000), min_size=1, max_size=7),
 )
 def test_every_job_goes_to_somebody_and_nobody_could_give_one_away_for_good(sizes, before):
-    jobs = [PlannedJob("v", size) for size in sizes]
+    jobs = [Share("v", size) for size in sizes]
     owners = deal(jobs, before)
     totals = list(before)
     for size, owner in zip(sizes, owners, strict=True):
@@ -186,6 +186,19 @@ def test_the_plan_shows_what_each_person_is_to_have(stand_in, ds, prep):
         for task in planned["tasks"]
         for job, owner in zip(task["jobs"], task["assignees"], strict=True)
     }
+
+
+def test_boxes_that_are_there_may_be_the_load(stand_in, ds):
+    send(stand_in, ds, labels=[{"name": "car"}], **CUT)
+    (a, b) = stand_in.state.tasks.values()
+    # In a: one box from frame 0 on, a second in frames 2 and 3, so jobs show 2, 4, 2, 2, 2, 2.
+    annotate(stand_in, a, [box(0, 5)], [box(2, 9), box(4, 9, True)])
+    still = {**box(7, 3), "label_id": label_id(stand_in), "group": 0, "attributes": []}
+    annotate(stand_in, b, [box(6, 5)], shapes=[still])  # 0, 0, 0, 3
+    done = send(stand_in, ds, assignees="ann,bob", load="boxes", **CUT)
+    assert [(load.name, load.boxes, load.frames) for load in done.loads] == [
+        ("ann", 8, 6), ("bob", 9, 14)
+    ]  # fmt: skip
 
 
 def test_a_task_gets_one_ground_truth_job_and_is_proven_as_before(stand_in, ds):
