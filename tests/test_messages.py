@@ -413,7 +413,7 @@ def test_the_shell_completes_commands_and_options(words, answer, tmp_path):
     assert "_PREP_COMPLETE=bash_source prep" in (PACKAGE.parent / "README.md").read_text()
 
 
-CVAT_COMMANDS = {"run", "upload", "status", "audit", "doctor"}
+CVAT_COMMANDS = {"run", "upload", "status", "annotate", "audit", "doctor"}
 COMMANDS_OF = {
     "commands": set(),  # the module's own name
     "cli": set(cli.commands),

@@ -105,7 +105,7 @@ def _read_mot(path: Path, labels: Sequence[str]) -> BoxTable:
 
 def _mot_row(line: str) -> tuple[float, ...] | None:
     """Return the numbers of a line, ``None`` where they are no box."""
-    parts = line.replace(",", " ").split()
+    parts = line.split("," if "," in line else None)
     try:
         row = tuple(map(float, parts[:8]))
     except ValueError:

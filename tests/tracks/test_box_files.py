@@ -60,6 +60,7 @@ def test_boxes_to_be_ignored_and_those_without_a_track_are_left_out_and_told(tmp
         ("1,1,0,0,9,9\nframe,id\n", "line 2 is none of MOTChallenge's, 'frame,id': expected frame"),
         ("1,1,0,0,9\n", "line 1 is none"),
         ("1.5,1,0,0,9,9\n", "line 1 is none"),
+        ("1,1,,0,0,9,9\n", "line 1 is none"),
         ("1,1,nan,0,9,9\n", "line 1 is none"),
         ("0,3,0,0,9,9\n", "object '3' on frame 0 is before the first frame, which is 1"),
         ("1,3,0,0,0,9\n2,3,0,0,9,-9\n", "on frame 1 has no width or no height. So is 1 more"),
