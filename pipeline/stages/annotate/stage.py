@@ -17,13 +17,12 @@ from ...base.errors import (
     UsageError,
     printable,
 )
-from ...base.guard import Failure
+from ...base.guard import Failure, done, failures
 from ...base.words import count, listing
 from ...base.work import Batch, Watch
 from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import Journal, TaskEntry
 from ...dataset.box_table import BoxTable
-from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset, open_dataset
 from ...engines.base import Lost
 from ...engines.threads import InProcess
@@ -81,32 +80,32 @@ def annotate(
         server.refuse_read_only()
     records = store.read_records()
     boxes, warnings = find_boxes(Path(tracks), records, settings.label)
-    entries = _entries(store, server, project)
-    work = [entry for entry in entries if entry.video in boxes]
-    if not work:
-        raise InputError(
-            f"{printable(tracks)}: it is of {listing(sorted(boxes))}, of which no task is on "
-            f"{printable(server.host)}. Run 'prep upload' first."
-        )
-    warnings += _left_out(boxes, {entry.video for entry in entries})
+    entries = _entries(store, server, project, boxes.keys())
+    uploaded = {entry.video for entry in entries}
+    warnings += _left_out(boxes, uploaded)
+    tables = {video: each for video, each in boxes.items() if isinstance(each, BoxTable)}
     preparer = Preparer(server, settings, breaks or BreakSettings())
-    look = functools.partial(_look, preparer, store, records, boxes)
+    look = functools.partial(_look, preparer, store, tables)
+    work = [entry for entry in entries if entry.video in tables]
     prepared = _all(server, look, work, Watch())
-    check_labels(server.host, [each for each in prepared if isinstance(each, PreparedTask)])
+    check_labels(server.host, done(prepared))
     act = functools.partial(_act, server, Path(dataset), add=add, replace=replace, dry_run=dry_run)
-    tasks = _all(server, act, prepared, watch)
+    tasks = [each for each in _all(server, act, prepared, watch) if each is not None]
     return AnnotateResult(
-        tuple(each for each in tasks if each is not None),
-        _boxes_elsewhere(boxes, work, prepared),
+        (*tasks, *failures(boxes[video] for video in boxes if video in uploaded)),
+        _boxes_elsewhere(tables, work, prepared),
         tuple(warnings),
     )
 
 
-def _entries(store: Dataset, server: CvatAnnotations, project: str | None) -> list[TaskEntry]:
-    """Return the complete tasks of a dataset in one project.
+def _entries(
+    store: Dataset, server: CvatAnnotations, project: str | None, videos: Set[str]
+) -> list[TaskEntry]:
+    """Return the complete tasks of some videos of a dataset, in one project.
 
     Raises:
         UsageError: they are in several, and none is named; or none is there of this name.
+        InputError: there are none.
     """
     uploads = [each for each in Journal(store.path).uploads if each.host == server.host]
     if project is not None:
@@ -124,23 +123,29 @@ def _entries(store: Dataset, server: CvatAnnotations, project: str | None) -> li
             f"this dataset was uploaded into several projects: {names}. Name one with --project."
         )
     entries = (entry for upload in uploads for entry in upload.tasks)
-    return [each for each in entries if each.is_complete and each.task_id is not None]
+    found = [e for e in entries if e.is_complete and e.task_id is not None and e.video in videos]
+    if not found:
+        raise InputError(
+            f"the tracks are of {listing(sorted(videos))}, of which no task is on "
+            f"{printable(server.host)}. Run 'prep upload' first."
+        )
+    return found
 
 
 def _boxes_elsewhere(
-    boxes: Mapping[str, BoxTable | Failure],
+    tables: Mapping[str, BoxTable],
     work: Sequence[TaskEntry],
     prepared: Sequence[PreparedTask | Failure],
 ) -> int:
     """Return how many boxes are on frames of no task, of videos whose tasks could all be read."""
-    left = {video: len(table) for video, table in boxes.items() if isinstance(table, BoxTable)}
     placed: Counter[str] = Counter()
+    failed = set()
     for entry, task in zip(work, prepared, strict=True):
         if isinstance(task, Failure):
-            left.pop(entry.video, None)
+            failed.add(entry.video)
         else:
             placed[entry.video] += task.plan.boxes
-    return sum(left[video] - placed[video] for video in placed if video in left)
+    return sum(len(tables[each]) - placed[each] for each in placed if each not in failed)
 
 
 def _left_out(boxes: Mapping[str, BoxTable | Failure], uploaded: Set[str]) -> Iterator[str]:
@@ -169,16 +174,10 @@ def _all(
 
 
 def _look(
-    preparer: Preparer,
-    store: Dataset,
-    records: Mapping[str, VideoRecord],
-    boxes: Mapping[str, BoxTable | Failure],
-    entry: TaskEntry,
+    preparer: Preparer, store: Dataset, tables: Mapping[str, BoxTable], entry: TaskEntry
 ) -> PreparedTask | Failure:
     """Return a task with the tracks that it is to have, or why there are none."""
-    table = boxes[entry.video]
-    if isinstance(table, Failure):
-        return table
+    table = tables[entry.video]
 
     def prepare() -> PreparedTask:
         record, frames = store.read_video(entry.video)

@@ -12,7 +12,7 @@ from helpers import media
 from helpers.cvat import LABELS, Caller, annotate, box, by_name, delete_frames, label_id, send
 from helpers.cvat_stand_in import Fault, Kind
 from helpers.cvat_stand_in.tracks import interpolated
-from helpers.handmade import STEADY, film
+from helpers.handmade import STEADY, change_fates, film
 from video_prep.dataset.frame_table import Fate, Reason
 
 STILL = (Fate.DUPLICATE, Reason.STILL)
@@ -386,15 +386,15 @@ def test_of_several_videos_it_must_be_clear_which_one_is_meant(tmp_path, stand_i
 def test_one_bad_file_does_not_cost_the_others(tmp_path, stand_in, run):
     for name in ("a", "b"):
         film(tmp_path / "ds", name, STEADY)
-    send(stand_in, tmp_path / "ds", labels=LABELS)
+    send(stand_in, tmp_path / "ds", labels=LABELS, task_size=15)
     (tmp_path / "tracks").mkdir()
     mot(tmp_path / "tracks" / "a.txt", moving(range(5)))
     (tmp_path / "tracks" / "b.txt").write_text("frame,id\n")
     done = run("tracks", code=3)
     assert [(each["name"], each["status"]) for each in done["tasks"]] == [
-        ("a", "annotated"), ("b", "failed")
+        ("a (1/2)", "annotated"), ("b", "failed")
     ]  # fmt: skip
-    assert_shows(stand_in, by_name(stand_in)["a"], moving(range(5)))
+    assert_shows(stand_in, by_name(stand_in)["a (1/2)"], moving(range(5)))
     (tmp_path / "tracks" / "b.csv").write_text("1,1,0,0,9,9\n")
     failed = run("tracks", code=2)
     assert "another file here is also of video 'b'" in failed["errors"][0]["message"]
@@ -424,6 +424,14 @@ def test_of_several_projects_one_is_named(ds, stand_in, run, tmp_path):
     first, second = stand_in.state.tasks.values()
     assert shown(stand_in, first) == []
     assert_shows(stand_in, second, moving(range(5)))
+
+
+def test_a_task_shows_the_frames_that_it_was_made_of(ds, stand_in, run, tmp_path):
+    """Also where the dataset has left out some of them since."""
+    change_fates(ds.folder, "a", [2, 25], Fate.DUPLICATE, Reason.SIMILAR)
+    objects = [moving(range(30))]
+    run(table(tmp_path / "t.parquet", *objects))
+    assert_shows(stand_in, ds.task, *objects)
 
 
 def test_boxes_of_the_video_are_made_smaller_with_its_images(tmp_path, stand_in, asked, run):
