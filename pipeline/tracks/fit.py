@@ -131,12 +131,13 @@ class _Curve:
             if not is_open[-1] or places[-1] == len(self.frames) - 1:
                 break
             block *= 4
+        is_wanted = is_better[: len(places)] & is_maybe
+        if not is_wanted.any():
+            return np.empty(0, np.int64)
         # In each coordinate a segment must lie in the cone of all boxes that it passes; in that of
         # a smaller tolerance no corner can be too far off. All corners are looked at between.
         _, is_sure = self._cone(start, places, tolerance / math.sqrt(2))
-        is_wanted = is_better[: len(places)]
-        unsure = places[is_wanted & is_maybe & ~is_sure]
-        sure = places[is_wanted & is_sure]
+        sure, unsure = places[is_wanted & is_sure], places[is_wanted & ~is_sure]
         if len(unsure) == 0:
             return sure
         blocks = np.array_split(unsure, len(unsure) // _BLOCK + 1)
