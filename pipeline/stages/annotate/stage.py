@@ -127,7 +127,7 @@ def _entries(
     if not found:
         raise InputError(
             f"the tracks are of {listing(sorted(videos))}, of which no task is on "
-            f"{printable(server.host)}. Run 'prep upload' first."
+            f"{printable(server.host)}. Run 'prep upload --cvat' first."
         )
     return found
 

@@ -407,7 +407,7 @@ def test_a_dataset_that_was_not_uploaded_or_whose_task_is_gone(ds, stand_in, run
     assert f"task {ds.task.id}: it is no longer there" in failed["errors"][0]["message"]
     (ds.folder / "cvat.json").unlink()
     failed = run(file, "--label", "car", code=2)
-    assert "Run 'prep upload' first." in failed["errors"][0]["message"]
+    assert "Run 'prep upload --cvat' first." in failed["errors"][0]["message"]
 
 
 def test_of_several_projects_one_is_named(ds, stand_in, run, tmp_path):
