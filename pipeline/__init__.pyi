@@ -37,6 +37,7 @@ from .cvat.connect import connect as connect
 from .cvat.labels import load_labels as load_labels
 from .cvat.server import CvatServer as CvatServer
 from .settings.cvat import (
+    AnnotateSettings as AnnotateSettings,
     AuditSettings as AuditSettings,
     CvatSettings as CvatSettings,
     UploadSettings as UploadSettings,
@@ -49,6 +50,8 @@ from .settings.stages import (
     RunSettings as RunSettings,
     ValidateSettings as ValidateSettings,
 )
+from .stages.annotate.result import AnnotateResult as AnnotateResult
+from .stages.annotate.stage import annotate as annotate
 from .stages.audit.result import AuditResult as AuditResult
 from .stages.audit.stage import audit as audit, audit_export as audit_export
 from .stages.dedupe.result import DedupeResult as DedupeResult

@@ -6,6 +6,7 @@ import click
 
 from . import __version__
 from .base.errors import ExitCode, UsageError
+from .commands.annotate import annotate
 from .commands.audit import audit
 from .commands.console import failure, unwritten
 from .commands.dedupe import dedupe
@@ -78,6 +79,7 @@ for command in (
     report,
     upload,
     manifest,
+    annotate,
     audit,
     doctor,
     init,

@@ -10,6 +10,8 @@ import subprocess
 import time
 import zipfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers import media
 from helpers.datasets import images, names
@@ -228,3 +230,79 @@ def test_what_goes_over_the_wire_holds_names_of_images_and_nothing_else(
         content = uploaded.read_bytes()
         assert str(tmp_path.parent).encode() not in content  # nor where it was made
         assert b"secret" not in content
+
+
+def test_tracks_of_a_tracker_arrive_on_their_frames_and_once(cvat, dataset, tmp_path):
+    cvat.upload("--labels", "labels.yaml", "--shortest-job", "3")
+    (task,) = (task for task in cvat.tasks() if task["name"] == dataset.name)
+    # Frame 3 was rejected, a cut is behind frame 9: in CVAT, jobs are 0-2, 3-8 and 9-18.
+    given = {
+        "car": [(f, 5.0 + 2 * f) for f in range(20)],
+        "person": [(f, 60.0 - f) for f in (*range(5, 8), *range(11, 15))],
+    }
+    rows = [
+        {"frame": f, "id": label, "label": label, "x1": x, "y1": 10.0, "x2": x + 30, "y2": 70.0}
+        for label, boxes in given.items()
+        for f, x in boxes
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    arguments = ("annotate", "ds", "--project", cvat.project, "--tracks", "t.parquet", "--json")
+    # The file's name tells of no video here, and the dataset has two.
+    assert cvat.prep(*arguments).code == 2
+    (tmp_path / "tracks").mkdir()
+    (tmp_path / "t.parquet").rename(tmp_path / "tracks" / f"{dataset.name}.parquet")
+    arguments = ("annotate", "ds", "--project", cvat.project, "--tracks", "tracks", "--json")
+    planned = cvat.prep(*arguments, "--dry-run").json
+    assert boxes_in(cvat, task["id"]) == {}
+    done = cvat.prep(*arguments)
+    assert done.code == 0, done.out + done.err
+    assert done.json["totals"]["keyframes"] == planned["totals"]["keyframes"]
+    assert done.json["totals"]["boxes_elsewhere"] == 1
+
+    expected = {
+        (label, frame - (frame > 3)): x
+        for label, boxes in given.items()
+        for frame, x in boxes
+        if frame != 3
+    }
+    shown = boxes_in(cvat, task["id"])
+    assert shown.keys() == expected.keys()
+    assert max(abs(shown[key][0] - x) for key, x in expected.items()) <= 2
+    again = cvat.prep(*arguments).json
+    assert (again["totals"]["unchanged"], again["totals"]["tracks_added"]) == (1, 0)
+    assert boxes_in(cvat, task["id"]) == shown
+
+
+def test_jobs_are_dealt_out_to_people_and_some_frames_are_ground_truth(cvat, dataset):
+    """To one person on a real server, which has no others for sure."""
+    me = cvat.session.user
+    short = ("--jobs", "size", "--job-size", "4")
+    cvat.upload(*short, "--assignees", me, "--ground-truth", "0.2")
+    before = [job for task in cvat.tasks() for job in cvat.server.all_jobs(task["id"])]
+    jobs = [job for job in before if job.type == "annotation"]
+    assert {job.assignee for job in jobs} == {me}
+    made = [job for job in before if job.type == "ground_truth"]
+    assert len(made) == 2
+    cvat.upload(*short, "--assignees", me, "--ground-truth", "0.2")
+    assert [job for task in cvat.tasks() for job in cvat.server.all_jobs(task["id"])] == before
+    assert cvat.prep("status", "ds", "--cvat").code == 0
+
+
+def boxes_in(cvat, task):
+    """Return the corners of each box that a task's jobs show, by (label, frame)."""
+    labels = {label["id"]: label["name"] for label in cvat.session.list_all("labels", task_id=task)}
+    shown = {}
+    for job in cvat.server.jobs(task):
+        for track in cvat.session.get(f"jobs/{job.id}/annotations/")["tracks"]:
+            ends = [*(shape["frame"] for shape in track["shapes"][1:]), job.stop + 1]
+            for shape, end, after in zip(
+                track["shapes"], ends, [*track["shapes"][1:], None], strict=True
+            ):
+                for frame in range(shape["frame"], end) if not shape["outside"] else ():
+                    share = (frame - shape["frame"]) / (end - shape["frame"])
+                    target = (after or shape)["points"]
+                    pairs = zip(shape["points"], target, strict=True)
+                    key = labels[track["label_id"]], frame
+                    assert key not in shown
+                    shown[key] = [a + (b - a) * share for a, b in pairs]
+    return shown

@@ -413,7 +413,7 @@ def test_the_shell_completes_commands_and_options(words, answer, tmp_path):
     assert "_PREP_COMPLETE=bash_source prep" in (PACKAGE.parent / "README.md").read_text()
 
 
-CVAT_COMMANDS = {"run", "upload", "status", "audit", "doctor"}
+CVAT_COMMANDS = {"run", "upload", "status", "annotate", "audit", "doctor"}
 COMMANDS_OF = {
     "commands": set(),  # the module's own name
     "cli": set(cli.commands),
@@ -421,6 +421,7 @@ COMMANDS_OF = {
     "cvat": CVAT_COMMANDS,
     "dataset.files": {"report", "validate", "audit"},
     "engines": {"extract", "run", "dedupe", "validate", "report", "doctor"},
+    "stages.annotate": {"annotate"},
     "stages.audit": {"audit"},
     "stages.dedupe": {"dedupe"},
     "stages.extract": {"extract", "run"},
@@ -428,6 +429,7 @@ COMMANDS_OF = {
     "stages.status": {"status"},
     "stages.upload": {"upload", "run"},
     "stages.validate": {"validate", "run"},
+    "tracks.box_files": {"annotate"},
     "video.hardware": {"doctor"},
     "video": {"extract", "run", "dedupe", "doctor"},
 }

@@ -10,14 +10,16 @@ from helpers.prep import in_threads
 from video_prep import BreakSettings, Config, RunSettings, UsageError
 from video_prep.base import errors
 
-STAGES = "extract dedupe remove validate status report upload audit audit_export run".split()  # noqa: SIM905
+STAGES = """
+    extract dedupe remove validate status report upload annotate audit audit_export run
+""".split()  # noqa: SIM905
 SETTINGS = [
     f"{name}Settings"
-    for name in ("Extract", "Dedupe", "Break", "Validate", "Run", "Cvat", "Upload", "Audit")
+    for name in "Extract Dedupe Break Validate Run Cvat Upload Annotate Audit".split()  # noqa: SIM905
 ]
 RESULTS = [
     f"{name}Result"
-    for name in "Extract Dedupe Remove Validate Status Report Upload Audit Run".split()  # noqa: SIM905
+    for name in "Extract Dedupe Remove Validate Status Report Upload Annotate Audit Run".split()  # noqa: SIM905
 ]
 ERRORS = [
     name

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import click
 
-from ..settings.cvat import AuditSettings, CvatSettings, UploadSettings
+from ..settings.cvat import AnnotateSettings, AuditSettings, CvatSettings, UploadSettings
 from ..settings.dedupe import DedupeSettings
 from ..settings.stages import ExtractSettings, RunSettings, ValidateSettings
 
@@ -23,6 +23,7 @@ _GROUPS = {
     RunSettings: "How the work is done",
     CvatSettings: "CVAT server",
     UploadSettings: "Project, tasks and jobs",
+    AnnotateSettings: "Boxes and keyframes",
     AuditSettings: "What is worth a look",
 }
 _WITHOUT_LIMIT = 10**6

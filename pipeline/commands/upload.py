@@ -1,7 +1,7 @@
 """prep upload."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from .options import config_option, cvat_options, dataset_argument, settings_opt
 if TYPE_CHECKING:  # they load libraries that --help can do without
     from ..dataset.records import Break
     from ..stages.upload.plan import Part
-    from ..stages.upload.result import FailedTask, TaskOutcome, UploadResult
+    from ..stages.upload.result import FailedTask, PersonLoad, TaskOutcome, UploadResult
     from ..stages.upload.videos import UploadPlan
 
 _SHOWN_BREAKS = 5
@@ -77,7 +77,7 @@ def upload(
         raise UsageError("--force goes with --replace.")
     if dry_run or not cvat:
         plan = plan_upload(dataset, settings, breaks=breaks)
-        planned = _planned(plan, settings.seconds_per_image, console)
+        planned = _planned(plan, settings, console)
         return planned if dry_run else _with_hint(planned)
     labels = labels_of(settings)  # before anyone is asked for a password
     with cvat_server(server_settings, auth, dataset) as server, console.watch() as watch:
@@ -94,8 +94,11 @@ def upload(
     return _answer(result, console)
 
 
-def _planned(plan: "UploadPlan", seconds_per_image: float, console: Console) -> Answer:
+def _planned(plan: "UploadPlan", settings: UploadSettings, console: Console) -> Answer:
+    from ..stages.upload.people import planned_loads
+
     parts = plan.parts
+    loads, assignees = planned_loads(plan, settings)
     jobs = sorted(last - first + 1 for part in parts for first, last in part.expected_jobs)
     totals = {
         "tasks": len(parts),
@@ -105,7 +108,7 @@ def _planned(plan: "UploadPlan", seconds_per_image: float, console: Console) -> 
         "median_job": jobs[len(jobs) // 2] if jobs else 0,
         "longest_job": jobs[-1] if jobs else 0,
         "open_breaks": sum(len(part.open_breaks) for part in parts),
-        "work_seconds": round(sum(jobs) * seconds_per_image),
+        "work_seconds": round(sum(jobs) * settings.seconds_per_image),
         "failed": len(plan.failures),
     }
     return Answer(
@@ -113,9 +116,10 @@ def _planned(plan: "UploadPlan", seconds_per_image: float, console: Console) -> 
         lines=(
             *_plan_lines(plan, console),
             "",
-            *_plan_summary(totals, seconds_per_image),
+            *_plan_summary(totals, settings.seconds_per_image),
+            *_load_lines(loads, console),
         ),
-        results=tuple(_part_json(part) for part in parts),
+        results=tuple(_part_json(part, assignees.get(part.task_name)) for part in parts),
         totals=totals,
         warnings=tuple(
             f"{printable(part.task_name)}: {_told(each)}: a tracker will interpolate across it."
@@ -133,7 +137,7 @@ def _with_hint(planned: Answer) -> Answer:
     return dataclasses.replace(planned, lines=lines, warnings=(hint, *planned.warnings))
 
 
-def _part_json(part: "Part") -> dict[str, Any]:
+def _part_json(part: "Part", assignees: Sequence[str] | None) -> dict[str, Any]:
     return {
         "name": part.task_name,
         "video": part.video_id,
@@ -142,6 +146,7 @@ def _part_json(part: "Part") -> dict[str, Any]:
         "first_frame": int(part.frames[0]),
         "last_frame": int(part.frames[-1]),
         "jobs": [list(job) for job in part.expected_jobs],
+        "assignees": assignees,
         "open_breaks": [
             {"kind": each.kind, "after": each.after, "before": each.before}
             for each in part.open_breaks
@@ -187,6 +192,22 @@ def _plan_lines(plan: "UploadPlan", console: Console) -> Iterable[str]:
             yield click.style(f"  and {count(more, 'more break')}; --json lists all", fg="yellow")
     for failure in plan.failures:
         yield f"{click.style('failed', fg='red')}   {failure.error}"
+
+
+def _load_lines(loads: "Sequence[PersonLoad]", console: Console) -> Iterable[str]:
+    rows = [
+        (
+            printable(each.name),
+            f"{each.jobs:,} {plural(each.jobs, 'job'):<4}",
+            f"{each.frames:,} {plural(each.frames, 'frame'):<6}",
+            f"{each.videos:,} {plural(each.videos, 'video'):<6}",
+            "" if each.boxes is None else count(each.boxes, "box", "boxes"),
+        )
+        for each in loads
+    ]
+    if rows:
+        yield ""
+    yield from align(rows, console.width, names=0)
 
 
 def _row(status: str, name: str, frames: int, jobs: int) -> tuple[str, ...]:
@@ -265,3 +286,4 @@ def _lines(result: "UploadResult", totals: dict[str, int], console: Console) -> 
         f"{totals['changed'] + totals['unproven'] + totals['failed']:,} to look at; "
         f"{count(totals['frames_in_cvat'], 'frame')} in CVAT."
     )
+    yield from _load_lines(result.loads, console)

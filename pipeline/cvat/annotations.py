@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import CvatUncertainError, printable
+from .journal import Journal
 from .model import ServerJob
 from .server import CvatServer, list_jobs
 from .session import Session
@@ -57,6 +58,12 @@ class CvatAnnotations:
     def within(self, organization: str | None) -> "CvatAnnotations":
         """Return the same server, in an organization; ``None`` for none in particular."""
         return CvatAnnotations(self._session.within(organization))
+
+    def where_uploaded(self, journal: Journal) -> "CvatAnnotations":
+        """Return the same server, in the organization of a dataset if nobody has named another."""
+        places = journal.organizations(self.host)
+        is_clear = len(places) == 1 and not self.names_organization
+        return self.within(places[0]) if is_clear else self
 
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be changed.
@@ -125,6 +132,15 @@ class CvatAnnotations:
                 "Check the address, and whether a proxy asks for something.",
             ) from None
 
+    def label_types(self, task_id: int) -> dict[str, tuple[int, str]]:
+        """Return id and type of each label of a task, by its name; sublabels are none of them."""
+        listed = self._session.list_all("labels", task_id=task_id)
+        return {str(each["name"]): (int(each["id"]), str(each["type"])) for each in listed}
+
+    def all_of_task(self, task_id: int) -> dict[str, Any]:
+        """Return the annotations of a task with all that there is to them."""
+        return CvatServer(self._session).annotations(task_id)
+
     def of_job(self, job_id: int) -> dict[str, Any]:
         """Return the annotations of a job, with the ids that they have in it."""
         return dict(self._session.get(f"jobs/{job_id}/annotations/"))
@@ -135,6 +151,20 @@ class CvatAnnotations:
         self._session.request(
             "PATCH", f"jobs/{job_id}/annotations/", query={"action": "update"}, body=body
         )
+
+    def put_tracks(
+        self, task_id: int, tracks: Sequence[Mapping[str, Any]], *, replace: bool = False
+    ) -> None:
+        """Add tracks to a task, or put them in place of all annotations that it has.
+
+        The server does it wholly or not at all.
+        """
+        body = {"version": 0, "tags": [], "shapes": [], "tracks": [*tracks]}
+        path = f"tasks/{task_id}/annotations/"
+        if replace:
+            self._session.request("PUT", path, body=body)
+        else:
+            self._session.request("PATCH", path, query={"action": "create"}, body=body)
 
     def issues(self, task_id: int, job_ids: Sequence[int]) -> list[PostedIssue]:
         """Return the issues of a task, those that are resolved too."""

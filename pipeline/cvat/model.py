@@ -45,11 +45,17 @@ class ServerFrame:
 
 @dataclass(frozen=True)
 class ServerJob:
-    """A job; ``start`` and ``stop`` are its first and last frame number."""
+    """A job; ``start`` and ``stop`` are its first and last frame number.
+
+    ``assignee`` is a user name, ``None`` where nobody has it. ``type`` is ``annotation``; others
+    show the same frames again.
+    """
 
     id: int
     start: int
     stop: int
+    assignee: str | None = None
+    type: str = "annotation"
 
 
 @dataclass(frozen=True)

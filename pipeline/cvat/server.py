@@ -238,6 +238,28 @@ class CvatServer:
         """Return the jobs of a task, ordered by their first frame."""
         return list_jobs(self._session, task_id)
 
+    def all_jobs(self, task_id: int) -> tuple[ServerJob, ...]:
+        """Return the jobs of a task, also those that show the same frames again."""
+        return list_jobs(self._session, task_id, every=True)
+
+    def assign_job(self, job_id: int, user_id: int) -> None:
+        """Give a job to a user."""
+        self._session.request("PATCH", f"jobs/{job_id}", body={"assignee": user_id})
+
+    def make_ground_truth(self, task_id: int, frames: Sequence[int]) -> None:
+        """Make the one job of a task whose annotations those of the others are compared with.
+
+        Raises:
+            CvatRefusedError: there is one already, or the server knows no such jobs.
+        """
+        body = {
+            "type": "ground_truth",
+            "task_id": task_id,
+            "frame_selection_method": "manual",
+            "frames": [*frames],
+        }
+        self._session.post("jobs", body)
+
     def frame_bytes(self, task_id: int, number: int) -> bytes:
         """Return the original image of a frame."""
         query = {"type": "frame", "number": number, "quality": "original"}
@@ -252,14 +274,26 @@ class CvatServer:
         return str(answer["rq_id"])
 
 
-def list_jobs(session: Session, task_id: int) -> tuple[ServerJob, ...]:
-    """Return the jobs of a task, ordered by their first frame."""
+def list_jobs(session: Session, task_id: int, *, every: bool = False) -> tuple[ServerJob, ...]:
+    """Return the jobs of a task, ordered by their first frame.
+
+    Args:
+        session: with the server.
+        task_id: of the task.
+        every: also those that show the same frames again.
+    """
     jobs = (
-        ServerJob(each["id"], each["start_frame"], each["stop_frame"])
+        ServerJob(
+            each["id"],
+            each["start_frame"],
+            each["stop_frame"],
+            (each.get("assignee") or {}).get("username"),
+            each.get("type", "annotation"),
+        )
         for each in session.list_all("jobs", task_id=task_id)
-        if each.get("type", "annotation") == "annotation"  # others show the same frames again
     )
-    return tuple(sorted(jobs, key=lambda job: (job.start, job.stop)))
+    shown = (job for job in jobs if every or job.type == "annotation")
+    return tuple(sorted(shown, key=lambda job: (job.start, job.stop)))
 
 
 def _state(told: Mapping[str, Any]) -> TaskState:

@@ -104,7 +104,29 @@ class UploadSettings:
         None, "Address of an issue tracker for the tasks.", metavar="URL"
     )
     assignee: str | None = option(
-        None, "Name of the CVAT user to assign the tasks to.", metavar="USER"
+        None,
+        "Name of the CVAT user to assign the tasks to, as a whole; jobs have their own.",
+        metavar="USER",
+    )
+    assignees: str | None = option(
+        None,
+        "Names of CVAT users, separated by commas: deal out to them the jobs that nobody has yet. "
+        "Each gets about as many frames, of as few videos as that allows.",
+        metavar="USERS",
+    )
+    load: str = option(
+        "frames",
+        "What each of the assignees gets about as much of: frames, or boxes that are in CVAT by "
+        "then, such as those that a tracker found.",
+        choices=("frames", "boxes"),
+    )
+    ground_truth: float | None = option(
+        None,
+        "Also make a ground-truth job in each task, with this share of its frames: CVAT compares "
+        "with it what annotators do.",
+        metavar="SHARE",
+        minimum=0.0001,
+        maximum=1,
     )
     share: str | None = option(
         None,
@@ -178,4 +200,28 @@ class AuditSettings:
         "--retime follows it. A longer jump is a break like any other.",
         metavar="SECONDS",
         minimum=0,
+    )
+
+
+@dataclass(frozen=True)
+class AnnotateSettings:
+    """How tracks of another program become tracks of CVAT."""
+
+    max_error_px: float = option(
+        2.0,
+        "Set as few keyframes as leave every corner of a box within this many pixels of the box "
+        "in the file.",
+        metavar="PIXELS",
+        minimum=0.1,
+    )
+    pixels: str = option(
+        "video",
+        "What the boxes in the file are of: the frames as the video shows them (video), or the "
+        "images of the dataset (images), which --max-size may have made smaller.",
+        choices=("video", "images"),
+    )
+    label: tuple[str, ...] = option(
+        (),
+        "Label of the boxes, where the file names none; repeated, those of the classes 1, 2, ….",
+        metavar="NAME",
     )

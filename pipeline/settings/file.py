@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..base.errors import UsageError, printable
-from .cvat import AuditSettings, CvatSettings, UploadSettings
+from .cvat import AnnotateSettings, AuditSettings, CvatSettings, UploadSettings
 from .dedupe import DedupeSettings
 from .options import refuse_unknown
 from .stages import (
@@ -32,6 +32,7 @@ SECTIONS: dict[str, type] = {
     "run": RunSettings,
     "cvat": CvatSettings,
     "upload": UploadSettings,
+    "annotate": AnnotateSettings,
     "audit": AuditSettings,
 }
 

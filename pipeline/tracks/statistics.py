@@ -1,11 +1,15 @@
 """How many boxes of a task its annotators set, and how many CVAT filled in."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from .clock import TaskClock
-from .model import Track
+from .model import Track, tracks_from_api
 from .pieces import TaskView, find_links, read_track
 
 
@@ -73,3 +77,22 @@ def statistics(tracks: Sequence[Track], clock: TaskClock) -> TrackStatistics:
         by_label[reading.track.label] += replace(counts, tracks=int(is_new))
     total = sum(by_label.values(), start=TrackCounts())
     return TrackStatistics(tuple(by_track), dict(by_label), total)
+
+
+def boxes_by_frame(annotations: Mapping[str, Any], frames: int) -> npt.NDArray[np.int64]:
+    """Return how many boxes and other shapes each frame of a task shows, shape (frames,).
+
+    Args:
+        annotations: the answer to ``GET /api/tasks/ID/annotations/``.
+        frames: how many the task has; a track that nothing ends goes on to the last.
+    """
+    steps = np.zeros(frames + 1, np.int64)
+    for track in tracks_from_api(annotations, {}):
+        is_shown = ~track.is_outside
+        ends = np.append(track.frames[1:], frames)
+        np.add.at(steps, np.minimum(track.frames[is_shown], frames), 1)
+        np.add.at(steps, np.minimum(ends[is_shown], frames), -1)
+    for shape in annotations.get("shapes") or ():
+        steps[shape["frame"]] += 1
+        steps[shape["frame"] + 1] -= 1
+    return np.cumsum(steps[:-1])

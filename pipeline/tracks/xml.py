@@ -46,8 +46,9 @@ class XmlAnnotations:
     ``kind`` is ``video`` or ``images``; an export for images has shapes (``shapes`` counts them)
     and the names of the frames, but never tracks. ``start_frame``, ``stop_frame`` and
     ``frame_step`` are frames of the source. ``jobs`` are (job id, first frame, last frame) in
-    frames of the task, ``job_urls`` the addresses beside them. What the file does not say is
-    ``None`` or empty; ``is_job`` tells that it is of a single job.
+    frames of the task, ``job_urls`` the addresses beside them. ``mode`` is ``interpolation`` of a
+    task that was made of a video, ``annotation`` of one that was made of images. What the file does
+    not say is ``None`` or empty; ``is_job`` tells that it is of a single job.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class XmlAnnotations:
     tracks: tuple[Track, ...]
     images: tuple[XmlImage, ...]
     shapes: int
+    mode: str | None = None
 
     @property
     def has_tracks(self) -> bool:
@@ -260,6 +262,7 @@ class _XmlReader:
             tracks=tuple(self.tracks),
             images=tuple(self.images),
             shapes=self.shape_count,
+            mode=self.meta.get("mode"),
         )
 
 

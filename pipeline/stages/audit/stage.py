@@ -138,9 +138,7 @@ def _uploaded(store: Dataset, server: CvatAnnotations) -> tuple[CvatAnnotations,
         InputError: there are none.
     """
     journal = Journal(store.path)
-    places = journal.organizations(server.host)
-    if len(places) == 1 and not server.names_organization:
-        server = server.within(places[0])
+    server = server.where_uploaded(journal)
     found = [
         entry.task_id
         for upload in journal.uploads

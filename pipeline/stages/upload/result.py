@@ -49,13 +49,31 @@ class FailedTask(Failure):
 
 
 @dataclass(frozen=True)
+class PersonLoad:
+    """How much one person has to annotate: jobs, their frames, and of how many videos they are.
+
+    ``boxes`` that the jobs show already, ``None`` where they were not counted.
+    """
+
+    name: str
+    jobs: int
+    frames: int
+    videos: int
+    boxes: int | None = None
+
+
+@dataclass(frozen=True)
 class UploadResult:
-    """The outcome of an upload into one project."""
+    """The outcome of an upload into one project.
+
+    ``loads``: how much each of the people has whom jobs are dealt out to.
+    """
 
     host: str
     project: Project
     tasks: tuple[TaskOutcome | FailedTask, ...]
     warnings: tuple[str, ...]
+    loads: tuple[PersonLoad, ...] = ()
 
     @property
     def in_cvat(self) -> tuple[TaskOutcome, ...]:

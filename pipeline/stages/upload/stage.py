@@ -30,9 +30,10 @@ from ...settings.stages import BreakSettings
 from .clearing import forget_removed, sweep
 from .decision import Decision, Work, decide
 from .manifest import write_manifests
+from .people import Staff
 from .plan import Part
 from .project import enter_organization, labels_of, open_project
-from .result import FailedTask, TaskOutcome, UploadResult
+from .result import FailedTask, PersonLoad, TaskOutcome, UploadResult
 from .target import Target
 from .task import TaskMaker
 from .videos import UploadPlan, plan_dataset
@@ -86,15 +87,18 @@ def upload(
         project, warnings = open_project(server, journal, settings, store.path.name, labels)
         there = journal.open(server.host, server.organization, project.id, project.name)
         target = Target(store, server, journal, there)
+        staff = Staff(server, settings)  # before anything is sent that may be for nobody
         run = _Run(target, settings, watch)
         tasks = [*run.carry_out(decide(target, plan.videos, replace=replace, force=force))]
+        loads: tuple[PersonLoad, ...] = ()
         if run.gave_up is None:
             warnings += sweep(target)
             forget_removed(target)
+            loads = tuple(staff.put_to_work(target, plan.videos))
     place = {video_id: place for place, video_id in enumerate(plan.videos)}
     tasks.sort(key=lambda task: (place[task.video], task.name))
     warnings = [*notices, *warnings, *_gone(target, plan)]
-    return UploadResult(server.host, project, tuple(tasks), tuple(warnings))
+    return UploadResult(server.host, project, tuple(tasks), tuple(warnings), loads)
 
 
 def plan_upload(

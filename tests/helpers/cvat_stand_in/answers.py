@@ -177,7 +177,7 @@ class Answers:
             "stage": job.stage,
             "state": job.state,
             "mode": task.mode,
-            "frame_count": len(job.frames),
+            "frame_count": len(job.chosen or job.frames),
             "start_frame": job.start_frame,
             "stop_frame": job.stop_frame,
             "data_chunk_size": task.data.chunk_size,

@@ -140,7 +140,10 @@ class Task:
 
 @dataclass(eq=False)
 class Job:
-    """``type``: ``annotation``; others show the same frames again, to others."""
+    """``type``: ``annotation``; others show the same frames again, to others.
+
+    ``chosen``: the frames of a ground-truth job, whose first and last are those of the task.
+    """
 
     id: int
     task: Task
@@ -152,6 +155,7 @@ class Job:
     state: str = "new"
     type: str = "annotation"
     parent: "Job | None" = None
+    chosen: list[int] = field(default_factory=list)
     tags: list[dict[str, Any]] = field(default_factory=list)
     shapes: list[dict[str, Any]] = field(default_factory=list)
     tracks: list[dict[str, Any]] = field(default_factory=list)

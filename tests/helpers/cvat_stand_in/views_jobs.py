@@ -4,7 +4,7 @@ from .accounts import may_in_job
 from .lists import listing
 from .messages import Answer, Refusal, forbidden, not_found
 from .routing import Api, created, number_of, require, route
-from .state import Comment, Issue, now
+from .state import Comment, Issue, Job, now
 
 CHOICES = {
     "stage": {"annotation", "validation", "acceptance"},
@@ -27,6 +27,29 @@ def jobs(api: Api) -> Answer:
         "type": lambda job: job.type,
     }
     return listing(api.request, mine, fields, api.answers.job, search=("task_name", "assignee"))
+
+
+@route("POST", "/api/jobs")
+def job_create(api: Api) -> Answer:
+    """Make the one ground-truth job of a task, of frames that the client names."""
+    given = api.request.json()
+    require(given, "type", "task_id", "frame_selection_method", "frames")
+    if given["type"] != "ground_truth":
+        raise Refusal(400, [f"Unexpected job type '{given['type']}'"])
+    task = api.task(str(given["task_id"]))
+    if any(job.type == "ground_truth" for job in api.state.jobs.values() if job.task is task):
+        told = 'Task with validation mode "gt" cannot have more than 1 GT job'
+        raise Refusal(400, [told])
+    frames = given["frames"]
+    if len(set(frames)) != len(frames):
+        raise Refusal(400, ["Frames must not repeat"])
+    last = len(task.data.frames) - 1
+    if wrong := sorted(set(frames) - set(range(last + 1))):
+        told = ", ".join(map(str, wrong))
+        raise Refusal(400, [f"The following frames do not exist in the task: {told}"])
+    job = Job(api.state.new_id("job"), task, 0, last, type="ground_truth", chosen=sorted(frames))
+    api.state.jobs[job.id] = job
+    return created(api.answers.job(job))
 
 
 @route("GET", "/api/jobs/<id>")

@@ -1,0 +1,1 @@
+"""`annotate`: tracks of another program into the tasks of a dataset."""

@@ -1,0 +1,237 @@
+"""The stage: tracks of another program into the tasks that were uploaded of a dataset."""
+
+import functools
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from ...base.errors import (
+    CvatError,
+    ExitCode,
+    InputError,
+    PrepError,
+    UsageError,
+    printable,
+)
+from ...base.guard import Failure, done, failures
+from ...base.words import count, listing
+from ...base.work import Batch, Watch
+from ...cvat.annotations import CvatAnnotations
+from ...cvat.journal import Journal, TaskEntry
+from ...dataset.box_table import BoxTable
+from ...dataset.store import Dataset, open_dataset
+from ...engines.base import Lost
+from ...engines.threads import InProcess
+from ...settings.cvat import AnnotateSettings
+from ...settings.stages import BreakSettings
+from .labels import check_labels
+from .result import AnnotatedTask, AnnotateResult
+from .sources import find_boxes
+from .task import PreparedTask, Preparer, put
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+_TASKS_AT_ONCE = 3
+
+
+def annotate(
+    dataset: str | os.PathLike[str],
+    server: CvatAnnotations,
+    tracks: str | os.PathLike[str],
+    settings: AnnotateSettings | None = None,
+    *,
+    breaks: BreakSettings | None = None,
+    project: str | None = None,
+    add: bool = False,
+    replace: bool = False,
+    dry_run: bool = False,
+    watch: Watch | None = None,
+) -> AnnotateResult:
+    """Bring the tracks of another program into the tasks of a dataset, with few keyframes.
+
+    A task that has all of them already is left as it is, and so is one that has other annotations.
+    So many parameters, as each is something else that a caller may want; three are needed.
+
+    Args:
+        dataset: the folder that 'prep extract' wrote into.
+        server: where it was uploaded to.
+        tracks: a file, or a folder with one for each video; see `sources.find_boxes`.
+        settings: how close the tracks must be, and what the file does not say.
+        breaks: what is a break, and which of them end a run; the defaults if absent.
+        project: the one with the tasks, by its name or id, where there are several.
+        add: put them also beside other annotations.
+        replace: put them in place of other annotations, which are saved into the dataset first.
+        dry_run: look and count, and change nothing in CVAT.
+        watch: told how it goes on.
+
+    Raises:
+        UsageError: the tracks cannot be read, are of no video, or have labels that are not there.
+        DatasetError: ``cvat.json`` cannot be read.
+        CvatError: the server does not answer.
+    """
+    settings, watch = settings or AnnotateSettings(), watch or Watch()
+    store = open_dataset(dataset)
+    server = server.where_uploaded(Journal(store.path))
+    if not dry_run:
+        server.refuse_read_only()
+    records = store.read_records()
+    boxes, warnings = find_boxes(Path(tracks), records, settings.label)
+    entries = _entries(store, server, project, boxes.keys())
+    uploaded = {entry.video for entry in entries}
+    warnings += _left_out(boxes, uploaded)
+    tables = {video: each for video, each in boxes.items() if isinstance(each, BoxTable)}
+    preparer = Preparer(server, settings, breaks or BreakSettings())
+    look = functools.partial(_look, preparer, store, tables)
+    work = [entry for entry in entries if entry.video in tables]
+    prepared = _all(server, look, work, Watch())
+    check_labels(server.host, done(prepared))
+    act = functools.partial(_act, server, Path(dataset), add=add, replace=replace, dry_run=dry_run)
+    tasks = [each for each in _all(server, act, prepared, watch) if each is not None]
+    return AnnotateResult(
+        (*tasks, *failures(boxes[video] for video in boxes if video in uploaded)),
+        _boxes_elsewhere(tables, work, prepared),
+        tuple(warnings),
+    )
+
+
+def _entries(
+    store: Dataset, server: CvatAnnotations, project: str | None, videos: Set[str]
+) -> list[TaskEntry]:
+    """Return the complete tasks of some videos of a dataset, in one project.
+
+    Raises:
+        UsageError: they are in several, and none is named; or none is there of this name.
+        InputError: there are none.
+    """
+    uploads = [
+        each for each in Journal(store.path).uploads if server.covers(each.host, each.organization)
+    ]
+    if project is not None:
+        named = [each for each in uploads if project in (each.project_name, str(each.project_id))]
+        if not named:
+            there = listing([each.project_name for each in uploads]) or "none"
+            raise UsageError(
+                f"--project {printable(project)}: this dataset was not uploaded into it. Projects "
+                f"with its tasks on {printable(server.host)}: {there}."
+            )
+        uploads = named
+    if len(uploads) > 1:
+        names = listing([f"{each.project_name} ({each.project_id})" for each in uploads])
+        raise UsageError(
+            f"this dataset was uploaded into several projects: {names}. Name one with --project."
+        )
+    entries = (entry for upload in uploads for entry in upload.tasks)
+    found = [e for e in entries if e.is_complete and e.task_id is not None and e.video in videos]
+    if not found:
+        raise InputError(
+            f"the tracks are of {listing(sorted(videos))}, of which no task is on "
+            f"{printable(server.host)}. Run 'prep upload --cvat' first."
+        )
+    return found
+
+
+def _boxes_elsewhere(
+    tables: Mapping[str, BoxTable],
+    work: Sequence[TaskEntry],
+    prepared: Sequence[PreparedTask | Failure],
+) -> int:
+    """Return how many boxes are on frames of no task, of videos whose tasks could all be read."""
+    placed: Counter[str] = Counter()
+    failed = set()
+    for entry, task in zip(work, prepared, strict=True):
+        if isinstance(task, Failure):
+            failed.add(entry.video)
+        else:
+            placed[entry.video] += task.plan.boxes
+    return sum(len(tables[each]) - placed[each] for each in placed if each not in failed)
+
+
+def _left_out(boxes: Mapping[str, BoxTable | Failure], uploaded: Set[str]) -> Iterator[str]:
+    """Yield what there is to say of tracks that are read and come into no task."""
+    if away := sorted(boxes.keys() - uploaded):
+        yield f"not uploaded yet, so left out: {listing(away)}."
+    for video, table in boxes.items():
+        if isinstance(table, BoxTable):
+            yield from (f"{printable(video)}: {each}; left out." for each in table.left_out)
+
+
+def _all(
+    server: CvatAnnotations, act: Callable[[T], R], items: Sequence[T], watch: Watch
+) -> list[R]:
+    """Return what became of each item, in their order; several are looked after at once."""
+    # Threads, for the session with the server cannot be shared with other processes.
+    engine = InProcess(_TASKS_AT_ONCE, math.inf, server.stopped)
+    watch.batch_started(Batch(len(items), len(items), "tasks", ""))
+    done: dict[int, R] = {}
+    with closing(engine.run(lambda place, _: act(items[place]), range(len(items)))) as results:
+        for place, result in results:
+            if not isinstance(result, Lost):  # which no thread is
+                done[place] = result
+            watch.item_done(str(place), 1)
+    return [done[place] for place in range(len(items))]
+
+
+def _look(
+    preparer: Preparer, store: Dataset, tables: Mapping[str, BoxTable], entry: TaskEntry
+) -> PreparedTask | Failure:
+    """Return a task with the tracks that it is to have, or why there are none."""
+    table = tables[entry.video]
+
+    def prepare() -> PreparedTask:
+        record, frames = store.read_video(entry.video)
+        last = int(table.frames.max(initial=-1))
+        if last >= len(frames):
+            raise UsageError(
+                f"{printable(entry.video)}: the video has {count(len(frames), 'frame')}, while "
+                f"its tracks have a box on frame {last + 1:,}, counted from 1. They are of another "
+                "video, or its frames were counted in another way."
+            )
+        return preparer.prepare(entry, record, frames, table)
+
+    return _guarded(prepare, entry)
+
+
+def _act(
+    server: CvatAnnotations,
+    folder: Path,
+    task: PreparedTask | Failure,
+    *,
+    add: bool,
+    replace: bool,
+    dry_run: bool,
+) -> AnnotatedTask | Failure | None:
+    """Return what became of a task; ``None`` if there are no tracks for it."""
+    if isinstance(task, Failure):
+        return task
+    if not task.plan.tracks:
+        return None
+    if not task.lacking:
+        return task.outcome("unchanged")
+    if task.is_occupied and not (add or replace):
+        there = len(task.plan.tracks) - len(task.lacking)
+        return task.outcome(
+            "occupied",
+            message=f"it has annotations already, and {there:,} of these tracks among them. --add "
+            "puts the others beside what is there, --replace in its place.",
+        )
+    if dry_run:
+        is_replacing = replace and task.is_occupied
+        return task.outcome("planned", len(task.plan.tracks if is_replacing else task.lacking))
+    return _guarded(functools.partial(put, server, task, folder, replace_all=replace), task.entry)
+
+
+def _guarded(work: Callable[[], R], entry: TaskEntry) -> R | Failure:
+    """Do some work on one task; what goes wrong with it alone is a value."""
+    try:
+        return work()
+    except PrepError as error:
+        if error.ends_run:
+            raise
+        is_cvat = isinstance(error, CvatError)
+        code = error.exit_code if is_cvat else ExitCode.SOME_FAILED
+        return Failure(entry.name, f"task {entry.task_id}", str(error), error.kind, code)

@@ -1,0 +1,255 @@
+"""The tracks of one task: planned, held against what is there, put, and proven."""
+
+import itertools
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import CvatUncertainError, InputError, UnprovenError, printable
+from ...base.words import count
+from ...cvat.annotations import CvatAnnotations
+from ...cvat.journal import TaskEntry
+from ...dataset.box_table import BoxTable
+from ...dataset.breaks import find_breaks
+from ...dataset.files import save_text
+from ...dataset.frame_table import FrameTable
+from ...dataset.records import VideoRecord
+from ...settings.cvat import AnnotateSettings
+from ...settings.stages import BreakSettings
+from ...tracks.clock import clock_of
+from ...tracks.model import Track, tracks_from_api
+from ...tracks.pieces import TaskView
+from .plan import PlannedTrack, TaskPlan, plan_task
+from .result import AnnotatedTask
+
+_ROUNDING_PX = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedTask:
+    """A task and the tracks that it is to have.
+
+    ``labels``: id and type of those that it knows, by name. ``lacking`` of the tracks are not
+    there; ``is_occupied``: something is.
+    """
+
+    entry: TaskEntry
+    names: tuple[str, ...]
+    plan: TaskPlan
+    labels: Mapping[str, tuple[int, str]]
+    lacking: tuple[PlannedTrack, ...]
+    is_occupied: bool
+    url: str
+
+    def label_of(self, track: PlannedTrack) -> str:
+        """Return the label of a track, the task's only one where the file names none."""
+        return self.names[track.label] or next(iter(self.labels), "")
+
+    def outcome(self, status: str, added: int = 0, **more: Any) -> AnnotatedTask:
+        """Return what is told of the task."""
+        assert self.entry.task_id is not None  # noqa: S101 - it is complete
+        return AnnotatedTask(
+            task_id=self.entry.task_id,
+            name=self.entry.name,
+            video=self.entry.video,
+            url=self.url,
+            status=status,
+            tracks=len(self.plan.tracks),
+            added=added,
+            boxes=self.plan.boxes,
+            keyframes=self.plan.keyframes,
+            worst_px=self.plan.worst_px,
+            **more,
+        )
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """Reads tasks of videos and plans their tracks."""
+
+    server: CvatAnnotations
+    settings: AnnotateSettings
+    breaks: BreakSettings
+
+    def prepare(
+        self, entry: TaskEntry, record: VideoRecord, frames: FrameTable, boxes: BoxTable
+    ) -> PreparedTask:
+        """Return a task with its tracks; nothing is changed.
+
+        Args:
+            entry: of the task, which is complete.
+            record: of its video.
+            frames: of its video.
+            boxes: of its video, in the pixels that the settings say.
+
+        Raises:
+            UsageError: boxes are on frames that the video has not.
+            InputError: the task is gone, or shows other images.
+            CvatError: the server does not answer.
+        """
+        assert entry.task_id is not None  # noqa: S101 - it is complete
+        task = self._view(entry.task_id, record, frames)
+        plan = plan_task(self._scaled(boxes, record), task, self.settings.max_error_px)
+        labels = self.server.label_types(entry.task_id)
+        given = self.server.of_task(entry.task_id)
+        prepared = PreparedTask(
+            entry=entry,
+            names=boxes.label_names,
+            plan=plan,
+            labels=labels,
+            lacking=(),
+            is_occupied=any(given.get(kind) for kind in ("tags", "shapes", "tracks")),
+            url=f"{self.server.host}/tasks/{entry.task_id}",
+        )
+        return replace(prepared, lacking=_lacking(prepared, given))
+
+    def _view(self, task_id: int, record: VideoRecord, frames: FrameTable) -> TaskView:
+        task = self.server.task(task_id)
+        if task is None:
+            raise InputError(
+                f"task {task_id}: it is no longer there, or not for you to see. 'prep upload "
+                "--cvat' makes it anew."
+            )
+        numbers = [record.images.number_of(PurePosixPath(name).name) for name in task.names]
+        if all(number is None for number in numbers):
+            raise InputError(
+                f"task {task_id}: its images are not those of video '{printable(record.id)}'. "
+                "'prep status --cvat' says more."
+            )
+        clock = clock_of(
+            frames,
+            find_breaks(frames, record.warnings, self.breaks),
+            self.breaks,
+            [-1 if number is None else number for number in numbers],
+            task.deleted,
+            tuple((job.id, job.start, job.stop) for job in self.server.jobs(task_id)),
+        )
+        return TaskView(clock)
+
+    def _scaled(self, boxes: BoxTable, record: VideoRecord) -> BoxTable:
+        """Return the boxes in pixels of the images."""
+        if self.settings.pixels == "images" or record.frame_size is None:
+            return boxes
+        width, height = record.frame_size
+        assert record.image_width is not None  # noqa: S101 - the frame has a size, so they have
+        assert record.image_height is not None  # noqa: S101
+        scale = np.array([record.image_width / width, record.image_height / height] * 2)
+        return replace(boxes, corners=boxes.corners * scale)
+
+
+def put(
+    server: CvatAnnotations, task: PreparedTask, folder: Path, *, replace_all: bool
+) -> AnnotatedTask:
+    """Put the tracks that a task lacks, and prove it by reading all back.
+
+    Args:
+        server: where it is.
+        task: just prepared.
+        folder: where what is replaced is saved.
+        replace_all: put them in place of all annotations that are there.
+
+    Raises:
+        DatasetError: what is there cannot be saved.
+        CvatError: the server does not answer; `UnprovenError` where it shows something else.
+    """
+    task_id = task.entry.task_id
+    assert task_id is not None  # noqa: S101 - it is complete
+    is_replacing = replace_all and task.is_occupied
+    tracks = task.plan.tracks if is_replacing else task.lacking
+    saved = _save(server, task_id, folder) if is_replacing else None
+    sent = [_to_api(task, track) for track in tracks]
+    uncertain = None
+    try:
+        server.put_tracks(task_id, sent, replace=is_replacing)
+    except CvatUncertainError as error:  # it may have been done all the same
+        uncertain = error
+    lacking = _lacking(task, server.of_task(task_id))
+    if lacking and uncertain is not None:
+        raise uncertain
+    if lacking:
+        raise UnprovenError(
+            task_id,
+            [
+                f"task {task_id}: {len(lacking):,} of {count(len(tracks), 'track')} cannot be "
+                "read back as sent",
+                *([f"what was there before is in {printable(saved)}"] if saved else []),
+            ],
+        )
+    return task.outcome("annotated", len(tracks), saved=saved)
+
+
+def _save(server: CvatAnnotations, task_id: int, folder: Path) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    names = (
+        f"cvat-annotations-{task_id}-{stamp}{more}.json"
+        for more in itertools.chain([""], map("-{}".format, itertools.count(2)))
+    )
+    file = next(folder / name for name in names if not (folder / name).exists())
+    text = json.dumps(server.all_of_task(task_id), indent=1)
+    save_text(file, [text, "\n"], "The task stays as it is. ")
+    return file
+
+
+def _to_api(task: PreparedTask, track: PlannedTrack) -> dict[str, Any]:
+    """Return a track as CVAT's API takes it; CVAT itself fills in attributes."""
+    frames, outside = track.frames.tolist(), track.is_outside.tolist()
+    keyframes = [*zip(frames, track.corners.tolist(), outside, strict=True)]
+    if track.end is not None:  # else it would go on in the next job
+        keyframes.append((track.end, track.corners[-1].tolist(), True))
+    return {
+        "frame": frames[0],
+        "label_id": task.labels[task.label_of(track)][0],
+        "group": 0,
+        "source": "auto",
+        "attributes": [],
+        "elements": [],
+        "shapes": [
+            {
+                "type": "rectangle",
+                "frame": frame,
+                "points": corners,
+                "outside": is_outside,
+                "occluded": False,
+                "z_order": 0,
+                "rotation": 0.0,
+                "attributes": [],
+            }
+            for frame, corners, is_outside in keyframes
+        ],
+    }
+
+
+def _lacking(task: PreparedTask, given: Mapping[str, Any]) -> tuple[PlannedTrack, ...]:
+    """Return the planned tracks that are not among the annotations of a task.
+
+    One that has more keyframes by now is there all the same.
+    """
+    names = {label_id: name for name, (label_id, _) in task.labels.items()}
+    there: dict[tuple[str, int], list[Track]] = defaultdict(list)
+    for track in tracks_from_api(given, names):
+        if track.shape == "rectangle":
+            there[track.label, int(track.frames[0])].append(track)
+    lacking = []
+    for planned in task.plan.tracks:
+        fitting = there[task.label_of(planned), int(planned.frames[0])]
+        found = next((each for each in fitting if _holds(each, planned)), None)
+        if found is None:
+            lacking.append(planned)
+        else:
+            fitting.remove(found)
+    return tuple(lacking)
+
+
+def _holds(track: Track, planned: PlannedTrack) -> bool:
+    places = np.minimum(np.searchsorted(track.frames, planned.frames), len(track) - 1)
+    is_there = (track.frames[places] == planned.frames).all()
+    if not is_there or (track.is_outside[places] != planned.is_outside).any():
+        return False
+    off = np.abs(track.values.reshape(-1, 4)[places] - planned.corners).max(axis=1)
+    return bool((planned.is_outside | (off <= _ROUNDING_PX)).all() and not track.rotations.any())

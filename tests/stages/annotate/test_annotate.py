@@ -1,0 +1,452 @@
+"""Tracks of a tracker in the tasks of a dataset: what CVAT then shows is what the file has."""
+
+import json
+from copy import deepcopy
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers import media
+from helpers.cvat import LABELS, Caller, annotate, box, by_name, delete_frames, label_id, send
+from helpers.cvat_stand_in import Fault, Kind
+from helpers.cvat_stand_in.tracks import interpolated
+from helpers.handmade import STEADY, change_fates, film
+from video_prep.dataset.frame_table import Fate, Reason
+
+STILL = (Fate.DUPLICATE, Reason.STILL)
+GONE = (Fate.REJECTED, Reason.TRUNCATED)
+TWO = [{"name": "car"}, {"name": "person"}]
+
+
+def moving(frames, x=0.0, label="car", speed=3.0):
+    """Boxes (frame of the video, label, corners) that turn around once."""
+    return [
+        (f, label, [x + speed * f, 20 + abs(f - 15), x + speed * f + 50, 90 + abs(f - 15)])
+        for f in frames
+    ]
+
+
+def mot(path, *objects):
+    """Write boxes of objects as a tracker does, frames from 1."""
+    lines = [
+        f"{frame + 1},{number},{x1},{y1},{x2 - x1},{y2 - y1},1,-1,-1,-1"
+        for number, boxes in enumerate(objects, 1)
+        for frame, _, (x1, y1, x2, y2) in boxes
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def table(path, *objects, video=None):
+    rows = [
+        {"frame": frame, "id": number, "label": label, "box": [float(each) for each in corners]}
+        for number, boxes in enumerate(objects)
+        for frame, label, corners in boxes
+    ]
+    if video is not None:
+        rows = [{**row, "video": video} for row in rows]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def shown(stand_in, task):
+    """Return (frame of the task, label, corners) of each box that CVAT shows, by its API alone.
+
+    Job by job, as annotators see them; where jobs overlap, the task as a whole.
+    """
+    call = Caller(stand_in)
+    jobs = [
+        (job.start_frame, job.stop_frame, f"jobs/{job.id}") for job in stand_in.state.jobs_of(task)
+    ]
+    if task.overlap:
+        jobs = [(0, len(task.data.frames) - 1, f"tasks/{task.id}")]
+    labels = {label.id: label.name for label in stand_in.state.labels.values()}
+    deleted = call("GET", f"/api/tasks/{task.id}/data/meta").json["deleted_frames"]
+    return sorted(
+        (shape["frame"], labels[track["label_id"]], shape["points"])
+        for start, stop, path in jobs
+        for track in call("GET", f"/api/{path}/annotations/").json["tracks"]
+        for shape in interpolated(
+            {**track, "shapes": [s for s in track["shapes"] if s["frame"] not in deleted]}, stop + 1
+        )
+        if not shape["outside"] and shape["frame"] >= start and shape["frame"] not in deleted
+    )
+
+
+def assert_shows(stand_in, task, *objects, within=2.0):
+    """Assert that a task shows the boxes of the file that are on its frames, and no others."""
+    deleted = Caller(stand_in)("GET", f"/api/tasks/{task.id}/data/meta").json["deleted_frames"]
+    places = {
+        int(frame.name.rsplit("_", 1)[1].split(".")[0]): place
+        for place, frame in enumerate(task.data.frames)
+        if place not in deleted
+    }
+    expected = sorted(
+        (places[frame], label, corners)
+        for boxes in objects
+        for frame, label, corners in boxes
+        if frame in places
+    )
+    seen = shown(stand_in, task)
+    assert [each[:2] for each in seen] == [each[:2] for each in expected]
+    off = np.abs(np.array([e[2] for e in seen]) - np.array([e[2] for e in expected]))
+    assert np.hypot(off[:, [0, 2]].max(axis=1), off[:, [1, 3]].max(axis=1)).max() <= within
+
+
+@pytest.fixture
+def run(asked):
+    """Run 'prep annotate' on the dataset, and give its JSON."""
+
+    def annotate_tracks(tracks, *arguments, code=0):
+        return asked("annotate", "ds", "--tracks", tracks, *arguments, code=code)
+
+    return annotate_tracks
+
+
+@pytest.fixture
+def ds(tmp_path, stand_in):
+    """One video of 30 frames: five still ones left out, one rejected, a cut; three jobs."""
+    folder = tmp_path / "ds"
+    gone = {**dict.fromkeys(range(5, 10), STILL), 20: GONE}
+    film(folder, "a", STEADY, gone=gone, scores={14: 90})
+    send(stand_in, folder, labels=TWO, shortest_job=3)
+    (task,) = stand_in.state.tasks.values()
+    assert [job.start_frame for job in stand_in.state.jobs_of(task)] == [0, 9, 15]
+    return SimpleNamespace(folder=folder, task=task)
+
+
+def test_every_box_is_shown_on_its_frame_and_nothing_else_is(ds, stand_in, run, tmp_path):
+    objects = [
+        moving(range(30)),  # through still frames, a cut and a rejected frame
+        moving([*range(3, 13), *range(17, 23)], 200, "person"),  # gone for a while
+        moving([19, 29], 400),
+    ]
+    done = run(table(tmp_path / "t.parquet", *objects))
+    assert_shows(stand_in, ds.task, *objects)
+    assert done["totals"] == {
+        "tasks": 1, "annotated": 1, "unchanged": 0, "occupied": 0, "planned": 0, "failed": 0,
+        "tracks": 8, "tracks_added": 8, "boxes": 24 + 10 + 2, "boxes_elsewhere": 6 + 6,
+        "keyframes": done["tasks"][0]["keyframes"],
+    }  # fmt: skip
+    tracks = [track for job in stand_in.state.jobs_of(ds.task) for track in job.tracks]
+    assert {track["source"] for track in tracks} == {"auto"}
+    set_by_prep = sum(not s["outside"] for track in tracks for s in track["shapes"])
+    assert done["tasks"][0]["keyframes"] == set_by_prep < 24 + 12
+
+
+def test_an_audit_finds_nothing_wrong_with_the_tracks(ds, run, asked, tmp_path):
+    objects = [moving(range(30)), moving([*range(3, 13), *range(16, 30)], 200, "person")]
+    run(table(tmp_path / "t.parquet", *objects))
+    audited = asked("audit", "ds", code=0)
+    assert (audited["totals"]["findings"], audited["totals"]["tracks"] > 0) == (0, True)
+
+
+def test_nothing_is_filled_in_across_a_break_inside_a_job(tmp_path, stand_in, run):
+    folder = tmp_path / "ds"
+    film(folder, "a", STEADY, scores={14: 90}, gone={20: GONE})
+    send(stand_in, folder, jobs="one", labels=LABELS)
+    (task,) = stand_in.state.tasks.values()
+    objects = [moving(range(30)), moving(range(14), 200), moving(range(14, 25), 300)]
+    run(mot(tmp_path / "a.txt", *objects))
+    assert_shows(stand_in, task, *objects)
+    ((own, *_),) = [job.tracks for job in stand_in.state.jobs_of(task)]
+    frames = {shape["frame"] for shape in own["shapes"]}
+    assert {13, 14, 19, 20} <= frames  # of the task: behind 19 a frame of the video is missing
+    assert not any(shape["outside"] for shape in own["shapes"])
+
+
+def test_jobs_that_overlap_show_a_track_as_one(tmp_path, stand_in, run):
+    folder = tmp_path / "ds"
+    film(folder, "a", STEADY)
+    send(stand_in, folder, jobs="size", job_size=12, overlap=3, labels=LABELS)
+    (task,) = stand_in.state.tasks.values()
+    objects = [moving(range(30)), moving(range(8, 11), 200), moving(range(11, 30), 300)]
+    first = run(mot(tmp_path / "a.txt", *objects))
+    assert_shows(stand_in, task, *objects)
+    assert first["totals"]["tracks"] == 3
+    again = run(mot(tmp_path / "a.txt", *objects))
+    assert (again["totals"]["unchanged"], again["totals"]["tracks_added"]) == (1, 0)
+
+
+def test_keyframes_do_not_stand_on_frames_that_were_deleted_in_cvat(ds, stand_in, run, tmp_path):
+    delete_frames(stand_in, ds.task, 2, 8, 9, 23)  # the last of job 1, the first of job 2
+    objects = [moving(range(30)), moving(range(7), 200), moving(range(3), 300)]
+    run(table(tmp_path / "t.parquet", *objects))
+    assert_shows(stand_in, ds.task, *objects)
+    for job in stand_in.state.jobs_of(ds.task):
+        for track in job.tracks:
+            assert not {s["frame"] for s in track["shapes"]} & {2, 8, 9, 23}
+
+
+def test_a_video_in_several_tasks_has_its_tracks_in_each(tmp_path, stand_in, run):
+    folder = tmp_path / "ds"
+    film(folder, "a", STEADY)
+    film(folder, "b", STEADY)
+    send(stand_in, folder, task_size=10, labels=LABELS)
+    objects = [moving(range(25)), moving(range(3, 6), 200)]
+    (tmp_path / "tracks").mkdir()
+    mot(tmp_path / "tracks" / "a.txt", *objects)
+    (tmp_path / "tracks" / "other.txt").write_text("1,1,0,0,9,9\n")
+    (tmp_path / "tracks" / "notes.md").write_text("no tracks")
+    done = run("tracks")
+    tasks = by_name(stand_in)
+    for name in ("a (1/3)", "a (2/3)", "a (3/3)"):
+        assert_shows(stand_in, tasks[name], *objects)
+    assert [each["name"] for each in done["tasks"]] == ["a (1/3)", "a (2/3)", "a (3/3)"]
+    assert shown(stand_in, tasks["b (1/3)"]) == []
+    (warning,) = done["warnings"]
+    assert "other.txt: named by no video of the dataset" in warning
+
+
+def test_the_videos_may_be_named_in_the_file(tmp_path, stand_in, run):
+    folder = tmp_path / "ds"
+    film(folder, "a", STEADY)
+    film(folder, "b", STEADY)
+    send(stand_in, folder, labels=LABELS)
+    rows = [
+        pq.read_table(table(tmp_path / "x.parquet", moving(range(9), x), video=video))
+        for video, x in (("a", 0), ("b.mp4", 100), ("c", 200))
+    ]
+    pq.write_table(pa.concat_tables(rows), tmp_path / "all.parquet")
+    done = run("all.parquet")
+    tasks = by_name(stand_in)
+    assert_shows(stand_in, tasks["a"], moving(range(9)))
+    assert_shows(stand_in, tasks["b"], moving(range(9), 100))
+    assert ["no video of the dataset is called c" in each for each in done["warnings"]] == [True]
+
+
+# Twice, and beside the work of others
+
+
+def test_run_again_it_changes_nothing(ds, stand_in, run, tmp_path):
+    objects = [moving(range(30)), moving(range(3, 13), 200, "person")]
+    file = table(tmp_path / "t.parquet", *objects)
+    run(file)
+    before = deepcopy([job.tracks for job in stand_in.state.jobs_of(ds.task)])
+    for more in ((), ("--add",), ("--replace",)):
+        done = run(file, *more)
+        assert (done["totals"]["unchanged"], done["totals"]["tracks_added"]) == (1, 0)
+        assert [job.tracks for job in stand_in.state.jobs_of(ds.task)] == before
+    assert not list(ds.folder.glob("cvat-annotations-*"))
+
+
+def test_of_two_objects_alike_the_one_that_is_lacking_is_put(ds, stand_in, run, tmp_path):
+    file = table(tmp_path / "t.parquet", moving(range(4)), moving(range(4)))
+    run(file)
+    job = stand_in.state.jobs_of(ds.task)[0]
+    assert len(job.tracks) == 2
+    job.tracks.pop()
+    assert "1 of these tracks among them" in run(file, code=1)["tasks"][0]["message"]
+    assert run(file, "--add")["totals"]["tracks_added"] == 1
+    assert len(job.tracks) == 2
+
+
+def test_a_track_that_an_annotator_refined_is_there_all_the_same(ds, stand_in, run, tmp_path):
+    file = table(tmp_path / "t.parquet", moving(range(4)))
+    run(file)
+    job = stand_in.state.jobs_of(ds.task)[0]
+    (track,) = deepcopy(job.tracks)
+    first = {k: v for k, v in track["shapes"][0].items() if k != "id"}
+    track["shapes"].append({**first, "frame": 2, "points": [9.0, 9.0, 99.0, 99.0]})
+    body = {"version": 0, "tags": [], "shapes": [], "tracks": [track]}
+    path = f"/api/jobs/{job.id}/annotations/?action=update"
+    assert Caller(stand_in)("PATCH", path, body).status == 200
+    assert run(file)["totals"]["unchanged"] == 1
+
+
+def test_the_work_of_others_is_left_alone_unless_one_says_what_is_to_become_of_it(
+    ds, stand_in, run, asked, tmp_path
+):
+    annotate(stand_in, ds.task, [box(0, 300), box(3, 310), box(4, 310, True)], label="person")
+    theirs = shown(stand_in, ds.task)
+    file = table(tmp_path / "t.parquet", moving(range(9)))
+    left = run(file, code=1)
+    assert shown(stand_in, ds.task) == theirs
+    assert (left["totals"]["occupied"], left["tasks"][0]["status"]) == (1, "occupied")
+    assert (
+        "it has annotations already, and 0 of these tracks among them. --add"
+        in (left["tasks"][0]["message"])
+    )
+    person = [(f, "person", [300 + f * 10 / 3, 20, 350 + f * 10 / 3, 80]) for f in range(4)]
+
+    run(file, "--add")
+    assert_shows(stand_in, ds.task, moving(range(9)), person)
+
+    other = table(tmp_path / "u.parquet", moving(range(5), 100))
+    there = Caller(stand_in)("GET", f"/api/tasks/{ds.task.id}/annotations/").json
+    done = run(other, "--replace")
+    assert_shows(stand_in, ds.task, moving(range(5), 100))
+    assert json.loads((tmp_path / done["tasks"][0]["saved"]).read_text()) == there
+
+
+def test_add_and_replace_exclude_each_other(run, ds, tmp_path):
+    file = table(tmp_path / "t.parquet", moving(range(9)))
+    failed = run(file, "--add", "--replace", code=2)
+    assert "exclude each other" in failed["errors"][0]["message"]
+
+
+def test_a_dry_run_counts_and_changes_nothing(ds, stand_in, run, tmp_path):
+    file = table(tmp_path / "t.parquet", moving(range(30)))
+    begun = len(stand_in.requests)
+    planned = run(file, "--dry-run")
+    assert {r.method for r in stand_in.requests[begun:] if "auth" not in r.path} == {"GET"}
+    done = run(file)
+    same = ("tracks", "tracks_added", "boxes", "boxes_elsewhere", "keyframes")
+    assert {k: planned["totals"][k] for k in same} == {k: done["totals"][k] for k in same}
+    assert (planned["totals"]["planned"], planned["totals"]["annotated"]) == (1, 0)
+
+
+# When things break
+
+
+def is_put(request):
+    return request.method in {"PATCH", "PUT"} and request.path.startswith("/api/tasks/")
+
+
+@pytest.mark.parametrize("kind", [Kind.CUT_REQUEST, Kind.CUT_ANSWER])
+def test_an_answer_that_is_lost_is_looked_for_and_never_put_twice(
+    kind, ds, stand_in, run, tmp_path
+):
+    file = table(tmp_path / "t.parquet", moving(range(30)))
+    stand_in.faults.add(Fault(kind, match=is_put))
+    done = run(file, code=0 if kind is Kind.CUT_ANSWER else 4)
+    assert stand_in.faults.waiting == 0
+    assert run(file)["totals"]["unchanged"] == (1 if kind is Kind.CUT_ANSWER else 0)
+    assert_shows(stand_in, ds.task, moving(range(30)))
+    assert done["totals"]["failed"] == (0 if kind is Kind.CUT_ANSWER else 1)
+
+
+def test_what_cvat_does_not_show_is_told(ds, stand_in, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.cvat_stand_in.annotations.patch_task", lambda *args: {})
+    failed = run(table(tmp_path / "t.parquet", moving(range(9))), code=4)
+    assert "1 of 1 track cannot be read back as sent" in failed["errors"][0]["message"]
+
+
+# What is refused
+
+
+def test_labels_that_the_project_lacks_are_named_before_anything_is_changed(
+    ds, stand_in, run, tmp_path
+):
+    objects = [moving(range(9)), moving(range(9), 100, "bus"), moving(range(9), 200, "tram")]
+    failed = run(table(tmp_path / "t.parquet", *objects), code=2)
+    (error,) = failed["errors"]
+    assert (
+        "lacks labels of these tracks: bus (1 track), tram (1 track). It has car, person."
+        in (error["message"])
+    )
+    assert shown(stand_in, ds.task) == []
+
+
+def test_a_file_without_labels_needs_one_unless_there_is_but_one(ds, stand_in, run, tmp_path):
+    file = mot(tmp_path / "a.txt", moving(range(5)))
+    failed = run(file, code=2)
+    assert "names no label for its tracks. Name one with --label" in failed["errors"][0]["message"]
+    run(file, "--label", "person")
+    assert {label for _, label, _ in shown(stand_in, ds.task)} == {"person"}
+
+
+def test_labels_that_are_not_for_boxes_are_refused(tmp_path, stand_in, run):
+    film(tmp_path / "ds", "a", STEADY)
+    send(stand_in, tmp_path / "ds", labels=[{"name": "zone", "type": "polygon"}])
+    failed = run(mot(tmp_path / "a.txt", moving(range(5))), code=2)
+    assert "label 'zone' of task" in failed["errors"][0]["message"]
+    assert "is for polygon alone, not for boxes" in failed["errors"][0]["message"]
+
+
+def test_frames_that_the_video_has_not_are_refused(ds, stand_in, run, tmp_path):
+    failed = run(mot(tmp_path / "a.txt", moving([3, 30])), "--label", "car", code=3)
+    assert (
+        "the video has 30 frames, while its tracks have a box on frame 31, counted from 1"
+        in (failed["errors"][0]["message"])
+    )
+    assert shown(stand_in, ds.task) == []
+
+
+def test_of_several_videos_it_must_be_clear_which_one_is_meant(tmp_path, stand_in, run):
+    for name in ("a", "b"):
+        film(tmp_path / "ds", name, STEADY)
+    send(stand_in, tmp_path / "ds", labels=LABELS)
+    failed = run(mot(tmp_path / "result.txt", moving(range(5))), code=2)
+    assert (
+        "of which video is it? Name the file by it: one of a, b."
+        in (failed["errors"][0]["message"])
+    )
+    (tmp_path / "tracks").mkdir()
+    mot(tmp_path / "tracks" / "result.txt", moving(range(5)))
+    failed = run("tracks", code=2)
+    assert (
+        "none of its files (.txt, .csv, .xml, .parquet) is named by a video"
+        in (failed["errors"][0]["message"])
+    )
+
+
+def test_one_bad_file_does_not_cost_the_others(tmp_path, stand_in, run):
+    for name in ("a", "b"):
+        film(tmp_path / "ds", name, STEADY)
+    send(stand_in, tmp_path / "ds", labels=LABELS, task_size=15)
+    (tmp_path / "tracks").mkdir()
+    mot(tmp_path / "tracks" / "a.txt", moving(range(5)))
+    (tmp_path / "tracks" / "b.txt").write_text("frame,id\n")
+    done = run("tracks", code=3)
+    assert [(each["name"], each["status"]) for each in done["tasks"]] == [
+        ("a (1/2)", "annotated"), ("b", "failed")
+    ]  # fmt: skip
+    assert_shows(stand_in, by_name(stand_in)["a (1/2)"], moving(range(5)))
+    (tmp_path / "tracks" / "b.csv").write_text("1,1,0,0,9,9\n")
+    failed = run("tracks", code=2)
+    assert "another file here is also of video 'b'" in failed["errors"][0]["message"]
+
+
+def test_a_dataset_that_was_not_uploaded_or_whose_task_is_gone(ds, stand_in, run, tmp_path):
+    file = mot(tmp_path / "a.txt", moving(range(5)))
+    stand_in.state.delete_task(ds.task)
+    failed = run(file, "--label", "car", code=3)
+    assert f"task {ds.task.id}: it is no longer there" in failed["errors"][0]["message"]
+    (ds.folder / "cvat.json").unlink()
+    failed = run(file, "--label", "car", code=2)
+    assert "Run 'prep upload --cvat' first." in failed["errors"][0]["message"]
+
+
+def test_of_several_projects_one_is_named(ds, stand_in, run, tmp_path):
+    send(stand_in, ds.folder, labels=LABELS, project="second")
+    file = mot(tmp_path / "a.txt", moving(range(5)))
+    failed = run(file, code=2)
+    assert (
+        "uploaded into several projects: ds (1), second (2). Name one with --project."
+        in (failed["errors"][0]["message"])
+    )
+    failed = run(file, "--project", "third", code=2)
+    assert "was not uploaded into it" in failed["errors"][0]["message"]
+    run(file, "--project", "second")
+    first, second = stand_in.state.tasks.values()
+    assert shown(stand_in, first) == []
+    assert_shows(stand_in, second, moving(range(5)))
+
+
+def test_a_task_shows_the_frames_that_it_was_made_of(ds, stand_in, run, tmp_path):
+    """Also where the dataset has left out some of them since."""
+    change_fates(ds.folder, "a", [2, 25], Fate.DUPLICATE, Reason.SIMILAR)
+    objects = [moving(range(30))]
+    run(table(tmp_path / "t.parquet", *objects))
+    assert_shows(stand_in, ds.task, *objects)
+
+
+def test_boxes_of_the_video_are_made_smaller_with_its_images(tmp_path, stand_in, asked, run):
+    media.encode(tmp_path / "a.mp4", *media.X264, frames=6)
+    asked("extract", "a.mp4", "-o", "ds", "--dedupe", "off", "--max-size", "32", code=0)
+    send(stand_in, tmp_path / "ds", labels=LABELS)
+    (task,) = stand_in.state.tasks.values()
+    frame = task.data.frames[0]
+    assert (frame.width, frame.height) == (32, 24)
+    boxes = [(f, "car", [8.0, 8.0, 40.0, 40.0]) for f in range(6)]
+    file = mot(tmp_path / "a.txt", boxes)
+    run(file)
+    scale = frame.width / 160
+    smaller = [(f, label, [scale * each for each in corners]) for f, label, corners in boxes]
+    assert_shows(stand_in, task, smaller, within=0.01)
+    run(file, "--pixels", "images", "--replace")
+    assert_shows(stand_in, task, boxes, within=0.01)
+    assert label_id(stand_in)
