@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...tracks.clock import TaskClock
-from ...tracks.model import Track, outline_between
-from ...tracks.pieces import TaskView, outline_at
+from ...tracks.model import Track, interpolate, outline_at, outline_of
+from ...tracks.pieces import TaskView
 from .lanes import HELD_KINDS
 from .retime import progress_by_time
 from .rules import Finding
@@ -91,7 +91,8 @@ def panels_of(
         centre = _extent(panel.outlines).mean(axis=0) if panel.outlines else centre
         placed.append(replace(panel, window=_window(centre, width, size)))
     by_role = {outline.role: outline.points for outline in placed[1].outlines}
-    if {"cvat", "clock"} <= by_role.keys():
+    # A polygon may have other numbers of points at other places of its way.
+    if len(by_role.get("cvat", ())) == len(by_role.get("clock", ())) > 0:
         apart = np.hypot(*(by_role["cvat"] - by_role["clock"]).T)
         if apart.max() < width * _SEEN_FROM:
             corner = int(apart.argmax())
@@ -109,7 +110,7 @@ def outline_by_clock(track: Track, clock: TaskClock, finding: Finding) -> Floats
     a, b = np.searchsorted(track.frames, [finding.first_frame, finding.last_frame]).tolist()
     shares = progress_by_time(clock, finding.first_frame, finding.last_frame)
     share = float(shares[finding.worst_frame - finding.first_frame])
-    return None if np.isnan(share) else outline_between(track, a, b, share)
+    return None if np.isnan(share) else outline_of(track.shape, interpolate(track, a, b, share))
 
 
 def _outlines(finding: Finding, track: Track, task: TaskView, frame: int) -> list[Outline]:
@@ -118,7 +119,7 @@ def _outlines(finding: Finding, track: Track, task: TaskView, frame: int) -> lis
     if finding.kind == "single-keyframe":  # also on the frames of its pieces in other jobs
         place = int(np.searchsorted(track.frames, finding.first_frame))
         return [Outline("cvat", track.shape, track.outline(place))]
-    where = outline_at(track, task, frame)
+    where = outline_at(track, frame, task.clock.deleted)
     place = int(np.searchsorted(track.frames, frame))
     is_keyframe = place < len(track) and track.frames[place] == frame
     if where is not None:

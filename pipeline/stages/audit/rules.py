@@ -15,7 +15,8 @@ from ...base.words import count
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BREAK_KINDS
 from ...tracks.clock import TaskClock
-from ...tracks.model import Track, is_held, movements
+from ...tracks.interpolation import is_held
+from ...tracks.model import Track, movements
 from ...tracks.pieces import Reading, TaskView, find_links, read_track, set_by_server
 
 Ints = npt.NDArray[np.int64]
