@@ -15,6 +15,9 @@ from .rules import Finding
 
 Floats = npt.NDArray[np.float64]
 
+PLACE_KINDS = frozenset({"empty-shape", "outside-image"})
+"""Findings of keyframes, which the pictures show with the frames beside them."""
+
 _FARTHEST_PX = 1e6  # nobody draws farther off than this
 _CONTEXT_SHARE, _CONTEXT_PX = 1.5, 24
 _SMALLEST_PX = 64
@@ -27,7 +30,8 @@ class Outline:
     """A shape as it is drawn; ``points`` are float64, shape (points, 2), pixels of the frame.
 
     ``role``: ``cvat`` where CVAT has it, ``clock`` where the clock says, ``set`` where a keyframe
-    has it that does not count, ``ended`` where the track ends with 'outside'.
+    has it that does not count, ``ended`` where the track ends with 'outside', ``other`` where CVAT
+    has the second track of a finding.
     """
 
     role: str
@@ -62,7 +66,11 @@ class Panel:
 
 
 def panels_of(
-    finding: Finding, track: Track, task: TaskView, size: tuple[int, int] | None
+    finding: Finding,
+    track: Track,
+    task: TaskView,
+    size: tuple[int, int] | None,
+    other: Track | None = None,
 ) -> list[Panel]:
     """Return the pictures of a finding: before, in and after, and one close up if need be.
 
@@ -71,16 +79,20 @@ def panels_of(
         track: the track that it is about.
         task: its task.
         size: width and height of the frames, if known.
+        other: the second track that it is about.
     """
     first, worst, last = finding.first_frame, finding.worst_frame, finding.last_frame
-    if finding.kind == "deleted-keyframe":
+    if finding.kind in {"deleted-keyframe", *PLACE_KINDS}:
         first, last = max(first - 1, 0), min(last + 1, task.frame_count - 1)
     elif finding.kind in HELD_KINDS:
         worst = (first + last) // 2  # all of the span is as bad as its end, which is shown anyway
-    panels = [
-        Panel(role, frame, tuple(filter(_can_be_drawn, _outlines(finding, track, task, frame))))
-        for role, frame in (("before", first), ("in", worst), ("after", last))
-    ]
+    panels = []
+    for role, frame in (("before", first), ("in", worst), ("after", last)):
+        outlines = _outlines(finding, track, task, frame)
+        second = None if other is None else outline_at(other, frame, task.clock.deleted)
+        if other is not None and second is not None:
+            outlines.append(Outline("other", other.shape, second))
+        panels.append(Panel(role, frame, tuple(filter(_can_be_drawn, outlines))))
     extents = [_extent(panel.outlines) for panel in panels if panel.outlines]
     if not extents:
         return []

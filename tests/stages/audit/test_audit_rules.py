@@ -483,7 +483,8 @@ def test_ten_thousand_tracks_with_a_million_shapes():
         {"frame": frame, "type": "rectangle", "points": p, "outside": frame == places[-1]}
         for frame, p in zip(places, points, strict=True)
     ]
-    given = {"tracks": [{"id": i, "label_id": 1, "shapes": shapes} for i in range(count)]}
+    # Each of a label of its own: they all lie on each other.
+    given = {"tracks": [{"id": i, "label_id": 100 + i, "shapes": shapes} for i in range(count)]}
     uneven = given["tracks"][77]
     uneven["shapes"] = [shapes[0] | {"points": [-900.0, 0.0, -891.0, 9.0]}, *shapes[1:]]
     times = np.cumsum(np.where(np.arange(frames) < 10, 0.05, 0.04))
