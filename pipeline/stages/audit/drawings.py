@@ -96,11 +96,14 @@ def panels_of(
     extents = [_extent(panel.outlines) for panel in panels if panel.outlines]
     if not extents:
         return []
+    if is_jump := finding.kind == "jump":  # seen from one place, or nothing would seem to move
+        extents = [np.array([np.min(extents, axis=0)[0], np.max(extents, axis=0)[1]])]
     spread = np.max([high - low for low, high in extents], axis=0) * _CONTEXT_SHARE + _CONTEXT_PX
     width = int(max(spread[0], spread[1] * 4 / 3, _SMALLEST_PX))
     placed, centre = [], extents[0].mean(axis=0)
     for panel in panels:
-        centre = _extent(panel.outlines).mean(axis=0) if panel.outlines else centre
+        if panel.outlines and not is_jump:
+            centre = _extent(panel.outlines).mean(axis=0)
         placed.append(replace(panel, window=_window(centre, width, size)))
     by_role = {outline.role: outline.points for outline in placed[1].outlines}
     # A polygon may have other numbers of points at other places of its way.

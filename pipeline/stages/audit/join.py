@@ -54,8 +54,8 @@ def join_task(
             joined += 1
         else:
             left.append(
-                f"tracks {one} and {other}: no job has both, and their jobs share no frame on "
-                "which one could end."
+                f"tracks {one} and {other}: no job has both, and neither can end where the "
+                "other begins without being lost on frames that it alone shows."
             )
     if not joined or is_dry_run:
         return JoinResult(audited.task_id, joined, tuple(left), None)
@@ -87,7 +87,7 @@ def joined_shapes(one: Json, other: Json, task: TaskView, frames: Ints) -> list[
         if number < 0:
             if begin > 0:
                 ended = sides[int(source[begin - 1])].at(first)
-                shapes[first] = {**ended, "outside": True}
+                shapes[first] = ended if ended.get("outside") else {**ended, "outside": True}
             continue
         side = sides[number]
         shapes |= {f: s for f, s in side.keyframes.items() if first <= f <= last}
@@ -142,13 +142,11 @@ class _Plan:
         """Plan to join two tracks, by job their pieces; ``False`` where that cannot be."""
         shared = sorted(one.keys() & other.keys())
         for job_id in shared:
-            start, stop = self.jobs[job_id]
-            frames = np.arange(start, min(stop, self.task.frame_count - 1) + 1)
-            frames = frames[~self.task.is_deleted[frames]]
             first, second = one[job_id], other[job_id]
+            own = {id(shape) for shape in first["shapes"]}
             shapes = [
-                shape if shape in first["shapes"] else _without_id(shape)
-                for shape in joined_shapes(first, second, self.task, frames)
+                shape if id(shape) in own else _without_id(shape)
+                for shape in joined_shapes(first, second, self.task, self._frames(job_id))
             ]
             self._change(job_id, first, {**first, "frame": shapes[0]["frame"], "shapes": shapes})
             self.before[job_id].append(second)
@@ -157,24 +155,42 @@ class _Plan:
 
     def _end_earlier(self, one: Mapping[int, Json], other: Mapping[int, Json]) -> bool:
         """Plan to end the earlier of two tracks in jobs that overlap where the later begins."""
-        places = [
-            (self.jobs[job_id], job_id, piece) for job_id, piece in (*one.items(), *other.items())
-        ]
-        for (early, job_id, piece), (late, _, following) in itertools.pairwise(
-            sorted(places, key=lambda place: place[0])
-        ):
-            seen = [s["frame"] for s in following["shapes"] if not s.get("outside")]
-            begin = max(late[0], min(seen, default=early[1] + 1))
-            kept = [shape for shape in piece["shapes"] if shape["frame"] < begin]
-            if begin > early[1] or not kept or (job_id in one) == (following in one.values()):
-                continue
-            side = _Side.of(piece, self.task, np.arange(begin, begin + 1))
-            ended = {**_without_id(side.at(begin)), "outside": True}
-            held = side.at(begin - 1)
-            more = [] if held["frame"] in {s["frame"] for s in kept} else [held]
-            self._change(job_id, piece, {**piece, "shapes": [*kept, *more, ended]})
-            return True
+        whose = {**dict.fromkeys(one, 0), **dict.fromkeys(other, 1)}
+        pieces = {**one, **other}
+        order = sorted(pieces, key=lambda job_id: self.jobs[job_id])
+        for early, late in itertools.pairwise(order):
+            ended = self._ended(early, pieces[early], late, pieces[late])
+            if whose[early] != whose[late] and ended is not None:
+                self._change(early, pieces[early], {**pieces[early], "shapes": ended})
+                return True
         return False
+
+    def _ended(self, early: int, piece: Json, late: int, following: Json) -> list[Json] | None:
+        """Return the shapes of a piece that ends where another begins, which is to go on alone.
+
+        ``None`` where the other is not shown on all frames that would go.
+        """
+        frames = self._frames(early)
+        side, after = (_Side.of(each, self.task, frames) for each in (piece, following))
+        is_late = frames >= self.jobs[late][0]
+        begins = np.flatnonzero(is_late & after.is_shown)
+        if len(begins) == 0 or not side.is_shown[: begins[0]].any():
+            return None
+        begin = int(begins[0])
+        if (side.is_shown & ~after.is_shown)[begin:].any():
+            return None
+        last, end = int(frames[begin - 1]), int(frames[begin])
+        shapes = {int(s["frame"]): s for s in piece["shapes"] if s["frame"] < end}
+        if side.is_shown[begin - 1]:
+            shapes.setdefault(last, side.at(last))
+        shapes[end] = {**_without_id(side.at(end)), "outside": True}
+        return [shapes[frame] for frame in sorted(shapes)]
+
+    def _frames(self, job_id: int) -> Ints:
+        """Return the frames of a job that are not deleted, ascending."""
+        start, stop = self.jobs[job_id]
+        frames = np.arange(start, min(stop, self.task.frame_count - 1) + 1)
+        return frames[~self.task.is_deleted[frames]]
 
     def _change(self, job_id: int, piece: Json, changed: Json) -> None:
         self.before.setdefault(job_id, []).append(piece)

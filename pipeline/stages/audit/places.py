@@ -22,9 +22,9 @@ def empty_shapes(
         thinnest = first + int(extents.thickness[first : last + 1].argmin())
         keyframes = count(last - first + 1, "keyframe")
         message = (
-            f"The shape of frame {int(extents.frames[thinnest])} is "
-            f"{extents.thickness[thinnest]:.2g} px thin, so there is as good as none; that "
-            f"concerns {keyframes}. Draw it anew, or end the track with 'outside' there."
+            f"On frame {int(extents.frames[thinnest])} the shape is "
+            f"{extents.thickness[thinnest]:.2g} px thin, which is as good as none ({keyframes} in "
+            "a row). Draw it anew, or end the track with 'outside' there."
         )
         track = readings[int(extents.owners[first])].track
         frames = (a, b, int(extents.frames[thinnest]))

@@ -13,6 +13,7 @@ from helpers.cvat import (
     box,
     boxes,
     delete_frames,
+    label_id,
     send,
     shape,
     task_named,
@@ -150,6 +151,14 @@ def disc(frame, x, outside=False):
     return shape(frame, [x, 100, x + 40, 60], kind="ellipse", outside=outside)
 
 
+def draw(stand_in, job, *shapes):
+    """Add a track to a job, as an annotator does who sees that job alone."""
+    track = {"frame": shapes[0]["frame"], "label_id": label_id(stand_in), "shapes": [*shapes]}
+    body = {"version": 0, "tags": [], "shapes": [], "tracks": [track]}
+    path = f"/api/jobs/{job.id}/annotations/?action=create"
+    assert Caller(stand_in)("PATCH", path, body).status == 200
+
+
 def test_where_two_people_drew_one_object_in_jobs_that_overlap_the_first_ends(
     stand_in, server, tmp_path
 ):
@@ -158,12 +167,8 @@ def test_where_two_people_drew_one_object_in_jobs_that_overlap_the_first_ends(
     assert send(stand_in, ds, **OVERLAP).exit_code == 0
     task = task_named(stand_in, "v")
     early, late, *_ = stand_in.state.jobs_of(task)
-    label = next(label.id for label in stand_in.state.labels.values())
-    for job, shapes in ((early, [disc(0, 10), disc(15, 40)]), (late, [disc(12, 38), disc(27, 64)])):
-        track = {"frame": shapes[0]["frame"], "label_id": label, "shapes": shapes}
-        body = {"version": 0, "tags": [], "shapes": [], "tracks": [track]}
-        path = f"/api/jobs/{job.id}/annotations/?action=create"
-        assert Caller(stand_in)("PATCH", path, body).status == 200
+    draw(stand_in, early, disc(0, 10), disc(15, 40))
+    draw(stand_in, late, disc(12, 38), disc(27, 64))
     before = stored(stand_in, task)
     assert ("double", 12, 15, 13, 4) in told(audit(ds, server))
     result = audit(ds, server, join=True)
@@ -176,6 +181,20 @@ def test_where_two_people_drew_one_object_in_jobs_that_overlap_the_first_ends(
     assert shown(one, range(12, 16)) == [None] * 4
     undo(server, result.joined[0].undo_file)
     assert stored(stand_in, task) == before
+
+
+def test_the_first_goes_on_where_the_second_has_left_before(stand_in, server, tmp_path):
+    ds = tmp_path / "ds"
+    film(ds, "v")
+    assert send(stand_in, ds, **OVERLAP).exit_code == 0
+    task = task_named(stand_in, "v")
+    early, late, *_ = stand_in.state.jobs_of(task)
+    draw(stand_in, early, disc(0, 10), disc(15, 40))
+    draw(stand_in, late, disc(12, 38), disc(14, 41), disc(15, 41, outside=True))
+    before = stored(stand_in, task)
+    ((pairs, (why,)),) = [(each.pairs, each.left) for each in audit(ds, server, join=True).joined]
+    assert (pairs, stored(stand_in, task)) == (0, before)
+    assert "no job has both" in why
 
 
 def test_deleted_frames_get_no_keyframes(stand_in, server, doubled):
