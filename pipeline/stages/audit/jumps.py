@@ -27,8 +27,8 @@ _FAST_SIZES, _FASTER = 0.05, 2.0
 """A slip goes more than so many of its sizes a frame, or is so much faster than is usual."""
 _FEW, _FEW_TIMES = 4, 2.0
 """Where fewer keyframes can be judged, what is usual is not known: the limit is higher."""
-_LEAST_SIZE_PX = 16.0
-"""Points and thin lines have no size of their own."""
+_LEAST_SIZE_PX, _POINT_SIZE_PX = 16.0, 32.0
+"""Nothing counts as smaller; a point has no size of its own."""
 
 
 def jumps(
@@ -110,7 +110,7 @@ def _sizes(readings: Sequence[Reading], extents: Extents) -> Floats:
         whole = np.sqrt((high - low).prod(axis=1))
         of_skeletons = _medians(whose[begins], whole, int(numbers.max()) + 1)
         sizes[is_element] = of_skeletons[numbers[is_element]]
-    return np.maximum(sizes, _LEAST_SIZE_PX)
+    return np.where(sizes > 0, np.maximum(sizes, _LEAST_SIZE_PX), _POINT_SIZE_PX)
 
 
 def _medians(owners: Ints, values: Floats, count: int) -> Floats:
