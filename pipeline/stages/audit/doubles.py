@@ -133,7 +133,7 @@ def _candidates(lives: Lives, task: TaskView, settings: AuditSettings) -> list[t
     high = np.maximum(np.searchsorted(looks, lives.ends[pieces]), low)
     counts = np.bincount(_counted(low, high - low), minlength=len(looks))
     cuts = np.flatnonzero(np.diff(np.cumsum(counts) // _CHUNK_BOXES)) + 1
-    keys, hits = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    keys, hits = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
     for first, behind in itertools.pairwise((0, *cuts.tolist(), len(looks))):
         a, b = np.clip(low, first, behind), np.clip(high, first, behind)
         which = np.repeat(pieces, b - a)
@@ -145,7 +145,7 @@ def _candidates(lives: Lives, task: TaskView, settings: AuditSettings) -> list[t
         ordered = np.sort(whose[pairs], axis=1)
         found = np.unique(ordered @ np.array([len(lives.readings), 1]), return_counts=True)
         keys.append(found[0])
-        hits.append(found[1])
+        hits.append(found[1].astype(np.int32))
     every, places = np.unique(np.concatenate(keys), return_inverse=True)
     often = np.bincount(places, np.concatenate(hits), len(every))
     one, other = np.divmod(every, len(lives.readings))

@@ -333,3 +333,83 @@ def test_what_is_outside_in_cvats_sense_has_no_place():
 def test_every_limit_can_be_set(tracks, limit):
     assert found(tracks()) != []
     assert found(tracks(), rules=AuditSettings(**limit)) == []
+
+
+# Many tracks with generated motion
+
+
+def motion(rng, frames):
+    """Where something is that drifts, sways and grows: left, top, right, bottom by frame."""
+    t = frames[:, np.newaxis] / 300
+    start, drift = rng.uniform(150, 500, 2), rng.uniform(-150, 150, 2)
+    sway = rng.uniform(5, 40, 2) * np.sin(2 * np.pi * (rng.uniform(0.5, 3, 2) * t + rng.random(2)))
+    side = rng.uniform(40, 90, 2) * (1 + 0.3 * np.sin(2 * np.pi * (t + rng.random())))
+    noise = rng.normal(0, 0.7, (len(frames), 4))
+    low = start + drift * t + sway
+    return np.concatenate([low, low + side], axis=1) + noise
+
+
+def outline_in(rng, kind):
+    """The points of a shape in the unit square."""
+    if kind == "rectangle":
+        return np.array([(0, 0), (1, 1)])
+    if kind == "polyline":
+        across = np.linspace(0, 1, int(rng.integers(2, 8)))
+        return np.column_stack([across, 0.5 + 0.3 * np.sin(3 * across + rng.random())])
+    count = int(rng.integers(4, 10))
+    angles = (np.arange(count) + rng.uniform(-0.3, 0.3, count)) / count * 2 * np.pi
+    return 0.5 + 0.5 * rng.uniform(0.7, 1, (count, 1)) * np.column_stack(
+        [np.cos(angles), np.sin(angles)]
+    )
+
+
+def drawn(rng, kind, every):
+    """Keyframes of a shape that follows its object, (frame, points), points (n, 2)."""
+    frames = np.arange(0, 300, every)
+    outline = outline_in(rng, kind)
+    return [
+        (int(frame), where[:2] + outline * (where[2:] - where[:2]))
+        for frame, where in zip(frames, motion(rng, frames), strict=True)
+    ]
+
+
+def kinds_of(kind, *tracks):
+    given = [
+        [*(shape(f, np.ravel(points), kind=kind) for f, points in track),
+         ended(track[-1][0] + 1, np.ravel(track[-1][1]), kind)]
+        for track in tracks
+    ]  # fmt: skip
+    return {each[0] for each in found(read(*given), steady(320), size=(800, 800))}
+
+
+def spoilt(rng, kind, keyframes, fault):
+    """Return tracks with a fault in one keyframe, as annotators make it."""
+    place = int(rng.integers(1, len(keyframes) - 1))
+    frame, points = keyframes[place]
+    size = np.sqrt((points.max(axis=0) - points.min(axis=0)).prod())
+    if fault == "double":
+        near = rng.normal(0, 0.02 * size, (len(keyframes), *points.shape))
+        return keyframes, [(f, p + off) for (f, p), off in zip(keyframes, near, strict=True)]
+    angle = rng.uniform(0, 2 * np.pi)
+    aside = rng.uniform(2, 4) * max(size, 40) * np.array([np.cos(angle), np.sin(angle)])
+    changed = {
+        "jump": lambda: points + aside,
+        "empty-shape": lambda: np.repeat(points[:1], len(points), axis=0),
+        "outside-image": lambda: points + np.array([900, 0]),
+        "shape-collapses": lambda: (
+            points[::-1] if kind == "polyline" else np.roll(points, len(points) // 2, axis=0)
+        ),
+    }[fault]()
+    return ([*keyframes[:place], (frame, changed), *keyframes[place + 1 :]],)
+
+
+@pytest.mark.parametrize("every", [5, 10, 20])
+@pytest.mark.parametrize("kind", ["rectangle", "polygon", "polyline"])
+def test_all_that_is_planted_is_found_and_nothing_in_clean_tracks(kind, every):
+    rng = np.random.default_rng(every)
+    clean = [drawn(rng, kind, every) for _ in range(20)]
+    for each in clean:
+        assert kinds_of(kind, each) == set()
+    for fault in sorted(NEW - ({"shape-collapses"} if kind == "rectangle" else set())):
+        hits = [fault in kinds_of(kind, *spoilt(rng, kind, each, fault)) for each in clean]
+        assert sum(hits) >= 19, fault
