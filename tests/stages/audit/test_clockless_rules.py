@@ -128,6 +128,9 @@ def test_two_slips_of_a_track_are_two():
         [box(f, 20 + abs(100 - 4 * f)) for f in range(0, 60, 5)],  # turns round at its own pace
         [box(f, 100 + 90 * (-1) ** (f // 5)) for f in range(0, 60, 5)],  # as it always does
         [*walk()[:6], *[box(f, 150 + f) for f in range(30, 60, 5)]],  # moves, and stays there
+        # leaps on twice, and does not come back
+        [*walk()[:6], box(30, 245), *[box(f, 270 + f) for f in range(35, 60, 5)]],
+        [box(0, 20), box(5, 80), box(10, 20)],  # of three keyframes, little is known
     ],
 )
 def test_what_moves_so_by_itself_is_no_jump(shapes):
