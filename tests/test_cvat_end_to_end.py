@@ -306,3 +306,55 @@ def boxes_in(cvat, task):
                     assert key not in shown
                     shown[key] = [a + (b - a) * share for a, b in pairs]
     return shown
+
+
+def boxes_of_tracks(cvat, task, *tracks):
+    """Put tracks of boxes [(frame, left)] into a task; each ends on the frame behind its last."""
+    (label, *_) = cvat.session.list_all("labels", task_id=task["id"])
+
+    def box(frame, left, outside):
+        return {
+            "type": "rectangle", "frame": frame, "points": [left, 10, left + 40, 50],
+            "outside": outside, "occluded": False, "z_order": 0, "rotation": 0, "attributes": [],
+        }  # fmt: skip
+
+    given = [
+        {
+            "frame": keyframes[0][0], "label_id": label["id"], "group": 0, "source": "manual",
+            "attributes": [], "elements": [],
+            "shapes": [*(box(*each, False) for each in keyframes),
+                       box(keyframes[-1][0] + 1, keyframes[-1][1], True)],
+        }
+        for keyframes in tracks
+    ]  # fmt: skip
+    body = {"version": 0, "tags": [], "shapes": [], "tracks": given}
+    cvat.session.request("PUT", f"tasks/{task['id']}/annotations/", body=body)
+
+
+def test_two_tracks_of_one_object_are_joined_and_undone(cvat, dataset, tmp_path):
+    cvat.upload("--labels", "labels.yaml", "--jobs", "one")
+    (task,) = (task for task in cvat.tasks() if task["name"] == dataset.name)
+    boxes_of_tracks(cvat, task, [(0, 10), (12, 34)], [(3, 17), (17, 45)], [(0, 100), (17, 110)])
+
+    def tracks():
+        there = cvat.session.get(f"tasks/{task['id']}/annotations/")["tracks"]
+        return [
+            sorted((s["frame"], s["points"][0], s["outside"]) for s in track["shapes"])
+            for track in sorted(there, key=lambda track: track["id"])
+        ]
+
+    before = tracks()
+    audit = ("audit", "ds", "--task", str(task["id"]), "--json")
+    dry = cvat.prep(*audit, "--join", "--dry-run").json
+    double = [one for one in dry["findings"] if one["kind"] == "double"]
+    assert [(one["first_frame"], one["last_frame"]) for one in double] == [(3, 12)]
+    assert tracks() == before
+    done = cvat.prep(*audit, "--join").json
+    assert done["totals"]["pairs_joined"] == 1
+    assert "double" not in [one["kind"] for one in done["findings"]]
+    one, other = tracks()
+    assert one == [(0, 10, False), (2, 14, False), *before[1]]
+    assert other == before[2]
+    (file,) = (tmp_path / "ds").glob("cvat-undo-*.json")
+    assert cvat.prep("audit", "ds", "--undo", str(file)).code == 0
+    assert tracks() == before

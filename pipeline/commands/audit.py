@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # it loads libraries that --help can do without
     from ..stages.audit.result import AuditResult, PlacedFinding, RetimeResult
 
 _SHOWN = 30
-_PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
 
 
 @verb("audit", "findings")
@@ -39,6 +38,11 @@ _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
     help="Create an issue in CVAT for each finding, and each break inside a job, never twice.",
 )
 @click.option(
+    "--join",
+    is_flag=True,
+    help="Make one track of two that lie on each other; both are saved first.",
+)
+@click.option(
     "--retime",
     is_flag=True,
     help="Add as few keyframes as needed for boxes to follow the clock; tracks are saved first.",
@@ -47,11 +51,16 @@ _PIXEL_KINDS = frozenset(("uneven-time", "crosses-break"))
     "--undo",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Put back the tracks that --retime saved in this file.",
+    help="Put back the tracks that --join or --retime saved in this file.",
 )
-@click.option("--dry-run", is_flag=True, help="With --post or --retime: show what would be done.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="With --post, --join or --retime: show what would be done.",
+)
 @output_option(
-    "Write audit.html, audit.json and what --retime saves into this folder instead of the dataset.",
+    "Write audit.html, audit.json and what --join and --retime save into this folder instead of "
+    "the dataset.",
     default=None,
 )
 @config_option
@@ -64,6 +73,7 @@ def audit(
     project: str | None,
     annotations: Path | None,
     post: bool,
+    join: bool,
     retime: bool,
     undo: Path | None,
     dry_run: bool,
@@ -77,13 +87,14 @@ def audit(
     DATASET is the folder that 'prep extract' wrote into (default: dataset); without --task or
     --project all of its tasks are looked at. Boxes between keyframes are compared with the clock
     of the video and its breaks. DATASET/audit.html shows the findings, audit.json has the same;
-    --retime corrects what can be corrected.
+    --retime and --join correct what can be corrected.
     """
     from ..cvat.annotations import CvatAnnotations
     from ..stages.audit.mend import undo as undo_retime
     from ..stages.audit.stage import audit as audit_stage, audit_export
 
-    _refuse_contradictions(annotations, undo, bool(tasks or project), post or retime, dry_run)
+    changes = post or join or retime
+    _refuse_contradictions(annotations, undo, bool(tasks or project), changes, dry_run)
     config = load_config(config_file, flags)
     settings, breaks = config.section(AuditSettings), config.section(BreakSettings)
     if annotations is not None:
@@ -100,6 +111,7 @@ def audit(
             breaks=breaks,
             tasks=tasks,
             project=project,
+            join=join,
             retime=retime,
             post=post,
             dry_run=dry_run,
@@ -117,7 +129,9 @@ def _refuse_contradictions(
     if undo is not None and (names_tasks or changes or dry_run):
         raise UsageError("--undo goes alone: its file says what is put back.")
     if dry_run and not changes:
-        raise UsageError("--dry-run goes with --post or --retime; without them nothing is changed.")
+        raise UsageError(
+            "--dry-run goes with --post, --join or --retime; without them nothing is changed."
+        )
 
 
 def _undone(result: "RetimeResult") -> Answer:
@@ -132,11 +146,19 @@ def _answer(result: "AuditResult", is_dry_run: bool, console: Console) -> Answer
         "findings": len(result.findings),
         "issues_posted": 0 if is_dry_run else sum(each.posted for each in result.posted),
         "issues_known": sum(each.known for each in result.posted),
+        "pairs_joined": 0 if is_dry_run else sum(each.pairs for each in result.joined),
         "keyframes_added": 0 if is_dry_run else sum(each.keyframes for each in result.mended),
         "tracks_changed": 0 if is_dry_run else sum(each.tracks for each in result.mended),
     }
     would = " would be" if is_dry_run else ""
     extra = [
+        f"Task {each.task_id}: {count(each.pairs, 'pair')} of tracks{would} joined"
+        + (f"; undo with --undo {printable(each.undo_file)}" if each.undo_file else "")
+        + "".join(f"; not {why}" for why in each.left).removesuffix(".")
+        + "."
+        for each in result.joined
+    ]
+    extra += [
         f"Task {each.task_id}: {count(each.keyframes, 'keyframe')}{would} added to "
         f"{count(each.tracks, 'track')}"
         + (f"; undo with --undo {printable(each.undo_file)}" if each.undo_file else "")
@@ -184,13 +206,14 @@ def _lines(result: "AuditResult", console: Console) -> Iterable[str]:
         yield f"and {len(result.findings) - len(shown):,} more; -v names all."
     if not result.findings:
         yield click.style("No track is wrong.", fg="green")
+    yield f"Limits: {', '.join(f'{name} {value:g}' for name, value in result.limits.items())}."
 
 
 def _line(placed: "PlacedFinding") -> str:
+    from ..stages.audit.result import size_of
+
     finding = placed.finding
-    is_px = finding.kind in _PIXEL_KINDS
-    size = f"{finding.size:.1f}" if is_px else f"{finding.size:.0f}"
-    unit = "px" if is_px else plural(round(finding.size), "frame")
+    size, unit = size_of(finding).split(" ", 1)
     where = placed.url or f"frames {finding.first_frame} to {finding.last_frame}"
     return (
         f"{click.style(f'{finding.kind:<16}', fg='yellow')} {size:>7} {unit:<6} "

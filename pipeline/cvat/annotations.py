@@ -22,7 +22,8 @@ class TaskFrames:
 
     ``names``: of the images, in order; of a task made from a video that video's name alone, and
     ``is_video`` is set. Frame n of the task is then frame ``start + n * step`` of the video.
-    ``deleted`` are numbers of the task's frames.
+    ``deleted`` are numbers of the task's frames. ``image_size``: width and height in pixels, if
+    known and of all images the same.
     """
 
     id: int
@@ -33,6 +34,7 @@ class TaskFrames:
     start: int
     step: int
     deleted: tuple[int, ...]
+    image_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class CvatAnnotations:
             return TaskFrames(task_id, told["name"], 0, False, (), 0, 1, ())
         meta = self._session.get(f"tasks/{task_id}/data/meta")
         names = tuple(frame["name"] for frame in meta["frames"])
+        sizes = {(frame.get("width"), frame.get("height")) for frame in meta["frames"]}
         step = re.search(r"step\s*=\s*(\d+)", meta.get("frame_filter") or "")
         return TaskFrames(
             task_id,
@@ -101,6 +104,7 @@ class CvatAnnotations:
             int(meta.get("start_frame") or 0),
             int(step[1]) if step else 1,
             tuple(meta.get("deleted_frames") or ()),
+            sizes.pop() if len(sizes) == 1 and None not in min(sizes) else None,
         )
 
     def jobs(self, task_id: int) -> tuple[ServerJob, ...]:
@@ -146,10 +150,17 @@ class CvatAnnotations:
         return dict(self._session.get(f"jobs/{job_id}/annotations/"))
 
     def update_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
-        """Replace tracks of a job; those with other ids stay as they are."""
+        """Replace tracks of a job, by their ids; those with other ids stay as they are."""
+        self._patch(job_id, "update", tracks)
+
+    def delete_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
+        """Remove tracks of a job, by their ids; those that are gone already are no error."""
+        self._patch(job_id, "delete", tracks)
+
+    def _patch(self, job_id: int, action: str, tracks: Sequence[Mapping[str, Any]]) -> None:
         body = {"version": 0, "tags": [], "shapes": [], "tracks": [*tracks]}
         self._session.request(
-            "PATCH", f"jobs/{job_id}/annotations/", query={"action": "update"}, body=body
+            "PATCH", f"jobs/{job_id}/annotations/", query={"action": action}, body=body
         )
 
     def put_tracks(

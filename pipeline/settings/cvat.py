@@ -201,6 +201,50 @@ class AuditSettings:
         metavar="SECONDS",
         minimum=0,
     )
+    collapse_share: float = option(
+        0.9,
+        "Report a polygon or polyline that shrinks between two keyframes to less than this share "
+        "of the area, or length, that it had if both were drawn from the same point, the same way "
+        "round.",
+        metavar="SHARE",
+        minimum=0,
+        maximum=1,
+    )
+    jump_share: float = option(
+        0.75,
+        "Report a keyframe that is off the way from the one before to the next, and back, by more "
+        "than this share of the object's size, and much farther than others of its track.",
+        metavar="SHARE",
+        minimum=0.01,
+    )
+    double_overlap: float = option(
+        0.7,
+        "Report two tracks of a label whose boxes overlap by at least this share (intersection "
+        "over union) for double_frames.",
+        metavar="SHARE",
+        minimum=0.3,
+        maximum=1,
+    )
+    double_frames: int = option(
+        10,
+        "How many frames in a row two tracks must lie on each other to be reported; where jobs "
+        "overlap, all frames that both show are enough.",
+        metavar="FRAMES",
+        minimum=1,
+    )
+    least_thickness_px: float = option(
+        1.0,
+        "Report a shape that is thinner than this many pixels.",
+        metavar="PIXELS",
+        minimum=0,
+    )
+    outside_share: float = option(
+        0.75,
+        "Report a shape of which more than this share lies outside of the image.",
+        metavar="SHARE",
+        minimum=0,
+        maximum=1,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """``audit.json``: what an audit leaves on disk, for the report and for other programs."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -52,14 +52,20 @@ class AuditedTask:
 
 @dataclass(frozen=True)
 class AuditRecord:
-    """The content of ``audit.json``; ``findings`` are those of all tasks, as JSON has them."""
+    """The content of ``audit.json``; ``findings`` are those of all tasks, as JSON has them.
+
+    ``limits`` are the settings by which they were found, by name; earlier versions wrote none.
+    """
 
     tasks: tuple[AuditedTask, ...]
     findings: tuple[dict[str, Any], ...]
+    limits: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready data."""
-        return {"tasks": [task.to_json() for task in self.tasks], "findings": [*self.findings]}
+        told = {"limits": self.limits} if self.limits else {}
+        tasks = [task.to_json() for task in self.tasks]
+        return {"tasks": tasks, "findings": [*self.findings], **told}
 
     @classmethod
     def from_json(cls, data: Any) -> "AuditRecord":
@@ -68,8 +74,9 @@ class AuditRecord:
         Raises:
             TypeError: the data is not such a record, and why not.
         """
-        values = _values(cls, data)
-        return cls(tuple(map(AuditedTask.from_json, values["tasks"])), tuple(values["findings"]))
+        values = _values(cls, {"limits": {}, **data} if isinstance(data, dict) else data)
+        tasks = tuple(map(AuditedTask.from_json, values["tasks"]))
+        return cls(tasks, tuple(values["findings"]), values["limits"])
 
 
 def write_audit(path: Path, record: AuditRecord) -> None:

@@ -4,12 +4,14 @@ Frames are numbers of the task, 0…n−1.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from .interpolation import Placed, between
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,11 +52,13 @@ class Track:
         """Return CVAT's own numbers of a keyframe, shape (values,)."""
         return self.values[self.offsets[keyframe] : self.offsets[keyframe + 1]]
 
+    def placed(self, keyframe: int) -> Placed:
+        """Return where a keyframe has it."""
+        return Placed(self.raw(keyframe), float(self.rotations[keyframe]))
+
     def outline(self, keyframe: int) -> Floats:
         """Return the visible outline at a keyframe, shape (points, 2), x and y in pixels."""
-        one = self.raw(keyframe)[np.newaxis]
-        turn = self.rotations[keyframe : keyframe + 1]
-        return np.asarray(outlines(self.shape, one, turn)[0])
+        return outline_of(self.shape, self.placed(keyframe))
 
     @property
     def points(self) -> tuple[Floats, ...]:
@@ -140,39 +144,46 @@ def movements(track: Track, keyframes: npt.NDArray[np.int64]) -> Floats:
     return np.array([largest_movement(track, a, b) for a, b in pairs])
 
 
-def interpolate(track: Track, a: int, b: int, fraction: float) -> tuple[Floats, float] | None:
-    """Return CVAT's numbers, shape (values,), and the rotation between two keyframes.
+def outline_of(shape: str, placed: Placed) -> Floats:
+    """Return the visible outline of a shape, shape (points, 2), in pixels; see `outlines`."""
+    turn = np.array([placed.rotation])
+    return np.asarray(outlines(shape, placed.values[np.newaxis], turn)[0])
 
-    A rotation goes the shorter way. ``None`` where the numbers of points differ, and where CVAT
-    holds the first keyframe instead of moving it: masks, and points that are more than one.
+
+def placed_at(track: Track, frame: int, deleted: Collection[int] = ()) -> Placed | None:
+    """Return where CVAT shows a track at any frame, ``None`` where it does not show it.
+
+    It does not before the first keyframe, and from an ``outside`` to the next keyframe. The last
+    keyframe is held. One on a deleted frame does not exist, be it the end of the track or not.
 
     Args:
-        track: the track.
-        a: place of the first keyframe in the track.
-        b: place of the second.
-        fraction: how far on the way, 0 to 1.
+        track: the track, or an element of a skeleton.
+        frame: number of the task's frame, which may be a deleted one.
+        deleted: numbers of the task's deleted frames.
     """
-    one, other = track.raw(a), track.raw(b)
-    if len(one) != len(other) or is_held(track.shape, len(one)):
+    alive = np.flatnonzero(~np.isin(track.frames, [*deleted]))
+    here = int(np.searchsorted(track.frames[alive], frame, side="right")) - 1
+    if here < 0 or track.is_outside[alive[here]]:
         return None
-    turn = (track.rotations[b] - track.rotations[a] + 180) % 360 - 180
-    turn = 180.0 if turn == -180 else turn  # what CVAT's page does with half a turn
-    rotation = (track.rotations[a] + turn * fraction) % 360
-    return one + (other - one) * fraction, float(rotation)
+    a, b = alive[here], alive[min(here + 1, len(alive) - 1)]
+    return _on_the_way(track, int(a), int(b), frame)
 
 
-def outline_between(track: Track, a: int, b: int, fraction: float) -> Floats | None:
-    """Return the outline between two keyframes, shape (points, 2), in pixels; see `interpolate`."""
-    between = interpolate(track, a, b, fraction)
-    if between is None:
-        return None
-    values, rotation = between
-    return np.asarray(outlines(track.shape, values[np.newaxis], np.array([rotation]))[0])
+def _on_the_way(track: Track, a: int, b: int, frame: int) -> Placed:
+    """Return where a track is at a frame between two of its keyframes, which may be the same."""
+    way = int(track.frames[b] - track.frames[a])
+    return interpolate(track, a, b, (frame - int(track.frames[a])) / way if way else 0.0)
 
 
-def is_held(shape: str, values: int) -> bool:
-    """Return whether CVAT leaves such a shape where it is until the next keyframe."""
-    return shape == "mask" or (shape == "points" and values > 2)
+def interpolate(track: Track, a: int, b: int, share: float) -> Placed:
+    """Return where a track is between two of its keyframes, by their places; see `between`."""
+    return between(track.shape, track.placed(a), track.placed(b), share)
+
+
+def outline_at(track: Track, frame: int, deleted: Collection[int] = ()) -> Floats | None:
+    """Return the outline that CVAT shows of a track, shape (points, 2), in pixels; `placed_at`."""
+    placed = placed_at(track, frame, deleted)
+    return None if placed is None else outline_of(track.shape, placed)
 
 
 def tracks_from_api(annotations: Mapping[str, Any], labels: Mapping[int, str]) -> tuple[Track, ...]:
@@ -188,24 +199,50 @@ def tracks_from_api(annotations: Mapping[str, Any], labels: Mapping[int, str]) -
         elements = track.get("elements") or ()
         if not elements:
             made.append(make_track(track["shapes"], number, label, id=track.get("id")))
-        hidden = [shape for shape in track["shapes"] if shape.get("outside")]
+        own = sorted((int(one["frame"]), bool(one.get("outside"))) for one in track["shapes"])
         for element in elements:
             name = labels.get(element["label_id"], f"label {element['label_id']}")
             ids = {"id": element.get("id"), "parent_id": track.get("id")}
-            shapes = _hidden_with(element["shapes"], hidden)
-            made.append(make_track(shapes, number, label, element=name, **ids))
+            part = make_track(element["shapes"], number, label, element=name, **ids)
+            made.append(_hidden_with(part, own))
     return tuple(track for track in made if len(track))
 
 
-def _hidden_with(shapes: Sequence[Mapping[str, Any]], hidden: Iterable[Mapping[str, Any]]) -> Any:
-    """Return the shapes of an element with an end where its skeleton ends, if it has none."""
-    known = {shape["frame"]: shape for shape in shapes}
-    ends = []
-    for frame in (shape["frame"] for shape in hidden):
-        before = max((other for other in known if other < frame), default=None)
-        if frame not in known and before is not None and not known[before].get("outside"):
-            ends.append({**known[before], "frame": frame, "outside": True})
-    return [*shapes, *ends]
+def _hidden_with(element: Track, skeleton: Sequence[tuple[int, bool]]) -> Track:
+    """Return an element that is outside where its skeleton is, too.
+
+    CVAT moves an element between its own keyframes alone, whatever the skeleton does between.
+
+    Args:
+        element: as the server gives it.
+        skeleton: the frames of its keyframes, ascending, and whether they are outside.
+    """
+    if len(element) == 0 or not any(is_outside for _, is_outside in skeleton):
+        return element
+    turns = np.array([frame for frame, _ in skeleton])
+    is_hidden = np.array([False, *(is_outside for _, is_outside in skeleton)])  # not before them
+    changes = turns[(is_hidden[1:] | is_hidden[:-1]) & (turns > element.frames[0])]
+    lacking = np.setdiff1d(changes, element.frames)  # where it has to go or come back as well
+    behind = np.searchsorted(element.frames, lacking)
+    ends = np.minimum(behind, len(element) - 1)
+    placed = [
+        _on_the_way(element, a, b, frame)
+        for a, b, frame in zip((behind - 1).tolist(), ends.tolist(), lacking.tolist(), strict=True)
+    ]
+    counts = np.array([len(each.values) for each in placed], np.int64)
+    values = np.concatenate([[], *(each.values for each in placed)])
+    inserted_at = np.repeat(element.offsets[behind], counts)
+    frames = np.insert(element.frames, behind, lacking)
+    own = element.is_outside[np.searchsorted(element.frames, frames, side="right") - 1]
+    more = np.insert(np.diff(element.offsets), behind, counts)
+    return replace(
+        element,
+        frames=frames,
+        is_outside=own | is_hidden[np.searchsorted(turns, frames, side="right")],
+        rotations=np.insert(element.rotations, behind, [each.rotation for each in placed]),
+        values=np.insert(element.values, inserted_at, values),
+        offsets=np.concatenate([[0], np.cumsum(more)]).astype(np.int64),
+    )
 
 
 def make_track(

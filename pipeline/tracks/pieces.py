@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .clock import TaskClock
-from .model import Track, interpolate, is_held, outline_between
+from .model import Track, interpolate
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -110,27 +110,6 @@ def read_track(track: Track, task: TaskView) -> Reading:
     return Reading(track, places, track.frames[places], track.is_outside[places], last, is_open)
 
 
-def outline_at(track: Track, task: TaskView, frame: int) -> Floats | None:
-    """Return the outline that CVAT shows of a track at a frame, shape (points, 2), in pixels.
-
-    ``None`` where it shows none: before the first keyframe that counts, and where the track is
-    outside. Also ``None`` between two polygons of other numbers of points, which CVAT fits in its
-    own way.
-    """
-    reading = read_track(track, task)
-    places = reading.places
-    here = int(np.searchsorted(reading.frames, frame, side="right")) - 1
-    if here < 0 or reading.is_outside[here]:
-        return None
-    a = int(places[here])
-    is_still = is_held(track.shape, len(track.raw(a)))
-    if track.frames[a] == frame or here + 1 == len(places) or is_still:
-        return track.outline(a)
-    b = int(places[here + 1])
-    share = (frame - track.frames[a]) / (track.frames[b] - track.frames[a])
-    return outline_between(track, a, b, float(share))
-
-
 def set_by_server(track: Track, places: Ints, task: TaskView) -> Flags:
     """Return which of these keyframes of a track the server added."""
     frames = track.frames[places]
@@ -150,18 +129,17 @@ def _is_filled_in(track: Track, places: Ints, pair: tuple[int, int], task: TaskV
     if track.is_outside[before]:
         return False
     frame, value = int(track.frames[here]), track.raw(here)
-    held = track.raw(before), float(track.rotations[before])
-    between: tuple[Floats, float] | None = held
-    if pair[1] + 1 < len(places) and not is_held(track.shape, len(value)):
+    held = between = track.placed(before)
+    if pair[1] + 1 < len(places):
         after = int(places[pair[1] + 1])
         ahead = float(track.frames[after] - track.frames[before])
         share = (frame - track.frames[before]) / ahead
         between = interpolate(track, before, after, float(share))
-    if between is None or len(between[0]) != len(value):
+    if len(between.values) != len(value):
         return False
-    has_moved = frame in task.starts or bool(np.any(value != held[0]))
-    turn = (track.rotations[here] - between[1] + 180) % 360 - 180
-    off = np.abs(value - between[0]).max(initial=0.0)
+    has_moved = frame in task.starts or not np.array_equal(value, held.values)
+    turn = (track.rotations[here] - between.rotation + 180) % 360 - 180
+    off = np.abs(value - between.values).max(initial=0.0)
     return bool(has_moved and off <= _ROUNDING_PX and abs(turn) <= _ROUNDING_PX)
 
 

@@ -64,6 +64,7 @@ def video(times, fates=None, reasons=None, scores=None):
 
 
 SIZE = (48, 32)
+WIDE = (1200, 200)
 
 H264 = VideoInfo(
     container="mov,mp4,m4a,3gp,3g2,mj2",
@@ -92,12 +93,12 @@ PROBE = VideoInfo(
 
 
 @functools.lru_cache(maxsize=4096)
-def picture(video, number):
+def picture(video, number, size=SIZE):
     """A JPEG like no other."""
     seed = zlib.crc32(f"{video}/{number}".encode())
     cells = np.random.default_rng(seed).integers(40, 210, (4, 6, 3), dtype=np.uint8)
     made = io.BytesIO()
-    Image.fromarray(cells).resize(SIZE, Image.Resampling.BICUBIC).save(made, "JPEG", quality=90)
+    Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC).save(made, "JPEG", quality=90)
     return made.getvalue()
 
 
@@ -148,7 +149,7 @@ def write_video(dataset, video, frames=12, *, cut=(), similar=(), still=(), reje
     return folder
 
 
-def store_video(dataset, video, table):
+def store_video(dataset, video, table, size=SIZE):
     counts = recount(Counts(None, len(table), 0, 0, 0, 0, 0, 0), table)
     record = VideoRecord(
         id=video,
@@ -158,8 +159,8 @@ def store_video(dataset, video, table):
         ffmpeg_version="7.1",
         probe=PROBE,
         rotation_degrees=None,
-        image_width=SIZE[0],
-        image_height=SIZE[1],
+        image_width=size[0],
+        image_height=size[1],
         counts=counts,
         breaks=find_breaks(table, (), BreakSettings()),
         warnings=(),
@@ -184,7 +185,7 @@ STEADY = [0.04] * 29
 
 
 def film(dataset, video, steps=STEADY, *, gone=None, scores=None):
-    """Write a committed video whose frames are these seconds apart.
+    """Write a committed video whose frames are these seconds apart, and wide enough for tracks.
 
     Args:
         dataset: the folder.
@@ -218,9 +219,10 @@ def film(dataset, video, steps=STEADY, *, gone=None, scores=None):
         table = table.with_rows([index], fate=fate, reason=reason, duplicate_of=like)
     for index, name in enumerate(names(video, range(count))):
         if table.fate[index] == Fate.KEPT:
-            table = table.with_rows([index], crc32=zlib.crc32(picture(video, index)))
-            (folder / name).write_bytes(picture(video, index))
-    store_video(dataset, video, table)
+            image = picture(video, index, WIDE)
+            table = table.with_rows([index], crc32=zlib.crc32(image))
+            (folder / name).write_bytes(image)
+    store_video(dataset, video, table, WIDE)
     return table
 
 

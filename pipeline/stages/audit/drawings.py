@@ -7,13 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ...tracks.clock import TaskClock
-from ...tracks.model import Track, outline_between
-from ...tracks.pieces import TaskView, outline_at
+from ...tracks.model import Track, interpolate, outline_at, outline_of
+from ...tracks.pieces import TaskView
 from .lanes import HELD_KINDS
 from .retime import progress_by_time
 from .rules import Finding
 
 Floats = npt.NDArray[np.float64]
+
+PLACE_KINDS = frozenset({"empty-shape", "outside-image"})
+"""Findings of keyframes, which the pictures show with the frames beside them."""
 
 _FARTHEST_PX = 1e6  # nobody draws farther off than this
 _CONTEXT_SHARE, _CONTEXT_PX = 1.5, 24
@@ -27,7 +30,8 @@ class Outline:
     """A shape as it is drawn; ``points`` are float64, shape (points, 2), pixels of the frame.
 
     ``role``: ``cvat`` where CVAT has it, ``clock`` where the clock says, ``set`` where a keyframe
-    has it that does not count, ``ended`` where the track ends with 'outside'.
+    has it that does not count, ``ended`` where the track ends with 'outside', ``other`` where CVAT
+    has the second track of a finding.
     """
 
     role: str
@@ -62,7 +66,11 @@ class Panel:
 
 
 def panels_of(
-    finding: Finding, track: Track, task: TaskView, size: tuple[int, int] | None
+    finding: Finding,
+    track: Track,
+    task: TaskView,
+    size: tuple[int, int] | None,
+    other: Track | None = None,
 ) -> list[Panel]:
     """Return the pictures of a finding: before, in and after, and one close up if need be.
 
@@ -71,27 +79,35 @@ def panels_of(
         track: the track that it is about.
         task: its task.
         size: width and height of the frames, if known.
+        other: the second track that it is about.
     """
     first, worst, last = finding.first_frame, finding.worst_frame, finding.last_frame
-    if finding.kind == "deleted-keyframe":
+    if finding.kind in {"deleted-keyframe", *PLACE_KINDS}:
         first, last = max(first - 1, 0), min(last + 1, task.frame_count - 1)
     elif finding.kind in HELD_KINDS:
         worst = (first + last) // 2  # all of the span is as bad as its end, which is shown anyway
-    panels = [
-        Panel(role, frame, tuple(filter(_can_be_drawn, _outlines(finding, track, task, frame))))
-        for role, frame in (("before", first), ("in", worst), ("after", last))
-    ]
+    panels = []
+    for role, frame in (("before", first), ("in", worst), ("after", last)):
+        outlines = _outlines(finding, track, task, frame)
+        second = None if other is None else outline_at(other, frame, task.clock.deleted)
+        if other is not None and second is not None:
+            outlines.append(Outline("other", other.shape, second))
+        panels.append(Panel(role, frame, tuple(filter(_can_be_drawn, outlines))))
     extents = [_extent(panel.outlines) for panel in panels if panel.outlines]
     if not extents:
         return []
+    if is_jump := finding.kind == "jump":  # seen from one place, or nothing would seem to move
+        extents = [np.array([np.min(extents, axis=0)[0], np.max(extents, axis=0)[1]])]
     spread = np.max([high - low for low, high in extents], axis=0) * _CONTEXT_SHARE + _CONTEXT_PX
     width = int(max(spread[0], spread[1] * 4 / 3, _SMALLEST_PX))
     placed, centre = [], extents[0].mean(axis=0)
     for panel in panels:
-        centre = _extent(panel.outlines).mean(axis=0) if panel.outlines else centre
+        if panel.outlines and not is_jump:
+            centre = _extent(panel.outlines).mean(axis=0)
         placed.append(replace(panel, window=_window(centre, width, size)))
     by_role = {outline.role: outline.points for outline in placed[1].outlines}
-    if {"cvat", "clock"} <= by_role.keys():
+    # A polygon may have other numbers of points at other places of its way.
+    if len(by_role.get("cvat", ())) == len(by_role.get("clock", ())) > 0:
         apart = np.hypot(*(by_role["cvat"] - by_role["clock"]).T)
         if apart.max() < width * _SEEN_FROM:
             corner = int(apart.argmax())
@@ -109,7 +125,7 @@ def outline_by_clock(track: Track, clock: TaskClock, finding: Finding) -> Floats
     a, b = np.searchsorted(track.frames, [finding.first_frame, finding.last_frame]).tolist()
     shares = progress_by_time(clock, finding.first_frame, finding.last_frame)
     share = float(shares[finding.worst_frame - finding.first_frame])
-    return None if np.isnan(share) else outline_between(track, a, b, share)
+    return None if np.isnan(share) else outline_of(track.shape, interpolate(track, a, b, share))
 
 
 def _outlines(finding: Finding, track: Track, task: TaskView, frame: int) -> list[Outline]:
@@ -118,7 +134,7 @@ def _outlines(finding: Finding, track: Track, task: TaskView, frame: int) -> lis
     if finding.kind == "single-keyframe":  # also on the frames of its pieces in other jobs
         place = int(np.searchsorted(track.frames, finding.first_frame))
         return [Outline("cvat", track.shape, track.outline(place))]
-    where = outline_at(track, task, frame)
+    where = outline_at(track, frame, task.clock.deleted)
     place = int(np.searchsorted(track.frames, frame))
     is_keyframe = place < len(track) and track.frames[place] == frame
     if where is not None:

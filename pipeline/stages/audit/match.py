@@ -25,12 +25,14 @@ _IMAGE_NAME = re.compile(r"(.+)-frame_([0-9]{1,9})\.\w+")
 class Match:
     """The clock of a task, and the video that it shows, ``None`` where it shows none of them.
 
-    ``note`` says how far its frames were matched, where that is not wholly.
+    ``note`` says how far its frames were matched, where that is not wholly. ``image_size``: width
+    and height of all images in pixels, if known.
     """
 
     video: str | None
     clock: TaskClock
     note: str | None
+    image_size: tuple[int, int] | None = None
 
 
 class Matcher:
@@ -56,7 +58,8 @@ class Matcher:
             except DatasetError as error:
                 video, why = None, str(error)
         if video is None:
-            return Match(None, unmatched_clock(task.size, task.deleted, jobs), why)
+            clock = unmatched_clock(task.size, task.deleted, jobs)
+            return Match(None, clock, why, task.image_size)
         clock = clock_of(
             frames,
             find_breaks(frames, record.warnings, self._breaks),
@@ -70,7 +73,10 @@ class Matcher:
             why = f"{missing:,} of {count(len(clock), 'frame')} "
             why += f"{plural(missing, 'is', 'are')} none of video '{printable(video)}'; "
             why += "spans that end at one of them have no clock."
-        return Match(video, clock, why)
+        size = task.image_size
+        if size is None and not task.is_video and record.image_width and record.image_height:
+            size = (record.image_width, record.image_height)
+        return Match(video, clock, why, size)
 
     def kept_names(self, video: str, first: int = 0, last: int | None = None) -> tuple[str, ...]:
         """Return the names of the images of a video that are kept, between two frame indices.

@@ -1,4 +1,4 @@
-"""Retime tasks: save, add keyframes, prove by reading back; and put back what was saved."""
+"""Change tracks: save, send, prove by reading back; and put back what was saved."""
 
 import itertools
 import json
@@ -76,16 +76,16 @@ def retime_task(
     count = sum(len(tracks) for tracks in after.values())
     if not count or is_dry_run:
         return RetimeResult(audited.task_id, count, keyframes, None)
-    file = _save(folder, server.host, audited.task_id, before)
-    _send(server, audited.task_id, after, file)
+    file = save_tracks(folder, server.host, audited.task_id, before)
+    send(server, audited.task_id, after, file)
     return RetimeResult(audited.task_id, count, keyframes, file)
 
 
 def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
-    """Put the tracks that a retime changed back as they were before.
+    """Put the tracks that a retime or a join changed back as they were before.
 
     Raises:
-        UsageError: the file is not one that a retime of this server has written.
+        UsageError: the file is not one that an audit of this server has written.
         CvatError: the server does not answer, or lets nothing be changed; `UnprovenError` where it
             shows something else.
     """
@@ -101,14 +101,14 @@ def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
         raise UsageError(f"{printable(file)}: cannot be read: {cause_of(error)}.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
-            f"{printable(file)}: this is no file that 'prep audit --retime' has written."
+            f"{printable(file)}: this is no file that 'prep audit' has written to undo."
         ) from error
     if host != server.host:
         raise UsageError(
             f"{printable(file)}: it is of {printable(host)}, not of {printable(server.host)}. Name "
             "that with --host."
         )
-    _send(server, task_id, jobs, file)
+    send(server, task_id, jobs, file)
     return RetimeResult(task_id, sum(map(len, jobs.values())), 0, None)
 
 
@@ -145,7 +145,12 @@ def _count(track: Json) -> int:
     return sum(len(part["shapes"]) for part in parts_of(track))
 
 
-def _save(folder: Path, host: str, task_id: int, jobs: dict[int, list[Json]]) -> Path:
+def save_tracks(folder: Path, host: str, task_id: int, jobs: dict[int, list[Json]]) -> Path:
+    """Save tracks by job as they are, and return the file that `undo` reads.
+
+    Raises:
+        DatasetError: it cannot be written.
+    """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     names = (
         f"cvat-undo-{task_id}-{stamp}{more}.json"
@@ -157,42 +162,50 @@ def _save(folder: Path, host: str, task_id: int, jobs: dict[int, list[Json]]) ->
     return file
 
 
-def _send(
-    server: CvatAnnotations, task_id: int, jobs: Mapping[int, Sequence[Json]], file: Path
+def send(
+    server: CvatAnnotations,
+    task_id: int,
+    jobs: Mapping[int, Sequence[Json]],
+    file: Path,
+    removed: Mapping[int, Sequence[Json]] | None = None,
 ) -> None:
-    """Replace tracks, and read them back.
+    """Replace tracks, remove others, and read back what is there then.
+
+    Args:
+        server: where the task is.
+        task_id: its id.
+        jobs: by job the tracks as they are to be; a track that is gone is made again, by its id.
+        file: where all of them are as they were.
+        removed: by job those to be removed, once the others are sent.
 
     Raises:
         CvatError: the server does not answer, or, as an `UnprovenError`, shows something else.
     """
+    removed = removed or {}
     way_back = (
         f"Some tracks may be changed already; --undo {printable(file)} puts all of them back."
     )
     try:
         for job_id, tracks in jobs.items():
             server.update_tracks(job_id, tracks)
+        for job_id, tracks in removed.items():
+            server.delete_tracks(job_id, tracks)
     except (CvatError, InterruptedRunError) as error:
         raise error.with_more(way_back) from error
     except KeyboardInterrupt:
         raise InterruptedRunError("Interrupted", way_back) from None
-    _prove(server, task_id, jobs, file)
-
-
-def _prove(
-    server: CvatAnnotations, task_id: int, jobs: Mapping[int, Sequence[Json]], file: Path
-) -> None:
-    """Read back what was sent.
-
-    Raises:
-        UnprovenError: the server shows something else.
-    """
     problems = []
-    for job_id, tracks in jobs.items():
+    for job_id in {**jobs, **removed}:
         there = {track["id"]: track for track in server.of_job(job_id)["tracks"]}
         problems += [
             f"track {track['id']} of job {job_id} is not as it was sent"
-            for track in tracks
+            for track in jobs.get(job_id, ())
             if track["id"] not in there or not _is_same(there[track["id"]], track)
+        ]
+        problems += [
+            f"track {track['id']} of job {job_id} is still there"
+            for track in removed.get(job_id, ())
+            if track["id"] in there
         ]
     if problems:
         problems.append(f"what was there before is in {printable(file)}")

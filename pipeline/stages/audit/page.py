@@ -12,7 +12,6 @@ from typing import Any
 
 from ... import __version__
 from ...base.errors import DatasetError, printable
-from ...base.words import count
 from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
@@ -23,7 +22,7 @@ from ...tracks.pieces import TaskView
 from ...tracks.statistics import TrackCounts
 from .drawings import Panel, panels_of
 from .lanes import name_of, timelines
-from .result import AuditResult, PlacedFinding, TaskAudit
+from .result import AuditResult, PlacedFinding, TaskAudit, size_of
 from .rules import FINDING_KINDS, Finding
 
 PAGE_NAME = "audit.html"
@@ -39,6 +38,33 @@ KIND_TEXTS = {
         "These frames are not evenly spaced in time, but CVAT moves the box by the same amount "
         "on each. Something that moves steadily is elsewhere.",
         "Set a keyframe on the frame shown, or let prep audit --retime add the fewest that do.",
+    ),
+    "shape-collapses": (
+        "Outline that shrinks on its way",
+        "CVAT pairs the points of two outlines by their place along them, from the first point on. "
+        "One that was begun at another point, or drawn the other way round, passes through itself.",
+        "Draw the later outline from the same point, and the same way round, as the one before.",
+    ),
+    "jump": (
+        "Keyframe off the path",
+        "One keyframe lies far off the way from the one before to the next: a slip of the hand, or "
+        "the box of another object.",
+        "Move the box back to its object, or remove the keyframe.",
+    ),
+    "double": (
+        "Two tracks of one object",
+        "Two tracks of a label lie on each other for a stretch, so that the object counts twice.",
+        "Remove one of them, or let prep audit --join make them one.",
+    ),
+    "empty-shape": (
+        "Shape that is as good as none",
+        "A shape has hardly any width, height or length: a click where a drag was meant.",
+        "Draw it anew, or end the track with 'outside' where the object is not seen.",
+    ),
+    "outside-image": (
+        "Shape outside of the image",
+        "A shape lies outside of the image, or nearly so: nobody can see what it is about.",
+        "End the track with 'outside' where the object leaves, or move the shape back.",
     ),
     "never-ends": (
         "Track that nothing ends",
@@ -114,6 +140,7 @@ def _render(result: AuditResult) -> Iterable[str]:
         "total": sum(labels.values(), start=TrackCounts()),
         "tasks": timelines(result.tasks, anchors)[:_LISTED_TASKS],
         "tasks_left": len(result.tasks[_LISTED_TASKS:]),
+        "limits": result.limits,
         "break_kinds": [
             kind
             for kind in BREAK_KINDS
@@ -183,12 +210,11 @@ class _Source:
     def describe(self, placed: PlacedFinding, anchor: str) -> dict[str, Any]:
         """Return what the page says of a finding."""
         one = placed.finding
-        is_px = one.kind in {"crosses-break", "uneven-time"}
-        size = f"{one.size:.1f} px" if is_px else count(round(one.size), "frame")
+        size = size_of(one)
         return {
             "anchor": anchor,
             "finding": one,
-            "size": "" if is_px and one.size <= 0 else size,
+            "size": "" if one.size <= 0 else size,
             "track": name_of(one.track_id, one.track_number, one.parent_id, one.element),
             "track_place": self.places[one.track_number, one.element],
             "task_name": self.task.name,
@@ -204,8 +230,10 @@ class _Source:
         if record is not None and record.image_width and record.image_height:
             size = (record.image_width, record.image_height)
         track = self.task.tracks[entry["track_place"]]
+        second = None if one.other_number is None else self.places[one.other_number, None]
+        other = None if second is None else self.task.tracks[second]
         made = []
-        for panel in panels_of(one, track, self.view, size):
+        for panel in panels_of(one, track, self.view, size, other):
             paths = [(outline.role, outline.path) for outline in panel.outlines]
             picture = {**self._image(panel, size), "panel": panel, "paths": paths}
             long = len(picture["image"]) + 2 * sum(len(path) for _, path in paths) + 1500

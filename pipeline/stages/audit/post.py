@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...cvat.annotations import CvatAnnotations
-from ...tracks.pieces import TaskView, outline_at
+from ...tracks.model import outline_at
 from .result import PostResult, TaskAudit
 from .rules import Finding
 
@@ -68,7 +68,6 @@ def post_task(
 
 def _issues(audited: TaskAudit) -> Iterator[_Issue]:
     """Yield all issues that a task should have: findings first."""
-    task = TaskView(audited.match.clock)
     for placed in audited.findings:
         if placed.job_id is not None:
             finding = placed.finding
@@ -80,7 +79,7 @@ def _issues(audited: TaskAudit) -> Iterator[_Issue]:
                 finding.first_frame,
                 finding.last_frame,
             )
-            position = _position(audited, task, finding)
+            position = _position(audited, finding)
             yield _Issue(
                 placed.job_id, finding.worst_frame, position, finding.message, _mark(facts)
             )
@@ -99,7 +98,7 @@ def _mark(facts: tuple[object, ...]) -> str:
     return f"[prep {hashlib.sha256(repr(facts).encode()).hexdigest()[:10]}]"
 
 
-def _position(audited: TaskAudit, task: TaskView, finding: Finding) -> list[float]:
+def _position(audited: TaskAudit, finding: Finding) -> list[float]:
     """Return left, top, right and bottom of the box at the worst frame, in pixels.
 
     Where CVAT shows none there, of that of the keyframe which the finding begins with.
@@ -109,7 +108,7 @@ def _position(audited: TaskAudit, task: TaskView, finding: Finding) -> list[floa
         for each in audited.tracks
         if (each.number, each.element) == (finding.track_number, finding.element)
     )
-    outline = outline_at(track, task, finding.worst_frame)
+    outline = outline_at(track, finding.worst_frame, audited.match.clock.deleted)
     if outline is None:
         outline = track.outline(int(np.searchsorted(track.frames, finding.first_frame)))
     low, high = outline.min(axis=0), outline.max(axis=0)

@@ -1,15 +1,31 @@
 """What an audit found, mended and posted, and where its page is."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import ExitCode
+from ...base.words import count
 from ...tracks.audit_record import AuditedTask, AuditRecord
 from ...tracks.model import Track
 from ...tracks.statistics import TrackStatistics
 from .match import Match
 from .rules import Finding
+
+UNITS = {
+    **dict.fromkeys(("crosses-break", "uneven-time", "jump"), "px"),
+    **dict.fromkeys(("shape-collapses", "outside-image"), "%"),
+}
+"""What the size of a finding is in; of all others, frames."""
+
+
+def size_of(finding: Finding) -> str:
+    """Return how large a finding is, with its unit."""
+    unit = UNITS.get(finding.kind)
+    if unit is None:
+        return count(round(finding.size), "frame")
+    return f"{finding.size:.1f} {unit}"
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,7 @@ class PlacedFinding:
             "task": self.task_id,
             "job": self.job_id,
             "url": self.url,
+            "unit": UNITS.get(self.finding.kind, "frames"),
         }
 
 
@@ -72,6 +89,19 @@ class RetimeResult:
 
 
 @dataclass(frozen=True)
+class JoinResult:
+    """What was joined in one task: ``pairs`` of tracks; ``left`` says why others were not.
+
+    ``undo_file`` is ``None`` where nothing was changed, or was asked.
+    """
+
+    task_id: int
+    pairs: int
+    left: tuple[str, ...]
+    undo_file: Path | None
+
+
+@dataclass(frozen=True)
 class PostResult:
     """``posted`` issues are new, or would be in a dry run; ``known`` were there already."""
 
@@ -85,7 +115,8 @@ class AuditResult:
     """What was found in all tasks, after they were mended.
 
     ``page`` and ``numbers`` are ``audit.html`` and ``audit.json``. ``mended`` and ``posted`` are of
-    the tasks that were retimed and given issues, or would be in a dry run.
+    the tasks that were retimed and given issues, or would be in a dry run; ``joined`` of those with
+    tracks that were made one. ``limits`` are the settings by which something is a finding.
     """
 
     dataset: str
@@ -94,6 +125,8 @@ class AuditResult:
     numbers: Path
     mended: tuple[RetimeResult, ...] = ()
     posted: tuple[PostResult, ...] = ()
+    joined: tuple[JoinResult, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def findings(self) -> tuple[PlacedFinding, ...]:
@@ -110,4 +143,5 @@ class AuditResult:
         return AuditRecord(
             tuple(task.to_record() for task in self.tasks),
             tuple(each.to_json() for each in self.findings),
+            dict(self.limits),
         )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...tracks.clock import TaskClock
+from ...tracks.interpolation import Placed, is_held
 from ...tracks.model import TURNING, Track, interpolate, largest_movement, outlines
 from ...tracks.pieces import TaskView, read_track
 
@@ -168,10 +169,10 @@ class _Path:
 
     def shape(self, shapes: Mapping[int, Shape], a: int, frame: int) -> Shape:
         """Return the shape at a frame: the one there, or a copy of that at ``a``, in its place."""
-        points, rotation = self._at(frame)
+        placed = self._at(frame)
         copy = {k: v for k, v in shapes[a].items() if k not in {"id", "keyframe"}}
-        shape = {**shapes.get(frame, copy), "frame": frame, "points": points.tolist()}
-        return {**shape, "rotation": rotation} if self.track.shape in TURNING else shape
+        shape = {**shapes.get(frame, copy), "frame": frame, "points": placed.values.tolist()}
+        return {**shape, "rotation": placed.rotation} if self.track.shape in TURNING else shape
 
     def off(self, a: int, b: int) -> float:
         """Return how far a box is off, in pixels, that moves evenly between two frames."""
@@ -202,21 +203,23 @@ class _Path:
     def _movement(self, a: int, b: int) -> float:
         if (a, b) == (self.first, self.last):
             return largest_movement(self.track, self.one, self.other)
-        (one, turn), (other, other_turn) = self._at(a), self._at(b)
-        shown = outlines(self.track.shape, np.stack([one, other]), np.array([turn, other_turn]))
+        ends = self._at(a), self._at(b)
+        turns = np.array([each.rotation for each in ends])
+        shown = outlines(self.track.shape, np.stack([each.values for each in ends]), turns)
         return float(np.hypot(*(shown[1] - shown[0]).T).max(initial=0.0))
 
-    def _at(self, frame: int) -> tuple[Floats, float]:
+    def _at(self, frame: int) -> Placed:
         share = float(self.by_time[frame - self.first])
-        between = interpolate(self.track, self.one, self.other, share)
-        assert between is not None  # noqa: S101 - there is no path else
-        return between
+        return interpolate(self.track, self.one, self.other, share)
 
 
 def _path(guide: Guide, span: tuple[int, int], task: TaskView) -> _Path | None:
     """Return the path around two frames, ``None`` where none is known."""
     around = guide.span(*span)
-    if around is None or interpolate(guide.track, *around, 0.5) is None:
+    if around is None:
+        return None
+    counts = {len(guide.track.raw(place)) for place in around}
+    if len(counts) > 1 or is_held(guide.track.shape, *counts):
         return None
     first, last = (int(guide.track.frames[place]) for place in around)
     if (

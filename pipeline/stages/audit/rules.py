@@ -15,19 +15,21 @@ from ...base.words import count
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BREAK_KINDS
 from ...tracks.clock import TaskClock
-from ...tracks.model import Track, is_held, movements
+from ...tracks.interpolation import is_held
+from ...tracks.model import Track, movements
 from ...tracks.pieces import Reading, TaskView, find_links, read_track, set_by_server
+from .clockless import faults_without_clock
+from .fault import Fault
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 FINDING_KINDS = (
-    "crosses-break", "uneven-time", "never-ends", "deleted-keyframe", "single-keyframe",
-    "long-span",
+    "crosses-break", "uneven-time", "shape-collapses", "jump", "double", "empty-shape",
+    "outside-image", "never-ends", "deleted-keyframe", "single-keyframe", "long-span",
 )  # fmt: skip
 """What can be wrong with a track, worst first."""
-
 _NOISE = 1e-6  # of sums of floats, in pixels and in seconds; no error
 
 
@@ -36,9 +38,12 @@ class Finding:
     """One place where a track is wrong; frames are numbers of the task.
 
     ``size`` is in pixels for ``uneven-time`` and ``crosses-break`` (the error by the clock, 0
-    where that is not known), in frames for the others. ``seconds`` is presentation time from the
-    first frame to the last, ``video_first`` and ``video_last`` are their indices in the video;
-    ``None`` where not known. ``break_kinds`` are those of the breaks inside the span.
+    where that is not known) and ``jump``, in percent that are lost for ``shape-collapses`` or
+    outside for ``outside-image``, in frames for the others. ``seconds`` is presentation time from
+    the first frame to the last, ``video_first`` and ``video_last`` are their indices in the video;
+    ``None`` where not known. ``break_kinds`` are those of the breaks inside the span. ``limit`` is
+    what the rule let pass, where it has one; ``other_number`` and ``other_id`` are those of the
+    second track of a ``double``.
     """
 
     kind: str
@@ -56,10 +61,16 @@ class Finding:
     video_last: int | None
     break_kinds: tuple[str, ...]
     message: str
+    limit: float | None = None
+    other_number: int | None = None
+    other_id: int | None = None
 
 
 def audit_tracks(
-    tracks: Sequence[Track], clock: TaskClock, settings: AuditSettings
+    tracks: Sequence[Track],
+    clock: TaskClock,
+    settings: AuditSettings,
+    image_size: tuple[int, int] | None = None,
 ) -> list[Finding]:
     """Return everything that is wrong with the tracks of a task, worst first.
 
@@ -67,10 +78,13 @@ def audit_tracks(
         tracks: all tracks of the task; the pieces of a track that jobs cut are seen as one.
         clock: the task's clock.
         settings: from where on something is a finding.
+        image_size: width and height of all images in pixels, if they are known.
     """
     task = TaskView(clock)
     readings = [read_track(track, task) for track in tracks]
     findings = list(_ends(readings, task))
+    faults = faults_without_clock(readings, task, settings, image_size)
+    findings += [_of_fault(task, fault) for fault in faults]
     for reading in readings:
         findings += _spans(reading, task, settings)
         findings += _on_deleted(reading, task)
@@ -81,6 +95,15 @@ def audit_tracks(
             order[one.kind], -one.size, one.track_number, one.element or "", one.first_frame,
         ),
     )  # fmt: skip
+
+
+def _of_fault(task: TaskView, fault: Fault) -> Finding:
+    """Return the finding that a fault is."""
+    one = _finding(task, fault.track, fault.kind, fault.frames, fault.size, fault.message)
+    if fault.other is None:
+        return replace(one, limit=fault.limit)
+    other = fault.other
+    return replace(one, limit=fault.limit, other_number=other.number, other_id=other.id)
 
 
 def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterator[Finding]:

@@ -3,10 +3,11 @@
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from ...base.errors import InputError, printable
 from ...base.words import count
@@ -21,11 +22,12 @@ from ...settings.stages import BreakSettings
 from ...tracks.audit_record import write_audit
 from ...tracks.xml import tracks_from_xml
 from .exported import task_of
+from .join import join_task
 from .match import Matcher
 from .mend import retime_task
 from .page import PAGE_NAME, write_page
 from .post import post_task
-from .result import AuditResult, PostResult, RetimeResult, TaskAudit
+from .result import AuditResult, JoinResult, PostResult, RetimeResult, TaskAudit
 from .task import Place, audit_task, judge
 
 _TASKS_AT_ONCE = 3
@@ -39,6 +41,7 @@ def audit(
     breaks: BreakSettings | None = None,
     tasks: Sequence[int] = (),
     project: str | None = None,
+    join: bool = False,
     retime: bool = False,
     post: bool = False,
     dry_run: bool = False,
@@ -58,9 +61,10 @@ def audit(
         tasks: their ids; all that were uploaded to this server from the dataset if neither these
             nor a project are given.
         project: all tasks of this one as well, by its name or id.
+        join: make one track of two that lie on each other, and audit once more.
         retime: add keyframes where boxes do not follow the clock, and audit once more.
         post: make an issue of each finding that has none yet.
-        dry_run: count what would be retimed and posted, and change nothing in CVAT.
+        dry_run: count what would be joined, retimed and posted, and change nothing in CVAT.
         output: the folder to write into; the dataset if absent.
         watch: told how it goes on.
 
@@ -71,7 +75,7 @@ def audit(
     """
     store, settings = open_dataset(dataset), settings or AuditSettings()
     folder = Path(dataset) if output is None else results_folder(output)
-    if (retime or post) and not dry_run:
+    if (join or retime or post) and not dry_run:
         server.refuse_read_only()
     chosen = list(dict.fromkeys([*tasks, *_of_project(server, project)]))
     is_named = bool(chosen)
@@ -80,11 +84,15 @@ def audit(
     matcher = Matcher(store, breaks or BreakSettings())
     look = functools.partial(audit_task, server, matcher, settings, may_be_gone=not is_named)
     audited = _audit_all(server, look, chosen, watch or Watch())
+    joined = _join_all(server, audited, folder, dry_run) if join else ()
+    if not dry_run and any(each.pairs for each in joined):
+        audited = _audit_all(server, look, chosen, Watch())
     mended = _retime_all(server, audited, settings, folder, dry_run) if retime else ()
     if not dry_run and any(each.keyframes for each in mended):
         audited = _audit_all(server, look, chosen, Watch())
     posted = _post_all(server, audited, dry_run) if post else ()
-    return _written(store, folder, audited, mended, posted)
+    changes = {"joined": joined, "mended": mended, "posted": posted}
+    return _written(store, folder, audited, settings, changes)
 
 
 def audit_export(
@@ -115,8 +123,9 @@ def audit_export(
         match = replace(match, note=note)
     urls = dict(zip((job[0] for job in export.jobs), export.job_urls, strict=False))
     place = Place(export.task_id, job_urls=urls)
-    judged = judge(task.name, place, match, export.tracks, settings or AuditSettings())
-    return _written(store, folder, (judged,))
+    settings = settings or AuditSettings()
+    judged = judge(task.name, place, match, export.tracks, settings)
+    return _written(store, folder, (judged,), settings, {})
 
 
 def _of_project(server: CvatAnnotations, project: str | None) -> list[int]:
@@ -195,21 +204,31 @@ def _post_all(
     )
 
 
+def _join_all(
+    server: CvatAnnotations, tasks: Sequence[TaskAudit], folder: Path, is_dry_run: bool
+) -> tuple[JoinResult, ...]:
+    return tuple(
+        join_task(server, task, folder, is_dry_run=is_dry_run)
+        for task in tasks
+        if task.task_id is not None and any(f.finding.kind == "double" for f in task.findings)
+    )
+
+
 def _written(
     store: Dataset,
     folder: Path,
     tasks: tuple[TaskAudit, ...],
-    mended: tuple[RetimeResult, ...] = (),
-    posted: tuple[PostResult, ...] = (),
+    settings: AuditSettings,
+    changes: Mapping[str, Any],
 ) -> AuditResult:
-    """Write what was found, mended and posted, and return it."""
+    """Write what was found, joined, mended and posted, and return it."""
     result = AuditResult(
         dataset=os.fspath(store.path),
         tasks=tasks,
         page=folder / PAGE_NAME,
         numbers=folder / AUDIT_NAME,
-        mended=mended,
-        posted=posted,
+        limits=asdict(settings),
+        **changes,
     )
     write_audit(result.numbers, result.to_record())
     write_page(result)

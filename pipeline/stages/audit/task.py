@@ -74,7 +74,7 @@ def judge(
         settings: what is a finding.
     """
     placed = []
-    for finding in audit_tracks(tracks, match.clock, settings):
+    for finding in audit_tracks(tracks, match.clock, settings, match.image_size):
         job_id = _job_at(match, finding.worst_frame)
         job_url = None if job_id is None else place.job_urls.get(job_id)
         link = job_url and f"{job_url}?frame={finding.worst_frame}"

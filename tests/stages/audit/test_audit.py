@@ -23,7 +23,7 @@ from helpers.cvat import (
 )
 from helpers.cvat_stand_in import Fault, Kind
 from helpers.datasets import names
-from helpers.handmade import STEADY, film, picture
+from helpers.handmade import STEADY, WIDE, film, picture
 from helpers.tracks import naive_errors
 from video_prep.base.errors import CvatError, CvatUncertainError, ExitCode, InputError, UsageError
 from video_prep.dataset.frame_table import Fate, Reason
@@ -200,11 +200,11 @@ def test_the_command_tells_findings_as_text_and_json(prep, stand_in, planted):
     assert set(told["findings"][0]) == {
         "kind", "track_number", "track_id", "parent_id", "label", "element", "first_frame",
         "last_frame", "worst_frame", "size", "seconds", "video_first", "video_last",
-        "break_kinds", "message", "task", "job", "url",
+        "break_kinds", "message", "task", "job", "url", "unit", "limit", "other_number", "other_id",
     }  # fmt: skip
     assert told["totals"] == {
         "tasks": 2, "tracks": 3, "findings": 2, "issues_posted": 0, "issues_known": 0,
-        "keyframes_added": 0, "tracks_changed": 0,
+        "pairs_joined": 0, "keyframes_added": 0, "tracks_changed": 0,
     }  # fmt: skip
     written = json.loads((planted / "audit.json").read_text())
     assert written["findings"] == told["findings"]
@@ -487,7 +487,7 @@ def test_the_command_posts_and_tells(prep, stand_in, planted):
 def other_task(stand_in, files):
     """A task of the same label that prep did not make."""
     caller = Caller(stand_in)
-    number, ended = caller.make({name: picture("v", i) for i, name in enumerate(files)})
+    number, ended = caller.make({name: picture("v", i, WIDE) for i, name in enumerate(files)})
     assert ended["status"] == "finished"
     return stand_in.state.tasks[number]
 

@@ -66,7 +66,7 @@ def task_of(name, task_id, match, answer, *, url="https://cvat.example", note=No
     place = f"{url}/tasks/{task_id}"
     placed = [
         PlacedFinding(one, task_id, 31, f"{place}/jobs/31?frame={one.worst_frame}")
-        for one in audit_tracks(tracks, match.clock, AuditSettings())
+        for one in audit_tracks(tracks, match.clock, AuditSettings(), match.image_size)
     ]
     counts = statistics(tracks, match.clock)
     return TaskAudit(task_id, name, place, match, tracks, tuple(placed), counts, note or match.note)
@@ -206,6 +206,50 @@ def shown_as(kind, points):
     (found,) = audit_tracks([one], clock, AuditSettings())
     panels = panels_of(found, one, TaskView(clock), None)
     return [outline.path for panel in panels for outline in panel.outlines][:1]
+
+
+@pytest.fixture(scope="module")
+def by_hand(dataset, clock):
+    """What is wrong without a clock, each kind once."""
+    square = np.array([(100, 100), (160, 100), (160, 160), (100, 160)])
+    answer = [
+        track(1, 3, shape(0, square.ravel(), kind="polygon"),
+              shape(10, square[[2, 3, 0, 1]].ravel(), kind="polygon"),
+              shape(11, square.ravel(), kind="polygon", outside=True)),
+        track(2, 1, *(box(f, 60 if f == 27 else 0) for f in range(21, 37, 3)),
+              box(37, 0, outside=True)),
+        track(3, 5, box(40, 0), box(60, 0), box(61, 0, outside=True)),
+        track(4, 5, box(45, 2), box(60, 2), box(61, 2, outside=True)),
+        track(5, 4, shape(3, (9, 9, 9, 40)), shape(9, (9, 9, 9, 40), outside=True)),
+        track(6, 4, shape(3, (700, 9, 790, 40)), shape(9, (700, 9, 790, 40), outside=True)),
+    ]  # fmt: skip
+    match = Match("street", clock, None, (WIDTH, HEIGHT))
+    return dataclasses.replace(
+        result_of(dataset, (task_of("street", 7, match, answer),)), limits={"jump_share": 0.75}
+    )
+
+
+def test_what_is_wrong_without_a_clock_is_drawn(by_hand):
+    kinds = [each.finding.kind for each in by_hand.findings]
+    assert kinds[:5] == ["shape-collapses", "jump", "double", "empty-shape", "outside-image"]
+    before, worst, after = drawn(by_hand, "shape-collapses")
+    assert [panel[1] for panel in (before, worst, after)] == [0, 5, 10]
+    assert worst[3] == {"cvat": "M130 130L130 130L130 130L130 130Z"}
+    jump = drawn(by_hand, "jump")
+    assert [panel[1] for panel in jump] == [24, 27, 30]
+    assert len({panel[2] for panel in jump}) == 1  # seen from one place
+    assert [panel[1] for panel in drawn(by_hand, "outside-image")] == [2, 3, 4]
+    task = by_hand.tasks[0]
+    (one,) = (each.finding for each in task.findings if each.finding.kind == "double")
+    panels = panels_of(one, task.tracks[2], TaskView(task.match.clock), None, task.tracks[3])
+    assert [[outline.role for outline in panel.outlines] for panel in panels] == [
+        ["cvat", "other"]
+    ] * 3
+    text = written(by_hand).read_text()
+    assert "box of the other track" in text
+    assert "<code>prep audit --join</code>" in text
+    assert "<code>jump_share</code> 0.75." in text
+    assert "100.0 %" in text
 
 
 def test_every_shape_is_drawn():

@@ -257,9 +257,9 @@ def test_rotated_rectangles_ellipses_and_cuboids():
     assert largest_movement(track, 0, 1) == pytest.approx(math.hypot(25, 30) * math.sqrt(2))
     assert track.points[1][0].tolist() == pytest.approx([55, 25])  # the first corner went right
     (track,) = read([box(0, 0, rotation=350), box(10, 100, rotation=20)])
-    points, rotation = interpolate(track, 0, 1, 0.5)
-    assert (points.tolist(), rotation) == ([50, 20, 100, 80], pytest.approx(5))
-    assert interpolate(track, 0, 1, 0.0)[1] == pytest.approx(350)
+    half_way = interpolate(track, 0, 1, 0.5)
+    assert half_way.values.tolist() == [50, 20, 100, 80]
+    assert half_way.rotation == pytest.approx(5)
     (track,) = read(
         [
             shape(0, [100, 50, 130, 40], kind="ellipse"),
@@ -271,7 +271,7 @@ def test_rotated_rectangles_ellipses_and_cuboids():
     assert largest_movement(track, 0, 1) == pytest.approx(30 * math.sqrt(2))
     (track,) = read([shape(f, np.arange(16) + f, kind="cuboid") for f in (0, 4)])
     assert track.points[0].shape == (8, 2)
-    assert interpolate(track, 0, 1, 0.25)[0].tolist() == (np.arange(16) + 1).tolist()
+    assert interpolate(track, 0, 1, 0.25).values.tolist() == (np.arange(16) + 1).tolist()
 
 
 def test_polygons_with_other_numbers_of_points():
@@ -279,7 +279,6 @@ def test_polygons_with_other_numbers_of_points():
     (track,) = read([shape(0, square, kind="polygon"), shape(9, more, kind="polygon")])
     assert largest_movement(track, 0, 1) == pytest.approx(math.hypot(5, 7))
     assert largest_movement(track, 1, 0) == pytest.approx(math.hypot(5, 7))
-    assert interpolate(track, 0, 1, 0.5) is None
     table = video(np.cumsum([0.0, *([0.04] * 5), *([0.055] * 15)]))
     far = [value + 200 for value in more]
     tracks = read(
@@ -308,7 +307,8 @@ def test_several_points_are_held_by_cvat_and_never_uneven():
 
     assert found(points(1, 1, 50, 50), clock(table)) == []
     assert [kind for kind, *_ in found(points(1, 1), clock(table))] == ["uneven-time"]
-    assert interpolate(points(1, 1, 50, 50)[0], 0, 1, 0.5) is None
+    (still,) = points(1, 1, 50, 50)
+    assert interpolate(still, 0, 1, 0.5).values.tolist() == [1, 1, 50, 50]
 
 
 def test_elements_of_a_skeleton_are_tracks():
@@ -483,7 +483,8 @@ def test_ten_thousand_tracks_with_a_million_shapes():
         {"frame": frame, "type": "rectangle", "points": p, "outside": frame == places[-1]}
         for frame, p in zip(places, points, strict=True)
     ]
-    given = {"tracks": [{"id": i, "label_id": 1, "shapes": shapes} for i in range(count)]}
+    # Each of a label of its own: they all lie on each other.
+    given = {"tracks": [{"id": i, "label_id": 100 + i, "shapes": shapes} for i in range(count)]}
     uneven = given["tracks"][77]
     uneven["shapes"] = [shapes[0] | {"points": [-900.0, 0.0, -891.0, 9.0]}, *shapes[1:]]
     times = np.cumsum(np.where(np.arange(frames) < 10, 0.05, 0.04))
