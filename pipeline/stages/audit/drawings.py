@@ -10,7 +10,7 @@ from ...tracks.clock import TaskClock
 from ...tracks.model import Track, interpolate, outline_at, outline_of
 from ...tracks.pieces import TaskView
 from .lanes import HELD_KINDS
-from .retime import progress_by_time
+from .path import progress_by_time
 from .rules import Finding
 
 Floats = npt.NDArray[np.float64]
