@@ -425,6 +425,21 @@ def test_a_longer_stall_is_followed_where_it_is_said(stand_in, server, tmp_path)
     assert told(audit(ds, server)) == []
 
 
+def test_what_is_not_retimed_is_told_with_the_reason(prep, stand_in, tmp_path):
+    ds = tmp_path / "ds"
+    task, times = stalled(stand_in, ds, steps=[0.04] * 9 + [3.0] + [0.04] * 20)
+    annotate(stand_in, task, [at(times, 0), at(times, 20)])
+    done = prep("audit", ds, "--retime", **access(stand_in))
+    assert done.code == 1
+    across = "the clock jumps by 3.0 s there; --max-stall-seconds lets 2 s be followed"
+    assert f"Not retimed: 1 crosses-break: {across}." in done.out
+    left = "Not retimed: 1 never-ends: only who sees the footage knows where the object leaves."
+    assert left in done.out
+    assert "Not retimed" not in prep("audit", ds, **access(stand_in)).out
+    page = (ds / "audit.html").read_text()
+    assert f"Not retimed: {across}." in page
+
+
 @pytest.mark.parametrize(("longest", "is_followed"), [(2.0, True), (1.99, False)])
 def test_a_stall_may_be_as_long_as_the_limit(longest, is_followed):
     known = clock(video([0.0, 0.25, 0.5, 2.5, 2.75]))
