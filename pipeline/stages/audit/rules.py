@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ...base.words import count
+from ...base.words import count, plural
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BREAK_KINDS
 from ...tracks.clock import TaskClock
@@ -213,14 +213,20 @@ def _on_deleted(reading: Reading, task: TaskView) -> Iterator[Finding]:
     gone = task.is_deleted[track.frames[inside]]
     if not gone.any():
         return
+    depending: list[int] = []
     if len(task.borders):
-        gone &= ~set_by_server(track, inside, task)
+        by_server = set_by_server(track, inside, task)
+        gone &= ~by_server
+        # What the server set at borders by a keyframe that is gone is taken for the annotator's.
+        depending = sorted(set(track.frames[inside[by_server]]) & set(reading.frames.tolist()))
+    anew = f"{plural(len(depending), 'keyframe')} anew on {', '.join(map(str, depending))}"
+    more = f" What CVAT set by it where jobs overlap stays: set the {anew}." if depending else ""
     for place in inside[gone]:
         frame = int(track.frames[place])
         what = "the end of this track" if track.is_outside[place] else "a keyframe of this track"
         message = (
             f"Frame {frame} is deleted, so {what} on it stopped counting: CVAT shows the box as "
-            "if it were not there. Set it on a frame beside it, or restore the frame."
+            f"if it were not there. Set it on a frame beside it, or restore the frame.{more}"
         )
         yield _finding(task, track, "deleted-keyframe", (frame, frame, frame), 1, message)
 

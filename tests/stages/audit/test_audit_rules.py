@@ -356,6 +356,18 @@ def test_elements_of_a_skeleton_are_tracks():
     assert counts.total.share_filled_in == pytest.approx((20 + 19) / (20 + 19 + 6))
 
 
+def test_what_a_deleted_keyframe_left_beside_an_overlap_is_told():
+    """The server cuts by the keyframe that is deleted, so its own are on no way that is shown."""
+    track = [box(0, 0), box(7, 200), box(20, 120), box(25, 120, outside=True)]
+    (joined,) = through(OVERLAPPING, 2, track)
+    (finding,) = audit_tracks([joined], steady(30, jobs=OVERLAPPING, deleted=[7]), RULES)
+    assert (finding.kind, finding.first_frame) == ("deleted-keyframe", 7)
+    left = "What CVAT set by it where jobs overlap stays: set the keyframe anew on 8."
+    assert finding.message.endswith(f"restore the frame. {left}")
+    plain = audit_tracks(read(track), steady(30, deleted=[7]), RULES)[0]
+    assert plain.message.endswith("restore the frame.")
+
+
 def test_shapes_come_in_any_order_and_the_last_of_a_frame_wins():
     (track,) = read([box(10, 1), box(0, 2), box(10, 3)])
     assert (track.frames.tolist(), track.raw(1)[0]) == ([0, 10], 3)
