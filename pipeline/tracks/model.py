@@ -180,7 +180,9 @@ def placed_at(track: Track, frame: int, deleted: Collection[int] = ()) -> Placed
         frame: number of the task's frame, which may be a deleted one.
         deleted: numbers of the task's deleted frames.
     """
-    alive = np.flatnonzero(~np.isin(track.frames, [*deleted]))
+    alive = np.arange(len(track))
+    if deleted:
+        alive = np.flatnonzero(~np.isin(track.frames, [*deleted]))
     here = int(np.searchsorted(track.frames[alive], frame, side="right")) - 1
     if here < 0 or track.is_outside[alive[here]]:
         return None
