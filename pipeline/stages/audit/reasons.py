@@ -5,6 +5,11 @@ import numpy as np
 from ...tracks.clock import TaskClock
 
 REASONS = {
+    "shape-collapses": "the outline has to be drawn anew by hand",
+    "jump": "only who sees the footage knows where the object is on that frame",
+    "double": "it adds keyframes alone; --join makes one track of two",
+    "empty-shape": "the shape has to be drawn anew by hand",
+    "outside-image": "only who sees the footage knows where the object is",
     "never-ends": "only who sees the footage knows where the object leaves",
     "single-keyframe": "only who sees the footage knows where the object moves or leaves",
     "deleted-keyframe": "CVAT shows nothing on a deleted frame; it may yet be restored",

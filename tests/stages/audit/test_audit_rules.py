@@ -28,7 +28,8 @@ from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.dataset.records import Break, Notice
 from video_prep.settings.cvat import AuditSettings
 from video_prep.settings.stages import BreakSettings
-from video_prep.stages.audit.rules import audit_tracks
+from video_prep.stages.audit.reasons import REASONS
+from video_prep.stages.audit.rules import FINDING_KINDS, audit_tracks
 from video_prep.tracks.clock import clock_of
 from video_prep.tracks.model import interpolate, largest_movement, tracks_from_api
 from video_prep.tracks.pieces import made_by_server
@@ -161,6 +162,10 @@ def test_tracks_that_never_end():
     assert found(tracks, steady(30, jobs=[(1, 0, 10), (2, 11, 29)])) == []
     assert found(read([box(0, 0), box(29, 100)]), steady(30)) == []
     assert found(tracks, steady(30, deleted=range(11, 30))) == []
+
+
+def test_all_that_is_not_mended_has_a_reason():
+    assert {*FINDING_KINDS} - {*REASONS} == {"crosses-break", "uneven-time"}
 
 
 def test_single_keyframes():
@@ -360,12 +365,16 @@ def test_what_a_deleted_keyframe_left_beside_an_overlap_is_told():
     """The server cuts by the keyframe that is deleted, so its own are on no way that is shown."""
     track = [box(0, 0), box(7, 200), box(20, 120), box(25, 120, outside=True)]
     (joined,) = through(OVERLAPPING, 2, track)
-    (finding,) = audit_tracks([joined], steady(30, jobs=OVERLAPPING, deleted=[7]), RULES)
-    assert (finding.kind, finding.first_frame) == ("deleted-keyframe", 7)
+
+    def of(tracks, **given):
+        judged = audit_tracks(tracks, steady(30, deleted=[7], **given), RULES)
+        return next(one for one in judged if one.kind == "deleted-keyframe")
+
+    finding = of([joined], jobs=OVERLAPPING)
+    assert finding.first_frame == 7
     left = "What CVAT set by it where jobs overlap stays: set the keyframe anew on 8."
     assert finding.message.endswith(f"restore the frame. {left}")
-    plain = audit_tracks(read(track), steady(30, deleted=[7]), RULES)[0]
-    assert plain.message.endswith("restore the frame.")
+    assert of(read(track)).message.endswith("restore the frame.")
 
 
 def test_shapes_come_in_any_order_and_the_last_of_a_frame_wins():
