@@ -239,6 +239,7 @@ def by_hand(dataset, clock):
 
 def test_what_is_wrong_without_a_clock_is_drawn(by_hand):
     kinds = [each.finding.kind for each in by_hand.findings]
+    kinds = [kind for kind in kinds if kind != "crosses-break"]  # told before all others
     assert kinds[:5] == ["shape-collapses", "jump", "double", "empty-shape", "outside-image"]
     before, worst, after = drawn(by_hand, "shape-collapses")
     assert [panel[1] for panel in (before, worst, after)] == [0, 5, 10]
