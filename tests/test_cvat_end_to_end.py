@@ -10,6 +10,7 @@ import subprocess
 import time
 import zipfile
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +19,10 @@ from helpers.datasets import images, names
 from helpers.prep import command, environment, run_process
 from video_prep.cvat.connect import connect
 from video_prep.cvat.server import CvatServer
+from video_prep.dataset.store import Dataset
 from video_prep.settings.cvat import CvatSettings
+from video_prep.tracks.interpolation import Placed
+from video_prep.tracks.model import outline_at, outline_of, tracks_from_api
 
 REAL = os.environ.get("PREP_TEST_CVAT_HOST")
 SERVERS = ["stand-in", *([pytest.param("real", marks=pytest.mark.cvat)] if REAL else [])]
@@ -358,3 +362,62 @@ def test_two_tracks_of_one_object_are_joined_and_undone(cvat, dataset, tmp_path)
     (file,) = (tmp_path / "ds").glob("cvat-undo-*.json")
     assert cvat.prep("audit", "ds", "--undo", str(file)).code == 0
     assert tracks() == before
+
+
+MOVING = {
+    "rectangle": [10, 20, 40, 60],
+    "polygon": [10, 20, 40, 20, 40, 60, 10, 60],
+    "polyline": [10, 20, 40, 20, 40, 60],
+    "points": [10, 20],
+    "ellipse": [30, 40, 50, 30],
+    "cuboid": [10, 20, 10, 60, 30, 20, 30, 60, 40, 15, 40, 55, 20, 15, 20, 55],
+}
+
+
+def test_all_shapes_follow_the_clock_in_jobs_that_overlap(cvat, prep, tmp_path):
+    """An even move past a camera that stalls; of the server's pieces all say the same after it."""
+    video = tmp_path / "halting.mkv"
+    stalls = "setpts='(N+6*floor((N+2)/6))/25/TB'"
+    media.run(["-f", "lavfi", "-i", f"testsrc2=s=160x120:r=25:d=1.2,{stalls}", "-fps_mode",
+               "passthrough", *media.X264, str(video)])  # fmt: skip
+    assert prep("extract", video, "-o", "ds", "--dedupe", "off").code == 0
+    (tmp_path / "labels.yaml").write_text("- car\n")
+    jobs = ("--jobs", "size", "--job-size", "10", "--overlap", "2")
+    cvat.upload("--labels", "labels.yaml", *jobs)
+    (task,) = cvat.tasks()
+    (label,) = cvat.server.project_labels(cvat.server.find_project(cvat.project).id)
+    times = Dataset(tmp_path / "ds").read_frames("halting").time_seconds
+    assert np.diff(times).max() > 5 * np.diff(times).min()
+
+    def keyframe(kind, points, frame, outside=False):
+        moved = [
+            v + (100 * times[min(frame, 28)] if i % 2 == 0 else 0) for i, v in enumerate(points)
+        ]
+        return {"type": kind, "frame": frame, "points": moved, "outside": outside, "attributes": []}
+
+    tracks = [
+        {"frame": 0, "label_id": label["id"], "group": 0, "attributes": [], "elements": [],
+         "shapes": [*(keyframe(kind, points, f) for f in (0, 16, 28)),
+                    keyframe(kind, points, 29, outside=True)]}
+        for kind, points in MOVING.items()
+    ]  # fmt: skip
+    body = {"version": 0, "tags": [], "shapes": [], "tracks": tracks}
+    cvat.session.request("PUT", f"tasks/{task['id']}/annotations/", body=body)
+    found = cvat.prep("audit", "ds", "--json").json
+    assert found["totals"]["tracks"] == len(MOVING)
+    assert {one["kind"] for one in found["findings"]} == {"uneven-time"}
+    done = cvat.prep("audit", "ds", "--retime", "--json")
+    assert (done.code, done.json["findings"]) == (0, [])
+
+    shown = {}
+    for job in cvat.server.jobs(task["id"]):
+        given = cvat.session.get(f"jobs/{job.id}/annotations/")
+        for track in tracks_from_api(given, {}):
+            for frame in range(job.start, min(job.stop, 28) + 1):
+                outline = outline_at(track, frame)
+                start = outline_of(track.shape, Placed(np.array(MOVING[track.shape], float), 0.0))
+                off = outline - start - [100 * times[frame], 0]
+                assert np.abs(off).max() <= 2.02, (track.shape, job.id, frame)
+                other = shown.setdefault((track.shape, frame), outline)
+                assert np.abs(outline - other).max() <= 0.02
+    assert len(shown) == len(MOVING) * 29

@@ -1,5 +1,6 @@
 """prep audit."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ _SHOWN = 30
     "--annotations",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Audit an export in the format 'CVAT for video 1.1' instead; no server is needed.",
+    help="Audit a task's or project's export as 'CVAT for video 1.1' instead; no server is needed.",
 )
 @click.option(
     "--post",
@@ -99,7 +100,7 @@ def audit(
     settings, breaks = config.section(AuditSettings), config.section(BreakSettings)
     if annotations is not None:
         result = audit_export(dataset, annotations, settings, breaks=breaks, output=output)
-        return _answer(result, dry_run, console)
+        return _answer(result, console)
     with cvat_session(config.section(CvatSettings), auth) as session, console.watch() as watch:
         server = CvatAnnotations(session)
         if undo is not None:
@@ -118,7 +119,7 @@ def audit(
             output=output,
             watch=watch,
         )
-    return _answer(result, dry_run, console)
+    return _answer(result, console, is_dry_run=dry_run, is_retimed=retime)
 
 
 def _refuse_contradictions(
@@ -139,7 +140,9 @@ def _undone(result: "RetimeResult") -> Answer:
     return Answer(ExitCode.OK, lines=(line,), totals={"tracks_restored": result.tracks})
 
 
-def _answer(result: "AuditResult", is_dry_run: bool, console: Console) -> Answer:
+def _answer(
+    result: "AuditResult", console: Console, *, is_dry_run: bool = False, is_retimed: bool = False
+) -> Answer:
     totals = {
         "tasks": len(result.tasks),
         "tracks": sum(task.statistics.total.tracks for task in result.tasks),
@@ -170,6 +173,8 @@ def _answer(result: "AuditResult", is_dry_run: bool, console: Console) -> Answer
         f"{each.known:,} already there."
         for each in result.posted
     ]
+    if is_retimed and not is_dry_run:
+        extra += _not_mended(result)
     notes = [f"{task.name}: {task.note}" for task in result.tasks if task.note]
     return Answer(
         exit_code=result.exit_code,
@@ -178,6 +183,14 @@ def _answer(result: "AuditResult", is_dry_run: bool, console: Console) -> Answer
         totals=totals,
         warnings=tuple(notes),
     )
+
+
+def _not_mended(result: "AuditResult") -> Iterable[str]:
+    """Say why findings are left after a retime, each reason once."""
+    left = Counter((each.finding.kind, each.finding.not_mended) for each in result.findings)
+    for (kind, reason), number in left.items():
+        why = reason or "it is off still: set keyframes by hand where it is"
+        yield f"Not retimed: {number:,} {kind}: {why}."
 
 
 def _lines(result: "AuditResult", console: Console) -> Iterable[str]:

@@ -60,6 +60,21 @@ class Track:
         """Return the visible outline at a keyframe, shape (points, 2), x and y in pixels."""
         return outline_of(self.shape, self.placed(keyframe))
 
+    def taken(self, places: npt.NDArray[np.int64]) -> "Track":
+        """Return the track with these of its keyframes, in this order."""
+        counts = np.diff(self.offsets)[places]
+        ends = np.cumsum(counts)
+        # Which of its values: those of each keyframe, counted from where they begin.
+        begins = np.repeat(self.offsets[places] - (ends - counts), counts)
+        return replace(
+            self,
+            frames=self.frames[places],
+            is_outside=self.is_outside[places],
+            rotations=self.rotations[places],
+            values=self.values[begins + np.arange(len(begins))],
+            offsets=np.concatenate([[0], ends]).astype(np.int64),
+        )
+
     @property
     def points(self) -> tuple[Floats, ...]:
         """The visible outline at each keyframe; made anew each time it is asked for."""
@@ -106,12 +121,16 @@ def outlines(shape: str, raw: Floats, rotations: Floats) -> Floats:
 
 
 def largest_movement(track: Track, a: int, b: int) -> float:
-    """Return how far the corner that moves most moves from keyframe a to keyframe b, in pixels.
+    """Return how far the corner that moves most moves from keyframe a to keyframe b, in pixels."""
+    return distance(track.outline(a), track.outline(b))
+
+
+def distance(one: Floats, other: Floats) -> float:
+    """Return how far the corners of two outlines are apart, at most, in pixels.
 
     Outlines with other numbers of points have no common corners: there it is the largest
     distance of a point to the nearest one of the other, both ways.
     """
-    one, other = track.outline(a), track.outline(b)
     if len(one) == len(other):
         return float(np.hypot(*(other - one).T).max(initial=0.0))
     if not (len(one) and len(other)):
@@ -161,16 +180,21 @@ def placed_at(track: Track, frame: int, deleted: Collection[int] = ()) -> Placed
         frame: number of the task's frame, which may be a deleted one.
         deleted: numbers of the task's deleted frames.
     """
-    alive = np.flatnonzero(~np.isin(track.frames, [*deleted]))
+    alive = np.arange(len(track))
+    if deleted:
+        alive = np.flatnonzero(~np.isin(track.frames, [*deleted]))
     here = int(np.searchsorted(track.frames[alive], frame, side="right")) - 1
     if here < 0 or track.is_outside[alive[here]]:
         return None
     a, b = alive[here], alive[min(here + 1, len(alive) - 1)]
-    return _on_the_way(track, int(a), int(b), frame)
+    return placed_between(track, int(a), int(b), frame)
 
 
-def _on_the_way(track: Track, a: int, b: int, frame: int) -> Placed:
-    """Return where a track is at a frame between two of its keyframes, which may be the same."""
+def placed_between(track: Track, a: int, b: int, frame: int) -> Placed:
+    """Return where a track is at a frame between two of its keyframes, by their places.
+
+    They may be the same: it is held then.
+    """
     way = int(track.frames[b] - track.frames[a])
     return interpolate(track, a, b, (frame - int(track.frames[a])) / way if way else 0.0)
 
@@ -226,7 +250,7 @@ def _hidden_with(element: Track, skeleton: Sequence[tuple[int, bool]]) -> Track:
     behind = np.searchsorted(element.frames, lacking)
     ends = np.minimum(behind, len(element) - 1)
     placed = [
-        _on_the_way(element, a, b, frame)
+        placed_between(element, a, b, frame)
         for a, b, frame in zip((behind - 1).tolist(), ends.tolist(), lacking.tolist(), strict=True)
     ]
     counts = np.array([len(each.values) for each in placed], np.int64)

@@ -4,6 +4,7 @@ CVAT cuts tracks at the borders of jobs. Where jobs overlap it adds keyframes th
 not it makes two tracks of one; neither says anything of where an object was.
 """
 
+import bisect
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .clock import TaskClock
-from .model import Track, interpolate
+from .interpolation import PLACED_BY_SHARE
+from .model import Track, placed_between
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -34,7 +36,11 @@ def made_by_server(track: Track, clock: TaskClock) -> Flags:
 
 
 class TaskView:
-    """A clock with what is asked of it again and again."""
+    """A clock with what is asked of it again and again.
+
+    ``borders`` are the first and last frames of jobs where they overlap, ``edges`` the first and
+    last ones that are shown; ``cuts`` the first frames of jobs where they do not overlap.
+    """
 
     def __init__(self, clock: TaskClock) -> None:
         self.clock = clock
@@ -49,6 +55,10 @@ class TaskView:
         self.starts = {after[1] for before, after in pairs if after[1] <= before[2]}
         self.stops = {before[2] for before, after in pairs if after[1] <= before[2]}
         self.borders = np.array(sorted(self.starts | self.stops), np.int64)
+        shown = np.append(np.flatnonzero(~self.is_deleted), self.frame_count).tolist()
+        firsts = {shown[bisect.bisect_left(shown, start)] for start in self.starts}
+        lasts = {shown[bisect.bisect_right(shown, stop) - 1] for stop in self.stops}
+        self.edges = sorted(firsts | lasts)
         self.cuts = {after[1] for before, after in pairs if after[1] == before[2] + 1}
         self._jobs = jobs
 
@@ -112,34 +122,42 @@ def read_track(track: Track, task: TaskView) -> Reading:
 
 def set_by_server(track: Track, places: Ints, task: TaskView) -> Flags:
     """Return which of these keyframes of a track the server added."""
-    frames = track.frames[places]
     found = np.zeros(len(places), np.bool_)
-    maybe = np.isin(frames, task.borders) & ~track.is_outside[places]
-    for place in np.flatnonzero(maybe[1:]) + 1:
+    maybe = np.isin(track.frames[places], task.borders) & ~track.is_outside[places]
+    numbers = places.tolist()
+    for place in (np.flatnonzero(maybe[1:]) + 1).tolist():
         before = place - 1
         while found[before]:
             before -= 1
-        found[place] = _is_filled_in(track, places, (int(before), int(place)), task)
+        after = place + 1
+        # A polygon goes another way from border to border than from keyframe to keyframe.
+        while track.shape in PLACED_BY_SHARE and after < len(places) - 1 and maybe[after]:
+            after += 1
+        ends = range(place + 1, after + 1)
+        around = ((numbers[before], *numbers[each : each + 1]) for each in ends)
+        found[place] = any(_is_filled_in(track, numbers[place], pair, task) for pair in around)
     return found
 
 
-def _is_filled_in(track: Track, places: Ints, pair: tuple[int, int], task: TaskView) -> bool:
-    """Return whether a keyframe lies where CVAT had the box anyway."""
-    before, here = (int(places[one]) for one in pair)
+def _is_filled_in(track: Track, here: int, ends: Sequence[int], task: TaskView) -> bool:
+    """Return whether a keyframe lies where CVAT had the box anyway.
+
+    Args:
+        track: the track.
+        here: the place of the keyframe in it.
+        ends: the places of those before and, if there is one, after it.
+        task: its task.
+    """
+    before, after = ends[0], ends[-1]
     if track.is_outside[before]:
         return False
-    frame, value = int(track.frames[here]), track.raw(here)
-    held = between = track.placed(before)
-    if pair[1] + 1 < len(places):
-        after = int(places[pair[1] + 1])
-        ahead = float(track.frames[after] - track.frames[before])
-        share = (frame - track.frames[before]) / ahead
-        between = interpolate(track, before, after, float(share))
-    if len(between.values) != len(value):
+    frame, shown = int(track.frames[here]), track.placed(here)
+    between = placed_between(track, before, after, frame)
+    if len(between.values) != len(shown.values):
         return False
-    has_moved = frame in task.starts or not np.array_equal(value, held.values)
-    turn = (track.rotations[here] - between.rotation + 180) % 360 - 180
-    off = np.abs(value - between.values).max(initial=0.0)
+    has_moved = frame in task.starts or not np.array_equal(shown.values, track.raw(before))
+    turn = (shown.rotation - between.rotation + 180) % 360 - 180
+    off = np.abs(shown.values - between.values).max(initial=0.0)
     return bool(has_moved and off <= _ROUNDING_PX and abs(turn) <= _ROUNDING_PX)
 
 

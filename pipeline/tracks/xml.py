@@ -3,7 +3,7 @@
 Frames are numbers of the task, 0…n−1, also where the XML counts those of the video.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -13,30 +13,11 @@ import numpy as np
 
 from ..base.errors import UsageError, cause_of, printable
 from .model import Track, make_track
+from .xml_shapes import XML_SHAPES, numbers_of
+from .xml_task import XmlImage, XmlTask
 
 _CHUNK_BYTES = 1 << 20
 _TEXT_LIMIT = 4096  # of names and numbers in an export's head
-_XML_SHAPES = {
-    **{kind: kind for kind in ("ellipse", "points", "polygon", "polyline", "mask", "cuboid")},
-    "box": "rectangle",
-}
-_XML_BOX = ("xtl", "ytl", "xbr", "ybr")
-_XML_CUBOID = tuple(
-    f"{axis}{edge}{side}{face}"
-    for face in "12"
-    for side, edge in (("l", "t"), ("l", "b"), ("r", "t"), ("r", "b"))
-    for axis in "xy"
-)
-
-
-@dataclass(frozen=True)
-class XmlImage:
-    """An image of an export "for images"; ``frame`` is the task's, sizes are in pixels."""
-
-    frame: int
-    name: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -74,9 +55,25 @@ class XmlAnnotations:
 
 
 def tracks_from_xml(path: Path) -> XmlAnnotations:
-    """Return what an export "CVAT for video 1.1" or "CVAT for images 1.1" holds.
+    """Return what an export of one task or job holds; see `tasks_from_xml`.
 
-    The file is read as a stream; only keyframes are kept.
+    Raises:
+        UsageError: as there, and where it holds several tasks.
+    """
+    first, *others = tasks_from_xml(path)
+    if others:
+        raise UsageError(
+            f"{printable(path)}: it holds several tasks: export them one by "
+            "one, as 'CVAT for video 1.1'."
+        )
+    return first
+
+
+def tasks_from_xml(path: Path) -> tuple[XmlAnnotations, ...]:
+    """Return what an export "CVAT for video 1.1" or "CVAT for images 1.1" holds, task by task.
+
+    A project's tasks follow one another in it. The file is read as a stream; only keyframes are
+    kept.
 
     Raises:
         UsageError: the file cannot be read, is no such export, or is damaged.
@@ -93,7 +90,7 @@ def tracks_from_xml(path: Path) -> XmlAnnotations:
         reader.refuse(f"not well-formed XML: {error}")
     except (LookupError, ValueError, OverflowError) as error:  # also of an unknown encoding
         reader.refuse(f"line {reader.line}: {printable(error)} is missing, or not what CVAT writes")
-    return reader.result()
+    return reader.results()
 
 
 class _XmlReader:
@@ -109,15 +106,10 @@ class _XmlReader:
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.open: list[str] = []
         self.text = ""
-        self.meta: dict[str, str] = {}
-        self.segments: list[dict[str, str]] = []
+        self.tasks: list[XmlTask] = []
+        self.task = XmlTask()  # that of what is being read
         self.labels: list[str] = []
-        self.ids: set[str] = set()
-        self.is_job = False
-        self.start, self.step, self.last = 0, 1, -1
-        self.tracks: list[Track] = []
-        self.images: list[XmlImage] = []
-        self.track_count = self.shape_count = self.seen = 0
+        self.track_count = self.seen = 0
         self.label = ""
         self.shapes: dict[str | None, list[dict[str, Any]]] = {}
         self.skeleton: Mapping[str, str] = {}
@@ -152,20 +144,32 @@ class _XmlReader:
         self.open.append(tag)
         self.text = ""
         if self.open[1:2] == ["meta"]:
-            if tag == "segment":
-                self.segments.append({})
-        elif tag == "track" and len(self.open) == 2:
-            self.label, self.shapes, self.seen = given["label"], {}, 0
-        elif tag == "image" and len(self.open) == 2:
-            size = int(given["width"]), int(given["height"])
-            self.images.append(XmlImage(self._frame(given["id"]), given["name"], *size))
+            if tag in ("task", "job") and self.open[-2] in ("meta", "tasks"):
+                self.task = XmlTask(is_job=tag == "job")
+                self.tasks.append(self.task)
+            elif tag == "segment":
+                self.task.segments.append({})
+        elif tag in ("track", "image") and len(self.open) == 2:
+            self._begin(tag, given)
         elif self.open[1:2] == ["image"] and len(self.open) == 3:
-            self.shape_count += tag != "tag"
+            self.task.shapes += tag != "tag"
         elif self.open[1:2] == ["track"] and tag == "skeleton" and len(self.open) == 3:
             self.seen += 1
             self.skeleton = given
-        elif self.open[1:2] == ["track"] and tag in _XML_SHAPES:
+        elif self.open[1:2] == ["track"] and tag in XML_SHAPES:
             self._shape(tag, given)
+
+    def _begin(self, tag: str, given: dict[str, str]) -> None:
+        """Begin a track or an image; of a project's each says which task it is of."""
+        if len(self.tasks) > 1:
+            fitting = (task for task in self.tasks if task.meta.get("id") == given["task_id"])
+            self.task = next(fitting)
+        if tag == "track":
+            self.label, self.shapes, self.seen = given["label"], {}, 0
+        else:
+            size = int(given["width"]), int(given["height"])
+            frame = self.task.frame(given["id"])
+            self.task.images.append(XmlImage(frame, given["name"], *size))
 
     def _shape(self, tag: str, given: dict[str, str]) -> None:
         if is_element := self.open[2] == "skeleton":
@@ -174,24 +178,17 @@ class _XmlReader:
             self.seen += 1
         if given.get("keyframe") != "1":
             return
-        points, rotation = list(_numbers(tag, given)), float(given.get("rotation", 0))
+        points, rotation = list(numbers_of(tag, given)), float(given.get("rotation", 0))
         if not np.isfinite([rotation, *points]).all():
             raise ValueError(f"a number of a shape on frame {given['frame']}")
         shape = {
-            "frame": self._frame(given["frame"]),
-            "type": _XML_SHAPES[tag],
+            "frame": self.task.frame(given["frame"]),
+            "type": XML_SHAPES[tag],
             "outside": given.get("outside") == "1",
             "rotation": rotation,
             "points": points,
         }
         self.shapes.setdefault(given["label"] if is_element else None, []).append(shape)
-
-    def _frame(self, given: str) -> int:
-        """Return the task's number of a frame of the source."""
-        frame = (int(given) - self.start) // self.step
-        if frame < 0:
-            raise ValueError(f"frame {given}")
-        return frame
 
     def _end(self, tag: str) -> None:
         self.open.pop()
@@ -204,65 +201,66 @@ class _XmlReader:
     def _end_of_meta(self, tag: str, text: str) -> None:
         parent = self.open[-1]
         if parent == "segment":
-            self.segments[-1][tag] = text
+            self.task.segments[-1][tag] = text
         elif (parent, tag) == ("label", "name"):
             self.labels.append(text)
         elif parent in ("task", "job"):
-            if tag == "id":
-                self.ids.add(text)
-                self.is_job = parent == "job"
-            self.meta[tag] = text
+            self.task.meta[tag] = text
         elif tag == "meta":
-            if len(self.ids) > 1:
-                self.refuse("it holds several tasks: export them one by one")
-            step = self.meta.get("frame_filter", "").partition("step=")[2].strip()
-            self.step = max(1, int(step or 1))
-            # A job's head counts the task's frames, while its shapes count the source's.
-            self.start = 0 if self.is_job else int(self.meta.get("start_frame") or 0)
-            stop = int(self.meta.get("stop_frame") or -1)
-            self.last = stop if self.is_job else (stop - self.start) // self.step
+            offset = 0
+            for task in self.tasks:
+                offset = task.begin_at(offset)
 
     def _end_of_track(self) -> None:
+        least = self.task.last - 1 if len(self.tasks) == 1 else 0
         for element, shapes in self.shapes.items():
             # CVAT writes a shape that is no track as one with an end after a frame, but leaves
             # the end out on the last frame but one; a track would go on to the last.
+            # And in a project's, wherever the end lies behind the first task by the file's numbers.
             last = shapes[-1]
-            if self.seen == 1 and not last["outside"] and last["frame"] == self.last - 1:
-                shapes.append({**last, "frame": self.last, "outside": True})
-            self.tracks.append(make_track(shapes, self.track_count, self.label, element=element))
+            if self.seen == 1 and not last["outside"] and self.task.last > last["frame"] >= least:
+                shapes.append({**last, "frame": last["frame"] + 1, "outside": True})
+            self.task.tracks.append(
+                make_track(shapes, self.track_count, self.label, element=element)
+            )
         self.track_count += 1
         self.shapes = {}
 
-    def result(self) -> XmlAnnotations:
-        if not (self.meta or self.images or self.track_count):
+    def results(self) -> tuple[XmlAnnotations, ...]:
+        tasks = self.tasks or [self.task]
+        kind = "images" if any(task.images for task in tasks) else "video"
+        if not (self.tasks or self.track_count or kind == "images"):
             self.refuse("nothing in it that CVAT writes")
+        return tuple(self._result(task, kind) for task in tasks)
+
+    def _result(self, task: XmlTask, kind: str) -> XmlAnnotations:
         try:
             segments = [
                 (job_of(one.get("url", ""), one["id"]), int(one["start"]), int(one["stop"]))
-                for one in self.segments
+                for one in task.segments
             ]
             numbers = {
-                key: int(self.meta[key]) if self.meta.get(key) else None
+                key: int(task.meta[key]) if task.meta.get(key) else None
                 for key in ("id", "size", "start_frame", "stop_frame")
             }
         except (KeyError, ValueError) as error:
             self.refuse(f"its <meta>: {printable(error)} is missing or no number")
         return XmlAnnotations(
-            kind="images" if self.images else "video",
-            task_id=None if self.is_job else numbers["id"],
-            task_name=self.meta.get("name"),
-            is_job=self.is_job,
+            kind=kind,
+            task_id=None if task.is_job else numbers["id"],
+            task_name=task.meta.get("name"),
+            is_job=task.is_job,
             size=numbers["size"],
             start_frame=numbers["start_frame"] or 0,
             stop_frame=numbers["stop_frame"],
-            frame_step=self.step,
+            frame_step=task.step,
             jobs=tuple(segments),
-            job_urls=tuple(one.get("url", "") for one in self.segments),
+            job_urls=tuple(one.get("url", "") for one in task.segments),
             labels=tuple(self.labels),
-            tracks=tuple(self.tracks),
-            images=tuple(self.images),
-            shapes=self.shape_count,
-            mode=self.meta.get("mode"),
+            tracks=tuple(task.tracks),
+            images=tuple(task.images),
+            shapes=task.shapes,
+            mode=task.meta.get("mode"),
         )
 
 
@@ -270,21 +268,3 @@ def job_of(url: str, segment_id: str) -> int:
     """Return the job that an export's segment stands for: its id ends the address."""
     digits = url.rstrip("/").replace("=", "/").rpartition("/")[2]
     return int(digits) if digits.isdecimal() else int(segment_id)
-
-
-def _numbers(tag: str, given: Mapping[str, str]) -> Iterator[float]:
-    """Return a shape's attributes as the numbers that the API has."""
-    if tag == "box":
-        yield from (float(given[key]) for key in _XML_BOX)
-    elif tag == "ellipse":
-        x, y, across, down = (float(given[key]) for key in ("cx", "cy", "rx", "ry"))
-        yield from (x, y, x + across, y - down)
-    elif tag == "cuboid":
-        yield from (float(given[key]) for key in _XML_CUBOID)
-    elif tag == "mask":
-        left, top, width, height = (float(given[k]) for k in ("left", "top", "width", "height"))
-        yield from (left, top, left + width - 1, top + height - 1)
-    else:
-        for pair in given["points"].split(";"):
-            x, y = map(float, pair.split(","))
-            yield from (x, y)

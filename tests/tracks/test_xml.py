@@ -6,7 +6,7 @@ import pytest
 from helpers.cvat_stand_in.tracks import interpolated
 from helpers.tracks import box, found, read, shape, steady, xml_shape
 from video_prep.base.errors import UsageError
-from video_prep.tracks.xml import tracks_from_xml
+from video_prep.tracks.xml import tasks_from_xml, tracks_from_xml
 
 META = """<meta><task><id>116</id><name>v2 &amp; more</name><size>30</size>
 <mode>interpolation</mode><start_frame>{start}</start_frame><stop_frame>{stop}</stop_frame>
@@ -171,3 +171,65 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
         tracks_from_xml(tmp_path / "none.xml")
     with pytest.raises(UsageError, match="regular file"):
         tracks_from_xml(tmp_path)
+
+
+def project(body, *tasks):
+    heads = "".join(
+        f"<task><id>{number}</id><name>{name}</name><size>{size}</size><start_frame>{start}"
+        f"</start_frame><stop_frame>{start + step * (size - 1)}</stop_frame><frame_filter>"
+        f"{f'step={step}' if step > 1 else ''}</frame_filter><segments><segment><id>{number}0</id>"
+        f"<start>0</start><stop>{size - 1}</stop><url>http://cvat.example/api/jobs/{number}0</url>"
+        "</segment></segments></task>"
+        for number, name, size, start, step in tasks
+    )
+    meta = f"<meta><project><id>9</id><tasks>{heads}</tasks></project></meta>"
+    return f"<annotations>{meta}{body}</annotations>"
+
+
+def test_the_tasks_of_a_project_follow_one_another(tmp_path):
+    """Frames of later ones are counted on, and their still shapes have no end in CVAT's export."""
+
+    def box(frame, x, **given):
+        return xml_shape({**shape(frame, [x, 1, x + 9, 9]), **given}, "rectangle")
+
+    body = "".join(
+        f'<track id="{i}" label="car" task_id="{task}" subset="default">{shapes}</track>'
+        for i, (task, shapes) in enumerate(
+            [
+                (433, box(3, 0) + box(4, 5, keyframe=False) + box(5, 9, outside=True)),
+                (436, box(120, 0) + box(121, 4) + box(122, 4, keyframe=False)),
+                (436, box(130, 7)),  # a still shape
+            ]
+        )
+    )
+    file = tmp_path / "annotations.xml"
+    file.write_text(project(body, (433, "steady", 120, 0, 1), (436, "phone", 24, 0, 1)))
+    steady, phone = tasks_from_xml(file)
+    assert [(one.task_id, one.task_name, one.size) for one in (steady, phone)] == [
+        (433, "steady", 120), (436, "phone", 24),
+    ]  # fmt: skip
+    assert [track.frames.tolist() for track in steady.tracks] == [[3, 5]]
+    moving, still = phone.tracks
+    assert (moving.frames.tolist(), moving.number) == ([0, 1], 1)
+    assert (still.frames.tolist(), still.is_outside.tolist()) == ([10, 11], [False, True])
+    assert phone.jobs == ((4360, 0, 23),)
+    with pytest.raises(UsageError, match="several tasks"):
+        tracks_from_xml(file)
+
+
+def test_images_of_a_project_are_those_of_its_tasks(tmp_path):
+    def image(frame, name, task, inside=""):
+        return (
+            f'<image id="{frame}" name="{name}" subset="default" task_id="{task}" width="32" '
+            f'height="18">{inside}</image>'
+        )
+
+    still = xml_shape(shape(0, [1, 1, 9, 9]), "rectangle")
+    body = image(0, "a0", 1, still) + image(20, "b0", 2) + image(22, "b1", 2, still + still)
+    file = tmp_path / "annotations.xml"
+    # The second is of every second frame of a source from its frame 4 on.
+    file.write_text(project(body, (1, "a", 16, 0, 1), (2, "b", 5, 4, 2)))
+    one, other = tasks_from_xml(file)
+    assert [(image.frame, image.name) for image in one.images] == [(0, "a0")]
+    assert [(image.frame, image.name) for image in other.images] == [(0, "b0"), (1, "b1")]
+    assert (one.kind, one.shapes, other.shapes, one.has_tracks) == ("images", 1, 2, False)

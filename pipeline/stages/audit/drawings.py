@@ -10,7 +10,7 @@ from ...tracks.clock import TaskClock
 from ...tracks.model import Track, interpolate, outline_at, outline_of
 from ...tracks.pieces import TaskView
 from .lanes import HELD_KINDS
-from .retime import progress_by_time
+from .path import progress_by_time
 from .rules import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -120,7 +120,7 @@ def panels_of(
 
 def outline_by_clock(track: Track, clock: TaskClock, finding: Finding) -> Floats | None:
     """Return where the clock says a shape is at the worst frame, shape (points, 2), if it does."""
-    if finding.kind not in {"uneven-time", "crosses-break"} or finding.size <= 0:
+    if finding.kind != "uneven-time":
         return None
     a, b = np.searchsorted(track.frames, [finding.first_frame, finding.last_frame]).tolist()
     shares = progress_by_time(clock, finding.first_frame, finding.last_frame)

@@ -21,6 +21,7 @@ from ...cvat.annotations import CvatAnnotations
 from ...dataset.files import WRITE_ELSEWHERE, save_text
 from ...settings.cvat import AuditSettings
 from ...tracks.model import tracks_from_api
+from ...tracks.overlaps import join_pieces
 from ...tracks.pieces import TaskView
 from .result import RetimeResult, TaskAudit
 from .retime import Guide, parts_of, retimed
@@ -56,16 +57,14 @@ def retime_task(
     """
     assert audited.task_id is not None  # noqa: S101 - it is on a server
     task = TaskView(audited.match.clock)
-    guides = _Guides(server.of_task(audited.task_id), task, _uneven(audited))
+    guides = _Guides(server.of_task(audited.task_id), task, settings, _uneven(audited))
     before: dict[int, list[Json]] = {}
     after: dict[int, list[Json]] = {}
-    for job_id, _, _ in task.clock.jobs:
+    for job_id, start, stop in task.clock.jobs:
         for track in server.of_job(job_id)["tracks"]:
             known = guides.of(track)
-            changed = known and retimed(
-                track, known, task, settings.tolerance_px, settings.max_stall_seconds
-            )
-            if changed:
+            frames = range(start, stop + 1)
+            if known and (changed := retimed(track, known, frames, task.clock.deleted)):
                 before.setdefault(job_id, []).append(track)
                 after.setdefault(job_id, []).append(changed)
     keyframes = sum(
@@ -115,15 +114,27 @@ def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
 class _Guides:
     """The tracks of a whole task, to be found by the shapes that a piece in a job has."""
 
-    def __init__(self, annotations: Json, task: TaskView, wanted: Set[int | None]) -> None:
+    def __init__(
+        self,
+        annotations: Json,
+        task: TaskView,
+        settings: AuditSettings,
+        wanted: Set[int | None],
+    ) -> None:
+        seen = tracks_from_api(annotations, {})
+        whole = join_pieces(seen, task.clock)
+        given = annotations["tracks"]
+        guides = {
+            (track.number, track.element): Guide.of(track, task, settings)
+            for track in whole.tracks
+            if given[track.number]["id"] in wanted
+        }
         self._by_shape: dict[int, Guide] = {}
-        for track in annotations["tracks"]:
-            if track["id"] not in wanted:
-                continue
-            seen = tracks_from_api({"tracks": [track]}, {})
-            for part, one in zip(parts_of(track), seen, strict=True):
-                guide = Guide.of(one, task)
-                self._by_shape |= {shape["id"]: guide for shape in part["shapes"]}
+        for number, piece in itertools.groupby(seen, key=lambda track: track.number):
+            for part, one in zip(parts_of(given[number]), piece, strict=True):
+                guide = guides.get((whole.joined.get(number, number), one.element))
+                if guide is not None:
+                    self._by_shape |= {shape["id"]: guide for shape in part["shapes"]}
 
     def of(self, track: Json) -> list[Guide] | None:
         """Return the guides of a track in a job; ``None`` where none is wanted or known."""

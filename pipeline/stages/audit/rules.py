@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ...base.words import count
+from ...base.words import count, plural
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BREAK_KINDS
 from ...tracks.clock import TaskClock
-from ...tracks.interpolation import is_held
-from ...tracks.model import Track, movements
+from ...tracks.model import Track, largest_movement
 from ...tracks.pieces import Reading, TaskView, find_links, read_track, set_by_server
 from .clockless import faults_without_clock
 from .fault import Fault
+from .path import can_follow
+from .reasons import REASONS, why_across
+from .unevenness import errors_by_clock
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -37,13 +39,14 @@ _NOISE = 1e-6  # of sums of floats, in pixels and in seconds; no error
 class Finding:
     """One place where a track is wrong; frames are numbers of the task.
 
-    ``size`` is in pixels for ``uneven-time`` and ``crosses-break`` (the error by the clock, 0
-    where that is not known) and ``jump``, in percent that are lost for ``shape-collapses`` or
-    outside for ``outside-image``, in frames for the others. ``seconds`` is presentation time from
-    the first frame to the last, ``video_first`` and ``video_last`` are their indices in the video;
-    ``None`` where not known. ``break_kinds`` are those of the breaks inside the span. ``limit`` is
-    what the rule let pass, where it has one; ``other_number`` and ``other_id`` are those of the
-    second track of a ``double``.
+    ``size`` is in pixels for ``uneven-time`` (how far it is off by the clock), ``crosses-break``
+    (how far the box moves over it) and ``jump``, in percent that are lost for ``shape-collapses``
+    or outside for ``outside-image``, in frames for the others. ``seconds`` is presentation time
+    from the first frame to the last, ``video_first`` and ``video_last`` are their indices in the
+    video; ``None`` where not known. ``break_kinds`` are those of the breaks inside the span.
+    ``limit`` is what the rule let pass, where it has one; ``other_number`` and ``other_id`` are
+    those of the second track of a ``double``. ``not_mended`` says why ``--retime`` does nothing
+    about it; ``None`` where it does.
     """
 
     kind: str
@@ -64,6 +67,7 @@ class Finding:
     limit: float | None = None
     other_number: int | None = None
     other_id: int | None = None
+    not_mended: str | None = None
 
 
 def audit_tracks(
@@ -118,23 +122,27 @@ def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterato
     seconds = task.durations(a, b)
     places = task.clock.break_places
     is_crossing = np.searchsorted(places, b) > np.searchsorted(places, a)
-    errors, worst = _errors(reading, task, settings, (a, b, starts))
+    errors, worst = errors_by_clock(reading, task, settings, (a, b, starts))
     is_uneven = errors > max(settings.tolerance_px, _NOISE)
     is_long = (shown > settings.max_span_frames) | (seconds > settings.max_span_seconds + _NOISE)
     for i in np.flatnonzero(is_crossing | is_uneven | is_long):
         first, last, off = int(a[i]), int(b[i]), int(worst[i])
         span = f"Between frames {first} and {last} CVAT fills in the box"
-        if is_crossing[i]:
+        # A stall that the clock tells is no worse than any other uneven time, and mended alike.
+        is_stall = is_uneven[i] and can_follow(task.clock, first, last, settings.max_stall_seconds)
+        if is_crossing[i] and not is_stall:
             place = int(places[np.searchsorted(places, a[i])])
-            at = off if errors[i] > _NOISE else min(place + 1, last - 1)
-            one = _finding(task, track, "crosses-break", (first, last, at), errors[i], "")
+            moved = largest_movement(track, *reading.places[starts[i] : starts[i] + 2].tolist())
+            frames = (first, last, min(place + 1, last - 1))
+            one = _finding(task, track, "crosses-break", frames, moved, "")
             message = (
                 f"{span} across a break in the footage ({', '.join(one.break_kinds)}) after frame "
                 f"{place}. End the track with 'outside' behind frame {place}, or set a keyframe "
                 "on both sides of the break."
             )
-            yield replace(one, message=message)
-        if is_uneven[i]:
+            reason = why_across(task.clock, first, last, settings.max_stall_seconds)
+            yield replace(one, message=message, not_mended=reason)
+        elif is_uneven[i]:
             message = (
                 f"{span} evenly, but time does not pass evenly there: at frame {off} it may be "
                 f"{errors[i]:.1f} px off. Set a keyframe there."
@@ -148,41 +156,6 @@ def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterato
             )
             middle = (first + last) // 2
             yield _finding(task, track, "long-span", (first, last, middle), shown[i], message)
-
-
-def _errors(
-    reading: Reading, task: TaskView, settings: AuditSettings, spans: tuple[Ints, Ints, Ints]
-) -> tuple[Floats, Ints]:
-    """Return for each span how far off the clock the box gets, in pixels, and at which frame."""
-    track = reading.track
-    a, b, starts = spans
-    errors, worst = np.zeros(len(a)), a + 1
-    if is_held(track.shape, int(np.diff(track.offsets).max())):
-        return errors, worst  # CVAT does not move it at all
-    movement = movements(track, reading.places)[starts]
-    durations = task.durations(a, b)
-    # No box is farther off than its corners move.
-    least = min(settings.tolerance_px, _NOISE)
-    asked = np.flatnonzero((durations > 0) & (movement > least))
-    if len(asked) == 0:
-        return errors, worst
-    a, b, durations = a[asked], b[asked], durations[asked]
-    counts = b - a
-    begins = np.cumsum(counts) - counts
-    span = np.repeat(np.arange(len(a)), counts)
-    frames = np.arange(int(counts.sum())) - begins[span] + a[span]  # from a up to before b
-    by_index = (frames - a[span]) / counts[span]
-    moving = task.clock.moving_seconds
-    by_time = (moving[frames] - moving[a][span]) / durations[span]
-    apart = np.abs(by_index - by_time)
-    apart[np.isnan(apart) | task.is_deleted[frames]] = 0.0
-    most = np.maximum.reduceat(apart, begins)
-    errors[asked] = most * movement[asked]
-    for i in np.flatnonzero(most > 0):
-        if errors[asked[i]] > _NOISE:
-            here = apart[begins[i] : begins[i] + counts[i]]
-            worst[asked[i]] = a[i] + int(here.argmax())
-    return errors, worst
 
 
 def _ends(readings: Sequence[Reading], task: TaskView) -> Iterator[Finding]:
@@ -240,14 +213,20 @@ def _on_deleted(reading: Reading, task: TaskView) -> Iterator[Finding]:
     gone = task.is_deleted[track.frames[inside]]
     if not gone.any():
         return
+    depending: list[int] = []
     if len(task.borders):
-        gone &= ~set_by_server(track, inside, task)
+        by_server = set_by_server(track, inside, task)
+        gone &= ~by_server
+        # What the server set at borders by a keyframe that is gone is taken for the annotator's.
+        depending = sorted(set(track.frames[inside[by_server]]) & set(reading.frames.tolist()))
+    anew = f"{plural(len(depending), 'keyframe')} anew on {', '.join(map(str, depending))}"
+    more = f" What CVAT set by it where jobs overlap stays: set the {anew}." if depending else ""
     for place in inside[gone]:
         frame = int(track.frames[place])
         what = "the end of this track" if track.is_outside[place] else "a keyframe of this track"
         message = (
             f"Frame {frame} is deleted, so {what} on it stopped counting: CVAT shows the box as "
-            "if it were not there. Set it on a frame beside it, or restore the frame."
+            f"if it were not there. Set it on a frame beside it, or restore the frame.{more}"
         )
         yield _finding(task, track, "deleted-keyframe", (frame, frame, frame), 1, message)
 
@@ -278,4 +257,5 @@ def _finding(
         video_last=None if video_last < 0 else video_last,
         break_kinds=tuple(one for one in BREAK_KINDS if one in kinds),
         message=message,
+        not_mended=REASONS.get(kind),
     )

@@ -5,12 +5,11 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError, printable
-from ...base.words import count
 from ...base.work import Batch, Watch
 from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import Journal
@@ -20,15 +19,15 @@ from ...engines.threads import InProcess
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BreakSettings
 from ...tracks.audit_record import write_audit
-from ...tracks.xml import tracks_from_xml
-from .exported import task_of
+from ...tracks.xml import tasks_from_xml
+from .exported import audit_exported
 from .join import join_task
 from .match import Matcher
 from .mend import retime_task
 from .page import PAGE_NAME, write_page
 from .post import post_task
 from .result import AuditResult, JoinResult, PostResult, RetimeResult, TaskAudit
-from .task import Place, audit_task, judge
+from .task import audit_task
 
 _TASKS_AT_ONCE = 3
 
@@ -113,19 +112,11 @@ def audit_export(
     """
     store = open_dataset(dataset)
     folder = Path(dataset) if output is None else results_folder(output)
-    export = tracks_from_xml(file)
     matcher = Matcher(store, breaks or BreakSettings())
-    task, jobs = task_of(export, store, matcher)
-    match = matcher.match(task, jobs)
-    if not export.has_tracks:
-        note = f"an export 'for images' has no tracks, only {count(export.shapes, 'box', 'boxes')}"
-        note += "; export it as 'CVAT for video 1.1' to have them looked at."
-        match = replace(match, note=note)
-    urls = dict(zip((job[0] for job in export.jobs), export.job_urls, strict=False))
-    place = Place(export.task_id, job_urls=urls)
+    tasks = tasks_from_xml(file)
     settings = settings or AuditSettings()
-    judged = judge(task.name, place, match, export.tracks, settings)
-    return _written(store, folder, (judged,), settings, {})
+    judged = [audit_exported(task, store, matcher, settings) for task in tasks]
+    return _written(store, folder, tuple(judged), settings, {})
 
 
 def _of_project(server: CvatAnnotations, project: str | None) -> list[int]:

@@ -7,6 +7,7 @@ from ...base.errors import InputError, printable
 from ...cvat.annotations import CvatAnnotations
 from ...settings.cvat import AuditSettings
 from ...tracks.model import Track, tracks_from_api
+from ...tracks.overlaps import join_pieces
 from ...tracks.statistics import statistics
 from .match import Match, Matcher, unmatched_clock
 from .result import PlacedFinding, TaskAudit
@@ -70,9 +71,10 @@ def judge(
         name: that of their task.
         place: where that is.
         match: which frames it shows.
-        tracks: all that it has.
+        tracks: all that it has; where jobs overlap they are joined.
         settings: what is a finding.
     """
+    tracks = join_pieces(tracks, match.clock).tracks
     placed = []
     for finding in audit_tracks(tracks, match.clock, settings, match.image_size):
         job_id = _job_at(match, finding.worst_frame)
@@ -84,7 +86,7 @@ def judge(
         name,
         place.url,
         match,
-        tuple(tracks),
+        tracks,
         tuple(placed),
         statistics(tracks, match.clock),
         match.note,

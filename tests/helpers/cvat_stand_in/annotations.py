@@ -296,5 +296,5 @@ def _placed(shape: dict) -> dict:
         "outside": shape.get("outside", False),
         "z_order": shape.get("z_order", 0),
         "rotation": shape.get("rotation", 0.0),
-        "points": list(shape.get("points", [])),
+        "points": [round(float(each), 2) for each in shape.get("points", [])],
     }

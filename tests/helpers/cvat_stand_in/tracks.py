@@ -1,16 +1,19 @@
 """Tracks over the borders of jobs: cut when they are written, joined when they are read.
 
 Written from the behaviour of CVAT's ``cvat/apps/dataset_manager/annotation.py``. Simpler than it in
-three things: only boxes and shapes of as many points move between keyframes, others stay; tracks of
-two jobs are matched by the best pair first, not by the best sum of all pairs; the elements of
-skeletons are kept as they are.
+one thing: tracks of two jobs are matched by the best pair first, not by the best sum of all pairs.
+Deleted frames are frames like all others here.
 """
 
 import itertools
 from copy import deepcopy
 
+import numpy as np
+from video_prep.tracks.interpolation import Placed, between
+
 ENOUGH_ALIKE = 0.5  # mean overlap of two tracks that are one
 SAME_SHAPE = 0.75  # overlap of two shapes that are one
+RASTER = 64  # places across two polygons, to measure how much they overlap
 
 
 def cut(track: dict, start: int, stop: int) -> dict | None:
@@ -37,6 +40,8 @@ def cut(track: dict, start: int, stop: int) -> dict | None:
         {name: value for name, value in shape.items() if name != "keyframe"} for shape in inside
     ]
     track["frame"] = inside[0]["frame"]
+    parts = [(each, cut(each, start, stop)) for each in track.get("elements") or ()]
+    track["elements"] = [part or {**each, "shapes": []} for each, part in parts]
     return track
 
 
@@ -73,11 +78,17 @@ def interpolated(track: dict, end: int) -> list[dict]:
 
 
 def _between(one: dict, following: dict | None, frame: int) -> dict:
-    points = list(one["points"])
-    if following and len(following["points"]) == len(points):
+    shown = {"points": list(one["points"])}
+    if following:
         share = (frame - one["frame"]) / (following["frame"] - one["frame"])
-        points = [a + (b - a) * share for a, b in zip(points, following["points"], strict=True)]
-    return {**deepcopy(one), "frame": frame, "points": points, "keyframe": False}
+        # As it is held against exports of a real server.
+        placed = between(one["type"], _placed(one), _placed(following), share)
+        shown = {"points": placed.values.tolist(), "rotation": placed.rotation}
+    return {**deepcopy(one), **shown, "frame": frame, "keyframe": False}
+
+
+def _placed(shape: dict) -> Placed:
+    return Placed(np.array(shape["points"], float), shape.get("rotation") or 0.0)
 
 
 def join(tracks: list[dict], more: list[dict], start: int, overlap: int) -> list[dict]:
@@ -132,17 +143,50 @@ def _likeness(one: dict, other: dict, start: int, end: int) -> float:
 
 
 def shape_likeness(one: dict, other: dict) -> float:
-    """Return the overlap of two boxes, 0 to 1; of other shapes, whether they are equal."""
+    """Return the overlap of two boxes or polygons, 0 to 1; no others are ever alike."""
     if one["type"] != other["type"] or one.get("label_id") != other.get("label_id"):
         return 0.0
+    if one["type"] == "polygon":
+        return _overlap(*(np.array(each["points"], float).reshape(-1, 2) for each in (one, other)))
     if one["type"] != "rectangle":
-        return float(one["points"] == other["points"])
+        return 0.0
     a, b = one["points"], other["points"]
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     common = max(0.0, width) * max(0.0, height)
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
     return common / (sum(areas) - common) if all(areas) else 0.0
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the overlap of two polygons on a raster; 0 where one crosses itself."""
+    if _crosses_itself(one) or _crosses_itself(other):
+        return 0.0
+    low, high = (np.concatenate([one, other]).min(axis=0), np.concatenate([one, other]).max(axis=0))
+    ticks = (np.arange(RASTER) + 0.5) / RASTER
+    x, y = np.meshgrid(*(low[axis] + ticks * (high - low)[axis] for axis in (0, 1)))
+    inside, inside_other = (_is_inside(polygon, x, y) for polygon in (one, other))
+    either = np.count_nonzero(inside | inside_other)
+    return np.count_nonzero(inside & inside_other) / either if either else 0.0
+
+
+def _is_inside(polygon: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    found = np.zeros(x.shape, bool)
+    for (x1, y1), (x2, y2) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        if y1 != y2:
+            found ^= ((y1 > y) != (y2 > y)) & (x < x1 + (y - y1) * (x2 - x1) / (y2 - y1))
+    return found
+
+
+def _crosses_itself(polygon: np.ndarray) -> bool:
+    def side(a, b, c):
+        return np.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+
+    edges = list(zip(polygon, np.roll(polygon, -1, axis=0), strict=True))
+    return any(
+        side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+        for (a, b), (c, d) in itertools.combinations(edges, 2)
+    )
 
 
 def _unite(one: dict, other: dict) -> None:
@@ -154,6 +198,6 @@ def _unite(one: dict, other: dict) -> None:
 
 def _end(track: dict, frame: int) -> None:
     """End a track that goes on: with a copy of its last shape, also of the shape's id."""
-    last = track["shapes"][-1]
-    if not last["outside"]:
-        track["shapes"].append({**deepcopy(last), "frame": frame, "outside": True})
+    for part in (track, *track.get("elements", ())):
+        if part["shapes"] and not part["shapes"][-1]["outside"]:
+            part["shapes"].append({**deepcopy(part["shapes"][-1]), "frame": frame, "outside": True})

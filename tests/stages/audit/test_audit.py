@@ -1,6 +1,7 @@
 """Audit: what is planted in tasks of a server is found, told once, and nothing else."""
 
 import json
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -86,14 +87,13 @@ PLANTS = {
     "rejected": Plant(
         [(0, 0, False), (10, 160, False), (20, 160, OUT)],
         gone=REJECTED,
-        others=[("crosses-break", 0, 10, None)],
         uneven=((0, 10),),
     ),
     "a hole": Plant(
-        ACROSS, HOLE, others=[("crosses-break", 0, 20, None)], uneven=((0, 20),)
+        ACROSS, HOLE, others=[("crosses-break", 0, 20, 400)]
     ),
     "a hole inside a job of two runs": Plant(
-        ACROSS, HOLE, upload={}, others=[("crosses-break", 0, 20, None)], uneven=((0, 20),)
+        ACROSS, HOLE, upload={}, others=[("crosses-break", 0, 20, 400)]
     ),
     "a hole between two keyframes": Plant([(0, 0, False), (9, 90, False), (10, 400, False),
         (20, 500, OUT)], HOLE),
@@ -101,7 +101,7 @@ PLANTS = {
     "never ends behind a border": Plant(
         ACROSS[:2], HOLE, upload={"shortest_job": 3}, others=[("never-ends", 20, 29, 9)]
     ),
-    "a cut": Plant(ENDED, scores={6: 60}, others=[("crosses-break", 0, 10, 0)]),
+    "a cut": Plant(ENDED, scores={6: 60}, others=[("crosses-break", 0, 10, 300)]),
     "a deleted keyframe": Plant(
         [(0, 0, False), (10, 300, False), (20, 600, False), (25, 600, OUT)],
         deleted=(3, 10),
@@ -138,8 +138,9 @@ def test_exactly_what_was_planted_is_found(stand_in, server, tmp_path, name):
     kept = np.flatnonzero(table.fate == Fate.KEPT)
     errors = naive_errors(plant.keyframes, kept, table, plant.deleted)
     expected = [
-        (kind, a, b, errors[a, b][0] if size is None else size) for kind, a, b, size in plant.others
-    ] + [("uneven-time", *span, errors[span][0]) for span in plant.uneven]
+        *(("uneven-time", *span, errors[span][0]) for span in plant.uneven),
+        *plant.others,
+    ]
     found = [(f.kind, f.first_frame, f.last_frame, f.size) for f in map(finding, result.findings)]
     assert found == [(*each[:3], pytest.approx(each[3], abs=1e-6)) for each in expected]
     assert all(size > 2 for kind, _, _, size in found if kind == "uneven-time")
@@ -200,7 +201,8 @@ def test_the_command_tells_findings_as_text_and_json(prep, stand_in, planted):
     assert set(told["findings"][0]) == {
         "kind", "track_number", "track_id", "parent_id", "label", "element", "first_frame",
         "last_frame", "worst_frame", "size", "seconds", "video_first", "video_last",
-        "break_kinds", "message", "task", "job", "url", "unit", "limit", "other_number", "other_id",
+        "break_kinds", "message", "not_mended", "task", "job", "url", "unit", "limit",
+        "other_number", "other_id",
     }  # fmt: skip
     assert told["totals"] == {
         "tasks": 2, "tracks": 3, "findings": 2, "issues_posted": 0, "issues_known": 0,
@@ -628,12 +630,39 @@ def test_an_export_tells_the_same_without_a_server(prep, stand_in, server, plant
     with_server = audit(planted, server, tasks=[task.id])
     assert told(result) == told(with_server)
     assert [p.job_id for p in result.findings] == [p.job_id for p in with_server.findings]
+    # The export has addresses for programs; people see the same as with the server.
+    assert [p.url for p in result.findings] == [p.url for p in with_server.findings]
+    assert result.tasks[0].url == with_server.tasks[0].url
     done = prep("audit", planted, "--annotations", file, "--json")
     assert (done.code, done.err) == (1, "")
     assert [each["kind"] for each in done.json["findings"]] == ["uneven-time", "never-ends"]
     # Known by its name, where cvat.json knows nothing of it.
     (planted / "cvat.json").unlink()
     assert told(audit_export(planted, file)) == told(with_server)
+
+
+def test_an_export_of_a_project_tells_of_each_task(prep, stand_in, server, planted, tmp_path):
+    tasks = [task_named(stand_in, name) for name in "ab"]
+    heads, tracks = "", ""
+    for place, task in enumerate(tasks):
+        text = export(stand_in, task, tmp_path / "one.xml").read_text()
+        heads += re.search("<task>.*</task>", text)[0]
+        body = text.partition("</meta>")[2].removesuffix("</annotations>")
+        body = body.replace("<track ", f'<track task_id="{task.id}" subset="default" ')
+        numbers = re.split(r'(?<= frame=")(\d+)', body)
+        numbers[1::2] = [str(int(each) + 30 * place) for each in numbers[1::2]]
+        tracks += "".join(numbers)
+    file = tmp_path / "project.xml"
+    meta = f"<meta><project><id>1</id><tasks>{heads}</tasks></project></meta>"
+    file.write_text(f"<annotations>{meta}{tracks}</annotations>")
+    result, with_server = audit_export(planted, file), audit(planted, server)
+    assert told(result) == told(with_server)
+    assert [(one.name, one.match.video, len(one.tracks)) for one in result.tasks] == [
+        (one.name, one.match.video, len(one.tracks)) for one in with_server.tasks
+    ]
+    assert [p.url for p in result.findings] == [p.url for p in with_server.findings]
+    done = prep("audit", planted, "--annotations", file, "--json")
+    assert (done.code, done.json["totals"]["tasks"]) == (1, 2)
 
 
 def test_an_export_of_a_job_is_known_by_it(stand_in, server, tmp_path):
@@ -647,7 +676,9 @@ def test_an_export_of_a_job_is_known_by_it(stand_in, server, tmp_path):
     assert (audited.match.video, len(audited.match.clock), audited.note) == ("v", 30, None)
     with_server = [each for each in told(audit(tmp_path / "ds", server)) if each[2] == 7]
     assert with_server[0] in told(result)
-    assert [p.job_id for p in result.findings if finding(p).last_frame == 7] == [job.id]
+    (placed,) = (p for p in result.findings if finding(p).last_frame == 7)
+    where = f"{stand_in.url}/tasks/{task.id}/jobs/{job.id}?frame={finding(placed).worst_frame}"
+    assert (placed.job_id, placed.url) == (job.id, where)
 
 
 def test_an_export_for_images_has_no_tracks(prep, stand_in, planted, tmp_path):
