@@ -24,6 +24,7 @@ from helpers.handmade import film
 from helpers.tracks import steady
 from hypothesis import given, settings, strategies as st
 from video_prep.base.errors import CvatError, UnprovenError
+from video_prep.cvat.annotations import CvatAnnotations
 from video_prep.stages.audit.join import joined_shapes
 from video_prep.stages.audit.mend import undo
 from video_prep.stages.audit.stage import audit
@@ -130,7 +131,7 @@ def test_cut_off_at_each_request_nothing_is_lost(stand_in, server, doubled, kind
 
 
 def test_a_track_that_stays_is_caught(server, doubled, monkeypatch):
-    monkeypatch.setattr(server, "delete_tracks", lambda *_: None)
+    monkeypatch.setattr(CvatAnnotations, "delete_tracks", lambda *_: None)
     with pytest.raises(UnprovenError, match="is still there") as caught:
         audit(doubled[0], server, join=True)
     assert caught.value.exit_code == 4
