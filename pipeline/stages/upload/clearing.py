@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from ...base.errors import CvatError, CvatRefusedError, printable
@@ -11,27 +12,37 @@ from ...dataset.files import save_text
 from .target import Target
 
 
-def retire(target: Target, entries: Sequence[TaskEntry], *, force: bool) -> str | None:
-    """Delete complete tasks, to make them anew; or return why they must stay.
-
-    Args:
-        target: where they are.
-        entries: the tasks.
-        force: also if they have annotations.
+def refuse_foreign(target: Target, entry: TaskEntry) -> None:
+    """Find out whether a task that is to be replaced is still the one that prep made.
 
     Raises:
-        CvatError, DatasetError: as `remove`.
+        CvatRefusedError: the task with its id is another one, or was made one.
     """
-    for entry in entries:
-        if not force and _holds_any(_annotations(target, entry)):
-            return (
-                f"task {entry.task_id} has annotations, so it was not replaced. 'prep upload "
-                "--cvat --replace --force' saves them into the dataset first."
-            )
-    # All of them are marked before the first is gone, so that the next run goes on.
-    for doomed in [target.put(entry, is_doomed=True) for entry in entries]:
-        remove(target, doomed)
-    return None
+    state = target.state(entry)
+    if state is not None and not target.is_here(state, entry.name, entry.working_name):
+        raise CvatRefusedError(
+            f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
+            f"while prep made '{printable(entry.name)}' in project {target.upload.project_id}, "
+            "so it was not deleted. Give it back its name and place, or delete it in CVAT."
+        )
+
+
+def is_annotated(target: Target, entry: TaskEntry) -> bool:
+    """Whether a task is there and has annotations."""
+    return _holds_any(_annotations(target, entry))
+
+
+def save(target: Target, entry: TaskEntry) -> None:
+    """Save the annotations of a task into the dataset, if it has any.
+
+    Raises:
+        DatasetError: they cannot be saved.
+    """
+    annotations = _annotations(target, entry)
+    if _holds_any(annotations):
+        file = target.store.path / f"cvat-annotations-{entry.task_id}.json"
+        text = json.dumps(annotations, indent=1)
+        save_text(file, [text, "\n"], "The task stays as it is. ")
 
 
 def remove(target: Target, entry: TaskEntry) -> None:
@@ -41,18 +52,8 @@ def remove(target: Target, entry: TaskEntry) -> None:
         CvatRefusedError: the task with its id is another one, or was made one.
         DatasetError: the annotations cannot be saved.
     """
-    state = target.state(entry)
-    if state is not None and not target.is_here(state, entry.name, entry.working_name):
-        raise CvatRefusedError(
-            f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
-            f"while prep made '{printable(entry.name)}' in project {target.upload.project_id}, "
-            "so it was not deleted. Give it back its name and place, or delete it in CVAT."
-        )
-    annotations = _annotations(target, entry)
-    if _holds_any(annotations):
-        file = target.store.path / f"cvat-annotations-{entry.task_id}.json"
-        text = json.dumps(annotations, indent=1)
-        save_text(file, [text, "\n"], "The task stays as it is. ")
+    refuse_foreign(target, entry)
+    save(target, entry)
     if entry.task_id is not None:
         target.server.delete_task(entry.task_id)
     target.forget(entry)
@@ -64,13 +65,15 @@ def sweep(target: Target) -> list[str]:
     Others that bear the name of one of ours are not touched; what to tell of them is returned.
     """
     half_made = {entry.working_name: entry.task_id for entry in target.entries}
-    named = {entry.name: entry.task_id for entry in target.entries}
+    named = defaultdict(set)
+    for entry in target.entries:
+        named[entry.name].add(entry.task_id)
     warnings = []
     with contextlib.suppress(CvatError):  # the next run sweeps again
         for state in target.server.tasks(target.upload.project_id):
             if state.id != half_made.get(state.name, state.id):
                 target.server.delete_task(state.id)
-            elif state.id != named.get(state.name, state.id):
+            elif state.id not in named.get(state.name, {state.id}):
                 warnings.append(
                     f"the project has another task called '{printable(state.name)}' (id "
                     f"{state.id}), which is not of this upload; it is left as it is."

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from ...base.errors import DatasetError, PrepError, UsageError
 from ...base.guard import Failure
 from ...cvat.journal import TaskEntry, new_mark
-from .clearing import remove, retire
 from .plan import Part
 from .result import FailedTask, TaskOutcome
+from .succession import doom, doomed_of, finish
 from .target import Target
 from .videos import VideoPlan
 
@@ -17,12 +17,14 @@ from .videos import VideoPlan
 class Work:
     """One task to be looked after: made, or only looked at where it is complete already.
 
-    ``wanted`` is its entry as it is to be written before anything is done.
+    ``wanted`` is its entry as it is to be written before anything is done. ``is_successor``: it
+    gets its name only when all tasks of its video are proven, and takes the place of others.
     """
 
     part: Part
     wanted: TaskEntry
     complete: TaskEntry | None
+    is_successor: bool
 
 
 Decision = TaskOutcome | FailedTask | Work
@@ -59,17 +61,16 @@ def decide(
 def _decide(
     target: Target, video_id: str, plan: VideoPlan | Failure, replace: bool, force: bool
 ) -> Iterator[Decision]:
-    known = (entry for entry in target.entries if entry.video == video_id)
+    finish(target, video_id)
+    known = [each for each in target.entries if each.video == video_id and not each.is_doomed]
     entries = {entry.part: target.settle(entry) for entry in known}
-    for entry in [entry for entry in entries.values() if entry.is_doomed]:
-        remove(target, entries.pop(entry.part))
     if isinstance(plan, Failure):
         yield FailedTask(**vars(plan), video=video_id, frames=0)
         return
     complete = [entry for entry in entries.values() if entry.is_complete]
     change = _change(plan, complete)
     if change is not None and replace:
-        refusal = retire(target, complete, force=force)
+        refusal = doom(target, complete, force=force)
         if refusal is not None:
             yield from (target.outcome(entry, "changed", change, refusal) for entry in complete)
             return
@@ -77,10 +78,11 @@ def _decide(
     elif change is not None:
         yield from _left_alone(target, video_id, plan, complete, change)
         return
+    is_successor = bool(doomed_of(target, video_id))
     for part in plan.parts:
         left = entries.pop(part.number, None)
-        is_there = left is not None and left.is_complete
-        yield Work(part, _wanted(plan, part, left), left if is_there else None)
+        there = left if left is not None and left.is_complete else None
+        yield Work(part, _wanted(plan, part, left), there, is_successor)
     for entry in entries.values():  # half-made ones of a plan with more parts
         target.delete_leftovers(entry)
         target.forget(entry)

@@ -6,6 +6,7 @@ What is there already is left as it is. A bad task is a value, like a bad video;
 import dataclasses
 import math
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -34,8 +35,9 @@ from .people import Staff
 from .plan import Part
 from .project import enter_organization, labels_of, open_project
 from .result import FailedTask, PersonLoad, TaskOutcome, UploadResult
+from .succession import succeed
 from .target import Target
-from .task import TaskMaker
+from .task import TaskMaker, until_certain
 from .videos import UploadPlan, plan_dataset
 
 
@@ -145,13 +147,41 @@ class _Run:
         self._watch.batch_started(Batch(len(new), frames, "tasks", "bytes", size_bytes))
         # One waits long for a server, and the session to it cannot be shared with other processes.
         engine = InProcess(self._settings.parallel, math.inf, self._target.server.stopped)
+        successors = defaultdict(list)
         with closing(engine.run(self._look_after, work, on_message=self._tell)) as results:
             for each, outcome in results:
                 if isinstance(outcome, Lost):  # which no thread is
                     continue
                 if outcome.status == "uploaded":
                     self._watch.item_done(each.wanted.name, outcome.frames)
-                yield outcome
+                if each.is_successor:
+                    successors[each.wanted.video].append(outcome)
+                else:
+                    yield outcome
+        for video_id, outcomes in successors.items():
+            yield from self._succeed(video_id, outcomes)
+
+    def _succeed(
+        self, video_id: str, made: list[TaskOutcome | FailedTask]
+    ) -> Iterator[TaskOutcome | FailedTask]:
+        """Let the new tasks of a video take the place of the old ones, if all of them are proven.
+
+        Else the old ones stay, and the next run goes on.
+        """
+        if any(task.status not in {"uploaded", "unchanged"} for task in made):
+            yield from made
+            return
+        try:
+            until_certain(self._target.server, lambda: succeed(self._target, video_id))
+        except (InterruptedRunError, DatasetError):
+            raise
+        except PrepError as error:
+            if error.ends_run:
+                self.gave_up = error
+            frames = sum(task.frames for task in made)
+            yield self._target.failure(error, video_id, frames)
+        else:
+            yield from made
 
     def _size_bytes(self, part: Part) -> int:
         """Return how many bytes are to be sent; images that are gone are told when it is begun."""
@@ -195,7 +225,7 @@ class _Run:
                 return self._look_at(work.complete, state)
             messages = (f"task {work.complete.task_id} was gone from CVAT; it was made anew.",)
             self._target.forget(work.complete)
-        made = self._maker.make(work.part, work.wanted, link)
+        made = self._maker.make(work.part, work.wanted, link, is_successor=work.is_successor)
         return self._target.outcome(made, "uploaded", *messages)
 
     def _look_at(self, entry: TaskEntry, state: TaskState) -> TaskOutcome:
