@@ -32,6 +32,11 @@ class CvatServer:
         """Return the same server, in an organization; ``None`` for none in particular."""
         return CvatServer(self._session.within(organization))
 
+    @property
+    def session(self) -> Session:
+        """The session, for what else is done with the server."""
+        return self._session
+
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be made.
 

@@ -1,14 +1,13 @@
 """What is deleted in CVAT: only what prep has made there, and no annotation that is not saved."""
 
 import contextlib
-import json
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 from ...base.errors import CvatError, CvatRefusedError, printable
 from ...cvat.journal import TaskEntry
-from ...dataset.files import save_text
+from ...cvat.named import NamedAnnotations
+from ...dataset.saved_annotations import SavedAnnotations, keep
 from .target import Target
 
 
@@ -27,36 +26,39 @@ def refuse_foreign(target: Target, entry: TaskEntry) -> None:
         )
 
 
-def is_annotated(target: Target, entry: TaskEntry) -> bool:
-    """Whether a task is there and has annotations."""
-    return _holds_any(_annotations(target, entry))
+def annotations_of(target: Target, entry: TaskEntry) -> SavedAnnotations | None:
+    """Return the annotations of a task, ``None`` if there are none."""
+    if entry.task_id is None:
+        return None
+    return NamedAnnotations(target.server.session).read(entry.task_id) or None
 
 
-def save(target: Target, entry: TaskEntry) -> None:
-    """Save the annotations of a task into the dataset, if it has any.
+def save(target: Target, annotations: SavedAnnotations) -> tuple[Path, bool]:
+    """Save the annotations of a task into the dataset; return the file, and whether it is new.
 
     Raises:
         DatasetError: they cannot be saved.
     """
-    annotations = _annotations(target, entry)
-    if _holds_any(annotations):
-        file = target.store.path / f"cvat-annotations-{entry.task_id}.json"
-        text = json.dumps(annotations, indent=1)
-        save_text(file, [text, "\n"], "The task stays as it is. ")
+    name = f"cvat-annotations-{annotations.task}"
+    return keep(annotations, target.store.path, name, "The task stays as it is. ")
 
 
-def remove(target: Target, entry: TaskEntry) -> None:
+def remove(target: Target, entry: TaskEntry) -> Path | None:
     """Delete a task of ours; what was annotated in it is saved first.
+
+    Returns the file, if it was not saved already.
 
     Raises:
         CvatRefusedError: the task with its id is another one, or was made one.
         DatasetError: the annotations cannot be saved.
     """
     refuse_foreign(target, entry)
-    save(target, entry)
+    found = annotations_of(target, entry)
+    file, is_new = (None, False) if found is None else save(target, found)
     if entry.task_id is not None:
         target.server.delete_task(entry.task_id)
     target.forget(entry)
+    return file if is_new else None
 
 
 def sweep(target: Target) -> list[str]:
@@ -99,13 +101,3 @@ def forget_removed(target: Target) -> None:
                 continue
             target.delete_leftovers(settled)
             target.forget(settled)
-
-
-def _annotations(target: Target, entry: TaskEntry) -> dict[str, Any]:
-    if entry.task_id is None or target.state(entry) is None:
-        return {}
-    return target.server.annotations(entry.task_id)
-
-
-def _holds_any(annotations: Mapping[str, Any]) -> bool:
-    return any(annotations.get(kind) for kind in ("tags", "shapes", "tracks"))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from ...base.errors import DatasetError, PrepError, UsageError
 from ...base.guard import Failure
 from ...cvat.journal import TaskEntry, new_mark
+from .carry import refuse_other_size
 from .plan import Part
 from .result import FailedTask, TaskOutcome
-from .succession import doom, doomed_of, finish
+from .succession import Replacing, doom, doomed_of, finish
 from .target import Target
 from .videos import VideoPlan
 
@@ -31,15 +32,14 @@ Decision = TaskOutcome | FailedTask | Work
 
 
 def decide(
-    target: Target, plans: Mapping[str, VideoPlan | Failure], *, replace: bool, force: bool
+    target: Target, plans: Mapping[str, VideoPlan | Failure], replacing: Replacing
 ) -> Iterator[Decision]:
     """Yield the tasks to look after, and what became of those that are left alone.
 
     Args:
         target: where the tasks are.
         plans: the plan of each video.
-        replace: make tasks anew that are not as planned, if they have no annotations.
-        force: also if they have.
+        replacing: which tasks are made anew that are not as planned.
 
     Raises:
         DatasetError: the journal or annotations cannot be written.
@@ -47,7 +47,7 @@ def decide(
     """
     for video_id, plan in plans.items():
         try:
-            decided = list(_decide(target, video_id, plan, replace, force))
+            decided = list(_decide(target, video_id, plan, replacing))
         except DatasetError:
             raise
         except PrepError as error:
@@ -59,7 +59,7 @@ def decide(
 
 
 def _decide(
-    target: Target, video_id: str, plan: VideoPlan | Failure, replace: bool, force: bool
+    target: Target, video_id: str, plan: VideoPlan | Failure, replacing: Replacing
 ) -> Iterator[Decision]:
     finish(target, video_id)
     known = [each for each in target.entries if each.video == video_id and not each.is_doomed]
@@ -69,8 +69,10 @@ def _decide(
         return
     complete = [entry for entry in entries.values() if entry.is_complete]
     change = _change(plan, complete)
-    if change is not None and replace:
-        refusal = doom(target, complete, force=force)
+    if change is not None and replacing.is_wanted:
+        if replacing.carries:
+            refuse_other_size(target, complete, plan.parts[0].image_size)
+        refusal = doom(target, complete, replacing)
         if refusal is not None:
             yield from (target.outcome(entry, "changed", change, refusal) for entry in complete)
             return
@@ -78,11 +80,13 @@ def _decide(
     elif change is not None:
         yield from _left_alone(target, video_id, plan, complete, change)
         return
-    is_successor = bool(doomed_of(target, video_id))
+    doomed = doomed_of(target, video_id)
+    if replacing.carries:
+        target.put_all(doomed, is_carried=True)
     for part in plan.parts:
         left = entries.pop(part.number, None)
         there = left if left is not None and left.is_complete else None
-        yield Work(part, _wanted(plan, part, left), there, is_successor)
+        yield Work(part, _wanted(plan, part, left), there, is_successor=bool(doomed))
     for entry in entries.values():  # half-made ones of a plan with more parts
         target.delete_leftovers(entry)
         target.forget(entry)

@@ -35,7 +35,7 @@ from .people import Staff
 from .plan import Part
 from .project import enter_organization, labels_of, open_project
 from .result import FailedTask, PersonLoad, TaskOutcome, UploadResult
-from .succession import succeed
+from .succession import Replacing, succeed
 from .target import Target
 from .task import TaskMaker, until_certain
 from .videos import UploadPlan, plan_dataset
@@ -50,6 +50,7 @@ def upload(
     labels: Sequence[Mapping[str, Any]] | None = None,
     replace: bool = False,
     force: bool = False,
+    carry: bool = False,
     watch: Watch | None = None,
 ) -> UploadResult:
     """Bring a dataset into CVAT, and prove that what it shows is what is on the disk.
@@ -67,6 +68,7 @@ def upload(
         replace: make tasks anew whose images or borders are others by now, if they have no
             annotations.
         force: also if they have; the annotations are saved into the dataset first.
+        carry: also if they have; the annotations go to the new tasks, by video and frame.
         watch: told how it goes on.
 
     Raises:
@@ -91,7 +93,7 @@ def upload(
         target = Target(store, server, journal, there)
         staff = Staff(server, settings)  # before anything is sent that may be for nobody
         run = _Run(target, settings, watch)
-        tasks = [*run.carry_out(decide(target, plan.videos, replace=replace, force=force))]
+        tasks = [*run.carry_out(decide(target, plan.videos, Replacing(replace, force, carry)))]
         loads: tuple[PersonLoad, ...] = ()
         if run.gave_up is None:
             warnings += sweep(target)
@@ -172,7 +174,7 @@ class _Run:
             yield from made
             return
         try:
-            until_certain(self._target.server, lambda: succeed(self._target, video_id))
+            told = until_certain(self._target.server, lambda: succeed(self._target, video_id))
         except (InterruptedRunError, DatasetError):
             raise
         except PrepError as error:
@@ -181,7 +183,8 @@ class _Run:
             frames = sum(task.frames for task in made)
             yield self._target.failure(error, video_id, frames)
         else:
-            yield from made
+            for place, task in enumerate(made):
+                yield _with_messages(task, told) if place == 0 else task
 
     def _size_bytes(self, part: Part) -> int:
         """Return how many bytes are to be sent; images that are gone are told when it is begun."""
@@ -239,6 +242,14 @@ class _Run:
         )
         changed = self._target.outcome(entry, "changed", message)
         return dataclasses.replace(changed, frames=state.size)
+
+
+def _with_messages(
+    task: TaskOutcome | FailedTask, more: tuple[str, ...]
+) -> TaskOutcome | FailedTask:
+    if isinstance(task, FailedTask):
+        return task
+    return dataclasses.replace(task, messages=(*task.messages, *more))
 
 
 def _gone(target: Target, plan: UploadPlan) -> Iterator[str]:

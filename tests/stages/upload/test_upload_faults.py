@@ -26,12 +26,12 @@ from helpers.cvat import (
 )
 from helpers.cvat_stand_in import Fault, Kind, StandIn, WorkerFault, faults
 from helpers.datasets import names
+from helpers.dying import DiedError, die_at
 from helpers.handmade import change_fates, noise, picture, write_video
 from helpers.patience import PATIENCE_SECONDS, wait_for
 from helpers.prep import command, environment
 from video_prep.base import errors
 from video_prep.base.errors import DatasetError, PrepError
-from video_prep.cvat.session import Session
 from video_prep.dataset import files as files_module
 from video_prep.dataset.frame_table import Fate, Reason
 
@@ -488,39 +488,6 @@ def test_killed_while_tasks_are_replaced(stand_in, ds):
     assert kill_at(stand_in, ds, deleting, arguments=["--replace"]) == -signal.SIGKILL
     assert attempt(stand_in, ds) == 0  # what was begun is finished, also without --replace
     check(stand_in, ds)
-
-
-class DiedError(BaseException):
-    """The process is no more."""
-
-
-def die_at(monkeypatch, number, *, is_sent):
-    """Let this process do nothing more from its request with a number on.
-
-    The request itself is carried out if it ``is_sent``.
-    """
-    count, whole = itertools.count(), files_module.replace_text
-    send_once, is_dead = Session._send, threading.Event()
-
-    def dying(*arguments, **more):
-        place = next(count)
-        if is_dead.is_set() or (place >= number and not is_sent):
-            is_dead.set()
-            raise DiedError
-        answer = send_once(*arguments, **more)
-        if place >= number:
-            is_dead.set()
-            raise DiedError
-        return answer
-
-    def write(path, pieces):
-        if is_dead.is_set():
-            raise DiedError
-        whole(path, pieces)
-
-    monkeypatch.setattr(Session, "_send", dying)
-    monkeypatch.setattr(files_module, "replace_text", write)
-    return is_dead
 
 
 def counting(dataset, video):
