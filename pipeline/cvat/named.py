@@ -123,7 +123,9 @@ class NamedAnnotations:
         waiting = []
         for job_id, given in jobs.items():
             there = facts(self._session.get(f"jobs/{job_id}/annotations/"))
-            if there == facts(_with_ids(names, given)):
+            if not any(there) and not any(given[kind] for kind in KINDS):
+                continue
+            if any(there) and there == facts(_with_ids(names, given)):
                 continue
             if spares and any(there):
                 raise CvatRefusedError(

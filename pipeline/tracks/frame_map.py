@@ -1,5 +1,6 @@
 """Which frames of a video other tasks show: where each is in the one and in the others."""
 
+import bisect
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,33 +24,27 @@ class Shown:
 
 
 class FrameMap:
-    """The frames of an old task among those of new ones.
+    """The frames of an old task among those of new ones; lists, as single ones are asked for.
 
-    ``new_number``: int64, shape (old frames,), -1 for those that are gone. ``places``: float64,
-    shape (new frames,): where each is among the old ones, a fraction between two of them, -1 before
-    the first and their count behind the last. ``alive``: int64, the new frames that are not
-    deleted, and ``alive_places`` theirs.
+    ``new_number``: of each old frame, -1 for those that are gone. ``places``: where each new frame
+    is among the old ones, a fraction between two of them, -1 before the first and their count
+    behind the last. ``alive``: the new frames that are not deleted, ``alive_places``: theirs.
     """
 
     def __init__(self, old: Shown, new: Shown) -> None:
         self.old, self.new = old, new
         numbers = np.arange(len(old.indices))
+        is_there = np.isin(old.indices, new.indices)
         found = np.searchsorted(new.indices, old.indices)
-        is_there = np.zeros(len(numbers), np.bool_)
-        inside = found < len(new.indices)
-        is_there[inside] = new.indices[found[inside]] == old.indices[inside]
-        self.new_number = np.where(is_there, found, -1)
-        # Between two frames of the old task a place is a fraction.
-        places = np.interp(new.indices, old.indices, numbers) if len(numbers) else new.indices * 0.0
-        places[new.indices < old.indices[:1].sum()] = -1.0
-        places[new.indices > old.indices[-1:].sum()] = len(numbers)
-        self.alive = np.flatnonzero(~new.is_deleted)
-        self.places = places
-        self.alive_places = places[self.alive]
+        self.new_number: list[int] = np.where(is_there, found, -1).tolist()
+        places = np.interp(new.indices, old.indices, numbers, left=-1.0, right=len(numbers))
+        self.places: list[float] = places.tolist()
+        self.alive: list[int] = np.flatnonzero(~new.is_deleted).tolist()
+        self.alive_places = [self.places[number] for number in self.alive]
 
     def is_inside_a_job(self, frame: int) -> bool:
         """Whether the new frames around the border before an old frame are in one job."""
-        found = int(np.searchsorted(self.alive_places, frame))
+        found = bisect.bisect_left(self.alive_places, frame)
         if not 0 < found < len(self.alive):
             return False
         before, behind = self.alive[found - 1 : found + 1]
@@ -57,4 +52,4 @@ class FrameMap:
 
     def number(self, frame: int) -> int:
         """Return the number of an old frame among the new ones, -1 if it is gone."""
-        return int(self.new_number[frame]) if 0 <= frame < len(self.new_number) else -1
+        return self.new_number[frame] if 0 <= frame < len(self.new_number) else -1

@@ -48,7 +48,7 @@ def recut(annotations: Mapping[str, Sequence[Json]], old: Shown, new: Shown) -> 
                 made.not_moved.append(NotMoved(kind[:-1], one["label"], one["frame"], None))
             for place, (start, stop) in enumerate(new.jobs):
                 if start <= number <= stop:
-                    made.jobs[place][kind].append({**one, "frame": number})
+                    made.jobs[place][kind].append(_on_frame(one, number))
     tracks = rejoined(
         annotations.get("tracks") or (),
         len(old.indices),
@@ -67,6 +67,14 @@ def recut(annotations: Mapping[str, Sequence[Json]], old: Shown, new: Shown) -> 
         for place, borders in enumerate(new.jobs):
             if piece := _piece(whole, elements, borders):
                 made.jobs[place]["tracks"].append(piece)
+    return made
+
+
+def _on_frame(one: Json, number: int) -> Json:
+    """Return a tag or shape, of a skeleton with its elements, on another frame."""
+    made = {**one, "frame": number}
+    if "elements" in one:
+        made["elements"] = [_on_frame(each, number) for each in one["elements"]]
     return made
 
 

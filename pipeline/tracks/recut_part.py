@@ -1,5 +1,6 @@
 """One track, or one element of a skeleton, on other frames of its video."""
 
+import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +44,7 @@ class RecutPart:
         ordered = [known[frame] for frame in sorted(known) if 0 <= frame < len(deleted)]
         # What is on a deleted frame does not count, but it comes back with the frame.
         self.old = [shape for shape in ordered if not deleted[shape["frame"]]]
-        self._old_frames = np.array([shape["frame"] for shape in self.old], np.float64)
+        self._old_frames = [int(shape["frame"]) for shape in self.old]
         self.states = list(_states(self.old))
         self.made: dict[int, Json] = {}
         gone = []
@@ -57,7 +58,7 @@ class RecutPart:
             if deleted[shape["frame"]]:
                 self._tell(shape, None)
             else:
-                self._replace(int(np.searchsorted(self._old_frames, shape["frame"])))
+                self._replace(bisect.bisect_left(self._old_frames, shape["frame"]))
         self._end_with_the_old_task()
         self._numbers = sorted(self.made)
         self._counting = [n for n in self._numbers if not frames.new.is_deleted[n]]
@@ -109,11 +110,11 @@ class RecutPart:
     def _neighbour(self, frame: int, limit: float, *, is_before: bool) -> int | None:
         """Return the next new frame before or behind an old one, within the limit."""
         places = self.frames.alive_places
-        found = int(np.searchsorted(places, frame)) - is_before
+        found = bisect.bisect_left(places, frame) - is_before
         if not 0 <= found < len(places):
             return None
         is_within = places[found] >= limit if is_before else places[found] < limit
-        return int(self.frames.alive[found]) if is_within else None
+        return self.frames.alive[found] if is_within else None
 
     def _is_nearer(self, place: int, before: int, behind: int) -> bool:
         """Whether a keyframe can do on the frame before it what it did, and that is nearer."""
@@ -142,8 +143,8 @@ class RecutPart:
 
     def _at(self, number: int) -> Json:
         """Return what CVAT showed at a new frame where the old task had this."""
-        at = float(self.frames.places[number])
-        place = int(np.searchsorted(self._old_frames, at, side="right")) - 1
+        at = self.frames.places[number]
+        place = bisect.bisect_right(self._old_frames, at) - 1
         one = self.old[place]
         occluded, z_order, attributes = self.states[place]
         shape = {
@@ -158,7 +159,7 @@ class RecutPart:
         other = self.old[place + 1]
         share = (at - one["frame"]) / (other["frame"] - one["frame"])
         shown = between(one["type"], _placed(one), _placed(other), share)
-        shape["points"] = [round(float(each), _DECIMALS) for each in shown.values]
+        shape["points"] = [round(each, _DECIMALS) for each in shown.values.tolist()]
         if one["type"] in TURNING:
             shape["rotation"] = round(shown.rotation, _DECIMALS)
         return shape
@@ -166,16 +167,19 @@ class RecutPart:
     def inside(self, borders: tuple[int, int]) -> list[Json]:
         """Return the shapes of a job, with keyframes where its borders cut the track."""
         alive = self.frames.alive
-        low, high = np.searchsorted(alive, [borders[0], borders[1] + 1])
-        shapes = {n: self.made[n] for n in self._numbers if borders[0] <= n <= borders[1]}
+        low = bisect.bisect_left(alive, borders[0])
+        high = bisect.bisect_right(alive, borders[1])
+        begin = bisect.bisect_left(self._numbers, borders[0])
+        end = bisect.bisect_right(self._numbers, borders[1])
+        shapes = {number: self.made[number] for number in self._numbers[begin:end]}
         if low < high and self._counting:
-            first, last = int(alive[low]), int(alive[high - 1])
+            first, last = alive[low], alive[high - 1]
             at_first = self._open_before(first)
             if first not in shapes and at_first is not None:
                 shapes[first] = at_first
-            end = self._cut_behind(last, shapes)
-            if end is not None:
-                shapes[last] = end
+            at_last = self._cut_behind(last, shapes)
+            if at_last is not None:
+                shapes[last] = at_last
         ordered = [shapes[number] for number in sorted(shapes)]
         if not self.is_element:
             while ordered and ordered[0]["outside"]:
@@ -184,7 +188,7 @@ class RecutPart:
 
     def _open_before(self, number: int) -> Json | None:
         """Return the shape at the first frame of a job of a track that came in from before."""
-        place = int(np.searchsorted(self._counting, number)) - 1
+        place = bisect.bisect_left(self._counting, number) - 1
         if place < 0:
             return None
         before = self.made[self._counting[place]]
@@ -194,7 +198,7 @@ class RecutPart:
 
     def _cut_behind(self, number: int, shapes: Mapping[int, Json]) -> Json | None:
         """Return the shape at the last frame of a job of a track that moves on behind it."""
-        place = int(np.searchsorted(self._counting, number, side="right")) - 1
+        place = bisect.bisect_right(self._counting, number) - 1
         if number in shapes or place < 0 or place + 1 == len(self._counting):
             return None
         before, behind = (self.made[self._counting[each]] for each in (place, place + 1))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from ...base.errors import CvatRefusedError, printable
-from ...base.words import count
+from ...base.words import count, plural
 from ...cvat.journal import TaskEntry
 from ...cvat.named import NamedAnnotations
 from ...dataset.files import save_text
@@ -85,7 +85,10 @@ def _carry(target: Target, old: Sequence[TaskEntry], new: Sequence[TaskEntry]) -
     not_moved = row.put(found)
     told = []
     for each, left in zip(found, not_moved, strict=True):
-        row.post(each, server.issues(each.task), target.server.session.user)
+        moved = row.post(each, server.issues(each.task), target.server.session.user)
+        if moved:
+            are = plural(moved, "is", "are")
+            told.append(f"{count(moved, 'issue')} {are} now on the nearest frame that is left.")
         if left:
             told.append(_tell(target, row, each, left))
     return tuple(told)

@@ -20,12 +20,14 @@ class Work:
 
     ``wanted`` is its entry as it is to be written before anything is done. ``is_successor``: it
     gets its name only when all tasks of its video are proven, and takes the place of others.
+    ``notes``: what a person should know of what was done for the video so far.
     """
 
     part: Part
     wanted: TaskEntry
     complete: TaskEntry | None
     is_successor: bool
+    notes: tuple[str, ...]
 
 
 Decision = TaskOutcome | FailedTask | Work
@@ -61,7 +63,7 @@ def decide(
 def _decide(
     target: Target, video_id: str, plan: VideoPlan | Failure, replacing: Replacing
 ) -> Iterator[Decision]:
-    finish(target, video_id)
+    notes = tuple(finish(target, video_id))
     known = [each for each in target.entries if each.video == video_id and not each.is_doomed]
     entries = {entry.part: target.settle(entry) for entry in known}
     if isinstance(plan, Failure):
@@ -86,7 +88,8 @@ def _decide(
     for part in plan.parts:
         left = entries.pop(part.number, None)
         there = left if left is not None and left.is_complete else None
-        yield Work(part, _wanted(plan, part, left), there, is_successor=bool(doomed))
+        yield Work(part, _wanted(plan, part, left), there, bool(doomed), notes)
+        notes = ()
     for entry in entries.values():  # half-made ones of a plan with more parts
         target.delete_leftovers(entry)
         target.forget(entry)

@@ -108,10 +108,11 @@ class Row:
             wanted = self._is_deleted[start : self._starts[number + 1]]
             self._server.delete_frames(task_id, np.flatnonzero(wanted).tolist())
 
-    def post(self, saved: SavedAnnotations, issues: Sequence[FullIssue], user: str) -> None:
+    def post(self, saved: SavedAnnotations, issues: Sequence[FullIssue], user: str) -> int:
         """Post issues of another task, each on its frame, or the nearest that is there.
 
-        Those that are there are known again, and completed where a run was cut off.
+        Those that are there are known again, and completed where a run was cut off. Returns how
+        many are not on their own frame.
 
         Args:
             saved: the annotations of that task.
@@ -120,8 +121,10 @@ class Row:
         """
         old, new = self._views(saved)
         there = {task_id: self._server.issues(task_id) for task_id in self.task_ids}
+        moved = 0
         for issue in issues:
             nearest = int(np.abs(new - old[issue.frame]).argmin())
+            moved += bool(new[nearest] != old[issue.frame])
             number = int(np.searchsorted(self._starts, nearest, side="right")) - 1
             frame = nearest - self._starts[number]
             holding = [job for job in self._jobs[number] if job.start <= frame <= job.stop]
@@ -134,6 +137,7 @@ class Row:
             if known is not None:
                 posted.remove(known)
             self._server.post_issue(placed, texts, known)
+        return moved
 
 
 def _is_same(known: FullIssue, wanted: FullIssue, texts: Sequence[str]) -> bool:

@@ -183,8 +183,9 @@ class _Run:
             frames = sum(task.frames for task in made)
             yield self._target.failure(error, video_id, frames)
         else:
-            for place, task in enumerate(made):
-                yield _with_messages(task, told) if place == 0 else task
+            for task in made:
+                yield _with_messages(task, told) if isinstance(task, TaskOutcome) else task
+                told = ()
 
     def _size_bytes(self, part: Part) -> int:
         """Return how many bytes are to be sent; images that are gone are told when it is begun."""
@@ -202,7 +203,7 @@ class _Run:
         if self.gave_up is not None:
             return self._failure(wanted, self.gave_up)
         try:
-            return self._look_at_or_make(work, link)
+            return _with_messages(self._look_at_or_make(work, link), work.notes)
         except (InterruptedRunError, DatasetError):
             raise
         except UnprovenError as error:
@@ -244,11 +245,7 @@ class _Run:
         return dataclasses.replace(changed, frames=state.size)
 
 
-def _with_messages(
-    task: TaskOutcome | FailedTask, more: tuple[str, ...]
-) -> TaskOutcome | FailedTask:
-    if isinstance(task, FailedTask):
-        return task
+def _with_messages(task: TaskOutcome, more: tuple[str, ...]) -> TaskOutcome:
     return dataclasses.replace(task, messages=(*task.messages, *more))
 
 

@@ -163,7 +163,13 @@ def test_skeletons_masks_and_turned_shapes_arrive_as_they_were(stand_in, ds):
         "frame": 0,
         "shapes": [box(0, 1, rotation=350.0), box(9, 1, rotation=10.0)],
     }
-    put(stand_in, old, tracks=[bike, turned], shapes=[mask])
+    still = {
+        "label": "bike", **shape(7, [], kind="skeleton"), "elements": [
+            {"label": name, **shape(7, [x, 9], kind="points", outside=x == 1)}
+            for x, name in enumerate(("nose", "tail"))
+        ],
+    }  # fmt: skip
+    put(stand_in, old, tracks=[bike, turned], shapes=[mask, still])
     before = read(stand_in, old)
     gone(ds, 1, 5)
     new, _ = carried(stand_in, ds)
@@ -204,7 +210,8 @@ def test_issues_are_posted_again(stand_in, ds):
     if other is not None:
         list(stand_in.state.comments.values())[1].owner = other
     gone(ds, 3, 7)
-    new, _ = carried(stand_in, ds)
+    new, result = carried(stand_in, ds)
+    assert result.tasks[0].messages == ("1 issue is now on the nearest frame that is left.",)
     assert issues(stand_in, new) == [
         ("04", ["look", "ann: done"], True),
         ("06", ["and here"], False),
@@ -231,6 +238,26 @@ def test_what_is_annotated_meanwhile_is_not_lost(stand_in, ds, monkeypatch):
     assert len(list(ds.glob("cvat-annotations-*"))) == 2
 
 
+def test_what_is_annotated_at_the_very_end_is_saved_and_told(stand_in, ds, monkeypatch):
+    send(stand_in, ds, labels=LABELS)
+    old = task_named(stand_in, "a")
+    put(stand_in, old, tracks=[TRACK])
+    gone(ds, 3)
+    log = stand_in.log
+
+    def annotate(request):
+        log(request)
+        if request.method == "PATCH" and not request.step:  # the new task gets its name
+            put(stand_in, old, tracks=[TRACK], tags=[TAG])
+
+    monkeypatch.setattr(stand_in, "log", annotate)
+    new, result = carried(stand_in, ds)
+    assert read(stand_in, new)["tags"] == []
+    (message,) = result.tasks[0].messages
+    assert f"cvat-annotations-{old.id}-2.json" in message
+    assert "'prep annotations restore' puts that into the new task" in message
+
+
 def test_images_of_another_size_are_refused_before_anything_is_made(stand_in, ds):
     send(stand_in, ds, labels=LABELS)
     old = task_named(stand_in, "a")
@@ -244,17 +271,27 @@ def test_images_of_another_size_are_refused_before_anything_is_made(stand_in, ds
     assert list(stand_in.state.tasks) == [old.id]
 
 
-def test_a_label_that_the_project_lost_is_told_and_the_old_task_stays(stand_in, ds):
+def test_without_a_word_on_them_annotations_keep_the_task_as_it_is(stand_in, ds):
     send(stand_in, ds, labels=LABELS)
-    old = task_named(stand_in, "a")
-    put(stand_in, old, tracks=[TRACK])
+    put(stand_in, task_named(stand_in, "a"), tracks=[TRACK])
     gone(ds, 3)
-    result = send(stand_in, ds, replace=True, force=False)
+    result = send(stand_in, ds, replace=True)
     assert "'prep upload --replace --carry' takes them into the new task" in "".join(
         result.tasks[0].messages
     )
-    new, _ = carried(stand_in, ds)
-    assert len(read(stand_in, new)["tracks"]) == 1
+    assert len(stand_in.state.tasks) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--carry"], "--carry goes with --replace"),
+        (["--replace", "--carry", "--force"], "two ways to treat annotations"),
+    ],
+)
+def test_contradictions(prep, ds, flags, told):
+    done = prep("upload", ds, "--cvat", *flags)
+    assert (done.code, told in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
