@@ -405,7 +405,7 @@ def annotate(cvat, task_id):
 def told(cvat, task_id):
     """Return what is annotated in a task, frames by the numbers in the names of their images."""
     frames = [int(frame.name[-10:-4]) for frame in cvat.server.frames(task_id).frames]
-    given = cvat.server.annotations(task_id)
+    given = cvat.session.get(f"tasks/{task_id}/annotations/")
     keyframes = [
         [
             (frames[one["frame"]], one["outside"], one["occluded"], one["rotation"], one["points"])

@@ -80,10 +80,8 @@ def upload(
     settings = config.section(UploadSettings)
     server_settings = config.section(CvatSettings)
     breaks = config.section(BreakSettings)
-    if force and not replace:
-        raise UsageError("--force goes with --replace.")
-    if carry and not replace:
-        raise UsageError("--carry goes with --replace.")
+    if (force or carry) and not replace:
+        raise UsageError(("--force" if force else "--carry") + " goes with --replace.")
     if carry and force:
         raise UsageError("--carry and --force are two ways to treat annotations: name one.")
     if dry_run or not cvat:

@@ -48,7 +48,7 @@ class NamedAnnotations:
         task = self._session.find(f"tasks/{task_id}")
         if task is None or not task.get("size"):
             return None
-        names, told = self.names(task_id), self.server.annotations(task_id)
+        names, told = self.names(task_id), self._session.get(f"tasks/{task_id}/annotations/")
         named = {kind: [names.named(one) for one in told.get(kind) or ()] for kind in KINDS}
         return self._saved(task, named)
 

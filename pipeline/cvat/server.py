@@ -19,7 +19,7 @@ class CvatServer:
     """A server, through an authenticated session. Threads may share it."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = self._session = session
         self.host = session.host
         self.organization = session.organization
         self.names_organization = session.names_organization
@@ -31,11 +31,6 @@ class CvatServer:
     def within(self, organization: str | None) -> "CvatServer":
         """Return the same server, in an organization; ``None`` for none in particular."""
         return CvatServer(self._session.within(organization))
-
-    @property
-    def session(self) -> Session:
-        """The session, for what else is done with the server."""
-        return self._session
 
     def refuse_read_only(self) -> None:
         """Find out before anything is begun whether something can be made.

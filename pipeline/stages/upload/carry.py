@@ -39,8 +39,8 @@ def refuse_other_size(
                 f"the images of task {entry.task_id} have {frame.width}×{frame.height} pixels, "
                 f"those of the dataset {size[0]}×{size[1]} by now, so its annotations would not "
                 "fit",
-                "Extract the video in the size that it had; or 'prep upload --replace --force', "
-                "which only saves the annotations.",
+                "Extract the video in the size that it had; or use 'prep upload --cvat --replace "
+                "--force', which only saves the annotations.",
             )
 
 

@@ -55,8 +55,7 @@ def upload(
 ) -> UploadResult:
     """Bring a dataset into CVAT, and prove that what it shows is what is on the disk.
 
-    So many parameters, as all but the first two are optional: one call does all that the command
-    does.
+    So many parameters, as all but two are optional: one call does all that the command does.
 
     Args:
         dataset: the folder that 'prep extract' wrote into.
@@ -65,8 +64,7 @@ def upload(
         breaks: what is a break, and which of them end a run; the defaults if absent.
         labels: those of the project, as CVAT's API takes them, if it has to be made; those of the
             file that the settings name if absent.
-        replace: make tasks anew whose images or borders are others by now, if they have no
-            annotations.
+        replace: make tasks anew that are not as planned by now, if they have no annotations.
         force: also if they have; the annotations are saved into the dataset first.
         carry: also if they have; the annotations go to the new tasks, by video and frame.
         watch: told how it goes on.

@@ -276,7 +276,7 @@ def test_without_a_word_on_them_annotations_keep_the_task_as_it_is(stand_in, ds)
     put(stand_in, task_named(stand_in, "a"), tracks=[TRACK])
     gone(ds, 3)
     result = send(stand_in, ds, replace=True)
-    assert "'prep upload --replace --carry' takes them into the new task" in "".join(
+    assert "'prep upload --cvat --replace --carry' takes them into the new task" in "".join(
         result.tasks[0].messages
     )
     assert len(stand_in.state.tasks) == 1
