@@ -7,6 +7,7 @@ import click
 from . import __version__
 from .base.errors import ExitCode, UsageError
 from .commands.annotate import annotate
+from .commands.annotations import annotations
 from .commands.audit import audit
 from .commands.console import failure, unwritten
 from .commands.dedupe import dedupe
@@ -81,6 +82,7 @@ for command in (
     manifest,
     annotate,
     audit,
+    annotations,
     doctor,
     init,
 ):

@@ -421,3 +421,109 @@ def test_all_shapes_follow_the_clock_in_jobs_that_overlap(cvat, prep, tmp_path):
                 other = shown.setdefault((track.shape, frame), outline)
                 assert np.abs(outline - other).max() <= 0.02
     assert len(shown) == len(MOVING) * 29
+
+
+def shape(frame, points, *, kind="rectangle", outside=False, **more):
+    return {
+        "type": kind, "frame": frame, "points": [float(each) for each in points],
+        "outside": outside, "occluded": False, "z_order": 0, "rotation": 0.0, "attributes": [],
+        **more,
+    }  # fmt: skip
+
+
+def annotate(cvat, task_id):
+    """Put tracks, a shape and a tag into a task, and an issue with an answer."""
+    project = cvat.server.find_project(cvat.project)
+    labels = {label["name"]: label for label in cvat.server.project_labels(project.id)}
+    car, person = labels["car"], labels["person"]
+    (colour,) = car["attributes"]
+    common = {"group": 0, "source": "manual"}
+    blue = [{"spec_id": colour["id"], "value": "blue"}]
+    boxes = [
+        shape(1, [10, 5, 40, 50]),
+        shape(4, [40, 5, 70, 50], occluded=True),
+        shape(8, [80, 5, 110, 50], rotation=10.0),
+        shape(12, [90, 5, 120, 50], outside=True),
+    ]
+    zone = [
+        shape(2, [1, 1, 30, 1, 20, 30], kind="polygon"),
+        shape(9, [5, 1, 40, 1, 30, 40], kind="polygon"),
+    ]
+    body = {
+        "version": 0,
+        "tags": [{"frame": 6, "label_id": car["id"], "attributes": blue, **common}],
+        "shapes": [{**shape(7, [3, 4, 50, 60]), "label_id": person["id"], **common}],
+        "tracks": [
+            {"frame": 1, "label_id": car["id"], "attributes": blue, "shapes": boxes, **common},
+            {"frame": 2, "label_id": person["id"], "attributes": [], "shapes": zone, **common},
+        ],
+    }  # fmt: skip
+    cvat.session.request("PUT", f"tasks/{task_id}/annotations/", body=body)
+    (job,) = cvat.server.jobs(task_id)
+    issue = {"job": job.id, "frame": 8, "position": [1, 2, 30, 40], "message": "look"}
+    made = cvat.session.post("issues", issue)
+    cvat.session.post("comments", {"issue": made["id"], "message": "done"})
+
+
+def told(cvat, task_id):
+    """Return what is annotated in a task, frames by the numbers in the names of their images."""
+    frames = [int(frame.name[-10:-4]) for frame in cvat.server.frames(task_id).frames]
+    given = cvat.session.get(f"tasks/{task_id}/annotations/")
+    keyframes = [
+        [
+            (frames[one["frame"]], one["outside"], one["occluded"], one["rotation"], one["points"])
+            for one in sorted(track["shapes"], key=lambda one: one["frame"])
+        ]
+        for track in given["tracks"]
+    ]
+    return {
+        "tracks": sorted(keyframes),
+        "shapes": [(frames[one["frame"]], one["points"]) for one in given["shapes"]],
+        "tags": [frames[one["frame"]] for one in given["tags"]],
+        "values": sorted(v["value"] for one in given["tracks"] for v in one["attributes"]),
+    }
+
+
+def test_annotations_go_to_the_new_task(cvat, dataset, prep, tmp_path):
+    cvat.upload("--labels", "labels.yaml", "--jobs", "one")
+    (old,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)
+    annotate(cvat, old)
+    before = told(cvat, old)
+    (dataset / images(dataset)[5]).unlink()  # a keyframe of the first track is on it
+    prep("validate", "ds")
+    cvat.upload("--replace", "--carry", "--jobs", "one")
+    (new,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)
+    assert cvat.server.task(old) is None
+    after = told(cvat, new)
+    # What began to hold on the frame that is gone begins on the next: there it is hidden.
+    first = next(track for track in after["tracks"] if track[0][0] == 1)
+    assert (first[1][0], first[1][2]) == (6, True)
+    assert [t for t in after["tracks"] if t is not first] == [
+        t for t in before["tracks"] if t[0][0] != 1
+    ]
+    assert [one for one in first if one[0] != 6] == [
+        one for track in before["tracks"] if track[0][0] == 1 for one in track if one[0] != 5
+    ]
+    assert {k: after[k] for k in ("shapes", "tags", "values")} == {
+        k: before[k] for k in ("shapes", "tags", "values")
+    }
+    (issue,) = cvat.session.list_all("issues", task_id=new)
+    said = cvat.session.list_all("comments", job_id=issue["job"])
+    assert sorted(one["message"] for one in said) == ["done", "look"]
+    listed = (tmp_path / "ds" / f"cvat-not-carried-{old}.json").read_text()
+    assert listed.count('"kind": "keyframe"') == 1
+
+
+def test_what_was_saved_is_put_back(cvat, dataset, tmp_path):
+    cvat.upload("--labels", "labels.yaml", "--jobs", "one")
+    (task,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)
+    annotate(cvat, task)
+    before = told(cvat, task)
+    saved = cvat.prep("annotations", "save", "ds", "--json")
+    assert saved.code == 0, saved.err
+    file = tmp_path / "ds" / f"cvat-annotations-{task}.json"
+    cvat.session.request("PUT", f"tasks/{task}/annotations/", body={"version": 0, "tags": [],
+                         "shapes": [], "tracks": []})  # fmt: skip
+    done = cvat.prep("annotations", "restore", file)
+    assert done.code == 0, done.err
+    assert told(cvat, task) == before

@@ -423,6 +423,8 @@ COMMANDS_OF = {
     "engines": {"extract", "run", "dedupe", "validate", "report", "doctor"},
     "stages.annotate": {"annotate"},
     "stages.audit": {"audit"},
+    "stages.upload.annotations": {"annotations"},
+    "stages.upload.placing": {"annotations"},
     "stages.dedupe": {"dedupe"},
     "stages.extract": {"extract", "run"},
     "stages.remove": {"remove"},

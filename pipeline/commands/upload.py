@@ -47,6 +47,12 @@ _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "fail
     is_flag=True,
     help="With --replace: even if they have annotations, which are saved into the dataset first.",
 )
+@click.option(
+    "--carry",
+    is_flag=True,
+    help="With --replace: even if they have annotations, which go to the same frames of the new "
+    "tasks.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be created; send and ask nothing.")
 def upload(
     console: Console,
@@ -56,6 +62,7 @@ def upload(
     auth: str | None,
     replace: bool,
     force: bool,
+    carry: bool,
     dry_run: bool,
     **flags: Any,
 ) -> Answer:
@@ -73,8 +80,10 @@ def upload(
     settings = config.section(UploadSettings)
     server_settings = config.section(CvatSettings)
     breaks = config.section(BreakSettings)
-    if force and not replace:
-        raise UsageError("--force goes with --replace.")
+    if (force or carry) and not replace:
+        raise UsageError(("--force" if force else "--carry") + " goes with --replace.")
+    if carry and force:
+        raise UsageError("--carry and --force are two ways to treat annotations: name one.")
     if dry_run or not cvat:
         plan = plan_upload(dataset, settings, breaks=breaks)
         planned = _planned(plan, settings, console)
@@ -89,6 +98,7 @@ def upload(
             labels=labels,
             replace=replace,
             force=force,
+            carry=carry,
             watch=watch,
         )
     return _answer(result, console)

@@ -10,6 +10,7 @@ from typing import Any
 from ..base.errors import CvatUncertainError, printable
 from .journal import Journal
 from .model import ServerJob
+from .named import NamedAnnotations
 from .server import CvatServer, list_jobs
 from .session import Session
 
@@ -48,10 +49,11 @@ class PostedIssue:
 
 
 class CvatAnnotations:
-    """The annotations of a server, through an authenticated session."""
+    """The annotations of a server, through an authenticated session; by names in ``named``."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.named = NamedAnnotations(session)
         self.host = session.host
         self.names_organization = session.names_organization
         self.covers = session.covers

@@ -74,6 +74,14 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
     return CvatRefusedError(f"CVAT refused: {said}.")
 
 
+def refuse_to_write() -> CvatPermissionError:
+    """Return the error for a token that may only read, where something is to be changed."""
+    return CvatPermissionError(
+        "the access token is read-only, as tokens are unless made otherwise",
+        "Make one in CVAT (profile, security) that may write, and put it into CVAT_ACCESS_TOKEN.",
+    )
+
+
 def describe_break(host: str, method: str, url: str, error: Exception) -> CvatError:
     """Return the error for a request without an answer; a `NotSentError` if that may pass."""
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,11 @@ class TaskEntry:
     ``jobs`` and ``frames_verified`` are empty as long as it is not proven.
     ``first_frame`` and ``last_frame`` are frame indices of the video. ``digest`` is that of the
     part it was made from, ``video_digest`` that of all images of its video. ``jobs``: id, first and
-    last frame number of each job in CVAT. ``is_doomed``: it is to be made anew, and the one on the
-    server may be deleted.
+    last frame number of each job in CVAT.
+
+    ``is_doomed``: it is to be made anew. Its successors stand beside it, and until all of them are
+    proven it is the one that counts. ``is_carried``: they get its annotations. ``is_spent``: they
+    have all that it had, so the one on the server is only to be deleted.
     """
 
     video: str
@@ -52,6 +56,8 @@ class TaskEntry:
     request_id: str | None = None
     is_complete: bool = False
     is_doomed: bool = False
+    is_carried: bool = False
+    is_spent: bool = False
     jobs: tuple[tuple[int, int, int], ...] = ()
     frames_verified: tuple[int, ...] = ()
 
@@ -125,7 +131,10 @@ class Journal:
         return self._uploads[self._place(upload)].tasks
 
     def task(self, upload: Upload, entry: TaskEntry) -> TaskEntry | None:
-        """Return the task of the same part of the same video as it is now."""
+        """Return the task of the same part of the same video as it is now.
+
+        Of one that is to be made anew and its successor, the one that the entry is.
+        """
         return next((each for each in self.tasks(upload) if _key(each) == _key(entry)), None)
 
     def put(self, upload: Upload, entry: TaskEntry) -> TaskEntry:
@@ -134,7 +143,7 @@ class Journal:
         Raises:
             DatasetError: it cannot be written; no step that depends on it may be taken.
         """
-        self._replace(upload, entry, [entry])
+        self.replace(upload, [entry], [entry])
         return entry
 
     def remove(self, upload: Upload, entry: TaskEntry) -> None:
@@ -143,13 +152,19 @@ class Journal:
         Raises:
             DatasetError: it cannot be written.
         """
-        self._replace(upload, entry, [])
+        self.replace(upload, [entry], [])
 
-    def _replace(self, upload: Upload, entry: TaskEntry, entries: list[TaskEntry]) -> None:
+    def replace(self, upload: Upload, old: Iterable[TaskEntry], new: Iterable[TaskEntry]) -> None:
+        """Write other entries in the place of some, all at once.
+
+        Raises:
+            DatasetError: it cannot be written.
+        """
+        keys = {_key(entry) for entry in old}
         with self._lock:
             place = self._place(upload)
-            others = [t for t in self._uploads[place].tasks if _key(t) != _key(entry)]
-            tasks = tuple(sorted([*others, *entries], key=_key))
+            others = [t for t in self._uploads[place].tasks if _key(t) not in keys]
+            tasks = tuple(sorted([*others, *new], key=_key))
             self._uploads[place] = dataclasses.replace(self._uploads[place], tasks=tasks)
             self._write()
 
@@ -175,8 +190,8 @@ def new_mark() -> str:
     return secrets.token_hex(6)
 
 
-def _key(entry: TaskEntry) -> tuple[str, int]:
-    return entry.video, entry.part
+def _key(entry: TaskEntry) -> tuple[str, int, bool]:
+    return entry.video, entry.part, entry.is_doomed
 
 
 def _text(uploads: list[Upload]) -> str:

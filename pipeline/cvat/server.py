@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from ..base.errors import CvatPermissionError, CvatRefusedError, RequestLostError, printable
 from .archive import Archive
-from .failures import AGAIN
+from .failures import AGAIN, refuse_to_write
 from .model import Project, ServerFrame, ServerFrames, ServerJob, TaskSpec, TaskState
 from .session import Session
 from .transfer import Transfer
@@ -19,7 +20,7 @@ class CvatServer:
     """A server, through an authenticated session. Threads may share it."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = self._session = session
         self.host = session.host
         self.organization = session.organization
         self.names_organization = session.names_organization
@@ -39,11 +40,7 @@ class CvatServer:
             CvatPermissionError: the access token is read-only.
         """
         if self._session.is_read_only:
-            raise CvatPermissionError(
-                "the access token is read-only, as tokens are unless made otherwise",
-                "Make one in CVAT (profile, security) that may write, and put it into "
-                "CVAT_ACCESS_TOKEN.",
-            )
+            raise refuse_to_write()
 
     def find_project(self, name: str) -> Project | None:
         """Return the project of this name, ``None`` if there is none.
@@ -200,7 +197,7 @@ class CvatServer:
         end = time.monotonic() + deadline_seconds
         wait_seconds = self.waits.first_poll_seconds
         while True:
-            told = self._session.find(f"requests/{_quoted(request_id)}")
+            told = self._session.find(f"requests/{quote(request_id, safe='')}")
             if told is None:
                 state = self.task(task_id)
                 if state is not None and state.size > 0:
@@ -298,9 +295,3 @@ def list_jobs(session: Session, task_id: int, *, every: bool = False) -> tuple[S
 
 def _state(told: Mapping[str, Any]) -> TaskState:
     return TaskState(told["id"], told["name"], told.get("project_id"), told.get("size") or 0)
-
-
-def _quoted(request_id: str) -> str:
-    from urllib.parse import quote
-
-    return quote(request_id, safe="")

@@ -15,6 +15,18 @@ if TYPE_CHECKING:  # the command line needs records, which have such names, but 
     import numpy.typing as npt
 
 
+_IMAGE_NAME = re.compile(r"(.+)-frame_([0-9]{1,9})\.\w+")
+
+
+def frame_of(name: str) -> tuple[str, int] | None:
+    """Return the id of the video and the frame index that the name of any image tells.
+
+    ``None`` where it is no name that prep gives; folders before it do not count.
+    """
+    match = _IMAGE_NAME.fullmatch(name.rpartition("/")[2])
+    return (match[1], int(match[2])) if match else None
+
+
 @dataclass(frozen=True)
 class ImageNames:
     """The names of the images of a video, and the numbers in them: each is a frame index.

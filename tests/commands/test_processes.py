@@ -24,6 +24,8 @@ ARGUMENTS = {
     "upload": ("ds", "--cvat"),
     "manifest": ("ds",),
     "audit": ("ds",),
+    "annotate": ("ds", "--tracks", "a.txt", "--label", "car"),
+    "annotations": ("save", "ds"),
     "init": ("prep.yaml",),
 }
 
@@ -35,6 +37,8 @@ def made(tmp_path_factory):
     (folder / "in").mkdir()
     media.encode(folder / "in" / "a.mp4", frames=8)
     media.truncate(media.encode(folder / "b.mkv", frames=8), folder / "in" / "b.mkv", 0.8)
+    (folder / "labels.yaml").write_text("- car\n")
+    (folder / "a.txt").write_text("1,1,10,10,30,40,1,-1,-1,-1\n2,1,12,10,30,40,1,-1,-1,-1\n")
     return folder
 
 
@@ -51,8 +55,9 @@ def test_a_process_does_what_this_one_does(name, made, prep, prep_process, tmp_p
             access = {"CVAT_HOST": server.url, **USER}
             if name not in {"run", "extract", "init"}:
                 assert prep("extract", "in/a.mp4", "-o", "ds", cwd=home).code == 0
-            if name in {"audit", "status"}:
-                assert prep("upload", "ds", "--cvat", cwd=home, **access).code == 0
+            if name in {"audit", "status", "annotate", "annotations"}:
+                upload = ("upload", "ds", "--cvat", "--labels", "labels.yaml")
+                assert prep(*upload, cwd=home, **access).code == 0
             done = way(name, *ARGUMENTS[name], cwd=home, **access)
         shutil.rmtree(home)
         ends.append((done.code, done.out.replace(server.url, "http://cvat"), done.err))

@@ -134,6 +134,7 @@ def send(
     labels=LABELS,
     replace=False,
     force=False,
+    carry=False,
     timeout=60,
     watch=None,
     **settings,
@@ -149,6 +150,7 @@ def send(
             labels=labels,
             replace=replace,
             force=force,
+            carry=carry,
             watch=watch,
         )
     finally:

@@ -59,7 +59,7 @@ def join_task(
             )
     if not joined or is_dry_run:
         return JoinResult(audited.task_id, joined, tuple(left), None)
-    file = save_tracks(folder, server.host, audited.task_id, plan.before)
+    file = save_tracks(folder, server, audited.task_id, plan.before)
     send(server, audited.task_id, plan.changed, file, plan.removed)
     return JoinResult(audited.task_id, joined, tuple(left), file)
 

@@ -1,7 +1,6 @@
 """Change tracks: save, send, prove by reading back; and put back what was saved."""
 
 import itertools
-import json
 import time
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -14,11 +13,11 @@ from ...base.errors import (
     InterruptedRunError,
     UnprovenError,
     UsageError,
-    cause_of,
     printable,
 )
 from ...cvat.annotations import CvatAnnotations
-from ...dataset.files import WRITE_ELSEWHERE, save_text
+from ...dataset.files import WRITE_ELSEWHERE
+from ...dataset.saved_annotations import keep, load
 from ...settings.cvat import AuditSettings
 from ...tracks.model import tracks_from_api
 from ...tracks.overlaps import join_pieces
@@ -26,7 +25,6 @@ from ...tracks.pieces import TaskView
 from .result import RetimeResult, TaskAudit
 from .retime import Guide, parts_of, retimed
 
-_VERSION = 1
 _ROUNDING_PX = 0.02
 
 Json = dict[str, Any]
@@ -75,7 +73,7 @@ def retime_task(
     count = sum(len(tracks) for tracks in after.values())
     if not count or is_dry_run:
         return RetimeResult(audited.task_id, count, keyframes, None)
-    file = save_tracks(folder, server.host, audited.task_id, before)
+    file = save_tracks(folder, server, audited.task_id, before)
     send(server, audited.task_id, after, file)
     return RetimeResult(audited.task_id, count, keyframes, file)
 
@@ -89,26 +87,24 @@ def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
             shows something else.
     """
     server.refuse_read_only()
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-        if saved["version"] != _VERSION:
-            raise ValueError(saved["version"])
-        task_id = int(saved["task"])
-        jobs = {int(job_id): list(map(dict, tracks)) for job_id, tracks in saved["jobs"].items()}
-        host = str(saved["host"])
-    except OSError as error:
-        raise UsageError(f"{printable(file)}: cannot be read: {cause_of(error)}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    saved = load(file)
+    if not saved.is_part:
         raise UsageError(
-            f"{printable(file)}: this is no file that 'prep audit' has written to undo."
-        ) from error
-    if host != server.host:
-        raise UsageError(
-            f"{printable(file)}: it is of {printable(host)}, not of {printable(server.host)}. Name "
-            "that with --host."
+            f"{printable(file)}: this holds all annotations of a task, not tracks that an "
+            "audit has changed: 'prep annotations restore' puts it back."
         )
-    send(server, task_id, jobs, file)
-    return RetimeResult(task_id, sum(map(len, jobs.values())), 0, None)
+    if saved.host != server.host:
+        raise UsageError(
+            f"{printable(file)}: it is of {printable(saved.host)}, not of "
+            f"{printable(server.host)}. Name that with --host."
+        )
+    names = server.named.names(saved.task)
+    jobs: dict[int, list[Json]] = {}
+    for track in saved.tracks:
+        given = {key: value for key, value in track.items() if key != "job"}
+        jobs.setdefault(int(track["job"]), []).append(names.with_ids(given))
+    send(server, saved.task, jobs, file)
+    return RetimeResult(saved.task, len(saved.tracks), 0, None)
 
 
 class _Guides:
@@ -156,21 +152,17 @@ def _count(track: Json) -> int:
     return sum(len(part["shapes"]) for part in parts_of(track))
 
 
-def save_tracks(folder: Path, host: str, task_id: int, jobs: dict[int, list[Json]]) -> Path:
+def save_tracks(
+    folder: Path, server: CvatAnnotations, task_id: int, jobs: Mapping[int, Sequence[Json]]
+) -> Path:
     """Save tracks by job as they are, and return the file that `undo` reads.
 
     Raises:
         DatasetError: it cannot be written.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    names = (
-        f"cvat-undo-{task_id}-{stamp}{more}.json"
-        for more in itertools.chain([""], map("-{}".format, itertools.count(2)))
-    )
-    file = next(folder / name for name in names if not (folder / name).exists())
-    data = {"version": _VERSION, "host": host, "task": task_id, "jobs": jobs}
-    save_text(file, [json.dumps(data), "\n"], "Nothing was changed in CVAT. ", WRITE_ELSEWHERE)
-    return file
+    name = f"cvat-undo-{task_id}-{time.strftime('%Y%m%d-%H%M%S')}"
+    saved = server.named.tracks(task_id, jobs)
+    return keep(saved, folder, name, "Nothing was changed in CVAT. ", WRITE_ELSEWHERE)[0]
 
 
 def send(

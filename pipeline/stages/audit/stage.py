@@ -144,7 +144,7 @@ def _uploaded(store: Dataset, server: CvatAnnotations) -> tuple[CvatAnnotations,
         for upload in journal.uploads
         if server.covers(upload.host, upload.organization)
         for entry in upload.tasks
-        if entry.is_complete and entry.task_id is not None
+        if entry.is_complete and not entry.is_spent and entry.task_id is not None
     ]
     if not found:
         raise InputError(

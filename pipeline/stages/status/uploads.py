@@ -94,7 +94,7 @@ def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[U
                 tuple(
                     _account(read, upload, entry, known, asked)
                     for entry in upload.tasks
-                    if entry.video in known or not _is_gone(entry, asked)
+                    if not entry.is_spent and (entry.video in known or not _is_gone(entry, asked))
                 ),
                 tuple(sorted(set(known) - {entry.video for entry in upload.tasks})),
             )

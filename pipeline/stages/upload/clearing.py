@@ -1,45 +1,21 @@
 """What is deleted in CVAT: only what prep has made there, and no annotation that is not saved."""
 
 import contextlib
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import defaultdict
+from pathlib import Path
 
 from ...base.errors import CvatError, CvatRefusedError, printable
 from ...cvat.journal import TaskEntry
-from ...dataset.files import save_text
+from ...cvat.named import NamedAnnotations
+from ...dataset.saved_annotations import SavedAnnotations, keep
 from .target import Target
 
 
-def retire(target: Target, entries: Sequence[TaskEntry], *, force: bool) -> str | None:
-    """Delete complete tasks, to make them anew; or return why they must stay.
-
-    Args:
-        target: where they are.
-        entries: the tasks.
-        force: also if they have annotations.
-
-    Raises:
-        CvatError, DatasetError: as `remove`.
-    """
-    for entry in entries:
-        if not force and _holds_any(_annotations(target, entry)):
-            return (
-                f"task {entry.task_id} has annotations, so it was not replaced. 'prep upload "
-                "--cvat --replace --force' saves them into the dataset first."
-            )
-    # All of them are marked before the first is gone, so that the next run goes on.
-    for doomed in [target.put(entry, is_doomed=True) for entry in entries]:
-        remove(target, doomed)
-    return None
-
-
-def remove(target: Target, entry: TaskEntry) -> None:
-    """Delete a task of ours; what was annotated in it is saved first.
+def refuse_foreign(target: Target, entry: TaskEntry) -> None:
+    """Find out whether a task that is to be replaced is still the one that prep made.
 
     Raises:
         CvatRefusedError: the task with its id is another one, or was made one.
-        DatasetError: the annotations cannot be saved.
     """
     state = target.state(entry)
     if state is not None and not target.is_here(state, entry.name, entry.working_name):
@@ -48,14 +24,41 @@ def remove(target: Target, entry: TaskEntry) -> None:
             f"while prep made '{printable(entry.name)}' in project {target.upload.project_id}, "
             "so it was not deleted. Give it back its name and place, or delete it in CVAT."
         )
-    annotations = _annotations(target, entry)
-    if _holds_any(annotations):
-        file = target.store.path / f"cvat-annotations-{entry.task_id}.json"
-        text = json.dumps(annotations, indent=1)
-        save_text(file, [text, "\n"], "The task stays as it is. ")
+
+
+def annotations_of(target: Target, entry: TaskEntry) -> SavedAnnotations | None:
+    """Return the annotations of a task, ``None`` if there are none."""
+    if entry.task_id is None:
+        return None
+    return NamedAnnotations(target.server.session).read(entry.task_id) or None
+
+
+def save(target: Target, annotations: SavedAnnotations) -> tuple[Path, bool]:
+    """Save the annotations of a task into the dataset; return the file, and whether it is new.
+
+    Raises:
+        DatasetError: they cannot be saved.
+    """
+    name = f"cvat-annotations-{annotations.task}"
+    return keep(annotations, target.store.path, name, "The task stays as it is. ")
+
+
+def remove(target: Target, entry: TaskEntry) -> Path | None:
+    """Delete a task of ours; what was annotated in it is saved first.
+
+    Returns the file, if it was not saved already.
+
+    Raises:
+        CvatRefusedError: the task with its id is another one, or was made one.
+        DatasetError: the annotations cannot be saved.
+    """
+    refuse_foreign(target, entry)
+    found = annotations_of(target, entry)
+    file, is_new = (None, False) if found is None else save(target, found)
     if entry.task_id is not None:
         target.server.delete_task(entry.task_id)
     target.forget(entry)
+    return file if is_new else None
 
 
 def sweep(target: Target) -> list[str]:
@@ -64,13 +67,15 @@ def sweep(target: Target) -> list[str]:
     Others that bear the name of one of ours are not touched; what to tell of them is returned.
     """
     half_made = {entry.working_name: entry.task_id for entry in target.entries}
-    named = {entry.name: entry.task_id for entry in target.entries}
+    named = defaultdict(set)
+    for entry in target.entries:
+        named[entry.name].add(entry.task_id)
     warnings = []
     with contextlib.suppress(CvatError):  # the next run sweeps again
         for state in target.server.tasks(target.upload.project_id):
             if state.id != half_made.get(state.name, state.id):
                 target.server.delete_task(state.id)
-            elif state.id != named.get(state.name, state.id):
+            elif state.id not in named.get(state.name, {state.id}):
                 warnings.append(
                     f"the project has another task called '{printable(state.name)}' (id "
                     f"{state.id}), which is not of this upload; it is left as it is."
@@ -96,13 +101,3 @@ def forget_removed(target: Target) -> None:
                 continue
             target.delete_leftovers(settled)
             target.forget(settled)
-
-
-def _annotations(target: Target, entry: TaskEntry) -> dict[str, Any]:
-    if entry.task_id is None or target.state(entry) is None:
-        return {}
-    return target.server.annotations(entry.task_id)
-
-
-def _holds_any(annotations: Mapping[str, Any]) -> bool:
-    return any(annotations.get(kind) for kind in ("tags", "shapes", "tracks"))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from ...base.errors import DatasetError, PrepError, UsageError
 from ...base.guard import Failure
 from ...cvat.journal import TaskEntry, new_mark
-from .clearing import remove, retire
+from .carry import refuse_other_size
 from .plan import Part
 from .result import FailedTask, TaskOutcome
+from .succession import Replacing, doom, doomed_of, finish
 from .target import Target
 from .videos import VideoPlan
 
@@ -17,27 +18,30 @@ from .videos import VideoPlan
 class Work:
     """One task to be looked after: made, or only looked at where it is complete already.
 
-    ``wanted`` is its entry as it is to be written before anything is done.
+    ``wanted`` is its entry as it is to be written before anything is done. ``is_successor``: it
+    gets its name only when all tasks of its video are proven, and takes the place of others.
+    ``notes``: what a person should know of what was done for the video so far.
     """
 
     part: Part
     wanted: TaskEntry
     complete: TaskEntry | None
+    is_successor: bool
+    notes: tuple[str, ...]
 
 
 Decision = TaskOutcome | FailedTask | Work
 
 
 def decide(
-    target: Target, plans: Mapping[str, VideoPlan | Failure], *, replace: bool, force: bool
+    target: Target, plans: Mapping[str, VideoPlan | Failure], replacing: Replacing
 ) -> Iterator[Decision]:
     """Yield the tasks to look after, and what became of those that are left alone.
 
     Args:
         target: where the tasks are.
         plans: the plan of each video.
-        replace: make tasks anew that are not as planned, if they have no annotations.
-        force: also if they have.
+        replacing: which tasks are made anew that are not as planned.
 
     Raises:
         DatasetError: the journal or annotations cannot be written.
@@ -45,7 +49,7 @@ def decide(
     """
     for video_id, plan in plans.items():
         try:
-            decided = list(_decide(target, video_id, plan, replace, force))
+            decided = list(_decide(target, video_id, plan, replacing))
         except DatasetError:
             raise
         except PrepError as error:
@@ -57,19 +61,20 @@ def decide(
 
 
 def _decide(
-    target: Target, video_id: str, plan: VideoPlan | Failure, replace: bool, force: bool
+    target: Target, video_id: str, plan: VideoPlan | Failure, replacing: Replacing
 ) -> Iterator[Decision]:
-    known = (entry for entry in target.entries if entry.video == video_id)
+    notes = tuple(finish(target, video_id))
+    known = [each for each in target.entries if each.video == video_id and not each.is_doomed]
     entries = {entry.part: target.settle(entry) for entry in known}
-    for entry in [entry for entry in entries.values() if entry.is_doomed]:
-        remove(target, entries.pop(entry.part))
     if isinstance(plan, Failure):
         yield FailedTask(**vars(plan), video=video_id, frames=0)
         return
     complete = [entry for entry in entries.values() if entry.is_complete]
     change = _change(plan, complete)
-    if change is not None and replace:
-        refusal = retire(target, complete, force=force)
+    if change is not None and replacing.is_wanted:
+        if replacing.carries:
+            refuse_other_size(target, complete, plan.parts[0].image_size)
+        refusal = doom(target, complete, replacing)
         if refusal is not None:
             yield from (target.outcome(entry, "changed", change, refusal) for entry in complete)
             return
@@ -77,10 +82,14 @@ def _decide(
     elif change is not None:
         yield from _left_alone(target, video_id, plan, complete, change)
         return
+    doomed = doomed_of(target, video_id)
+    if replacing.carries:
+        target.put_all(doomed, is_carried=True)
     for part in plan.parts:
         left = entries.pop(part.number, None)
-        is_there = left is not None and left.is_complete
-        yield Work(part, _wanted(plan, part, left), left if is_there else None)
+        there = left if left is not None and left.is_complete else None
+        yield Work(part, _wanted(plan, part, left), there, bool(doomed), notes)
+        notes = ()
     for entry in entries.values():  # half-made ones of a plan with more parts
         target.delete_leftovers(entry)
         target.forget(entry)

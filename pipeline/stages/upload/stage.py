@@ -6,6 +6,7 @@ What is there already is left as it is. A bad task is a value, like a bad video;
 import dataclasses
 import math
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -34,8 +35,9 @@ from .people import Staff
 from .plan import Part
 from .project import enter_organization, labels_of, open_project
 from .result import FailedTask, PersonLoad, TaskOutcome, UploadResult
+from .succession import Replacing, succeed
 from .target import Target
-from .task import TaskMaker
+from .task import TaskMaker, until_certain
 from .videos import UploadPlan, plan_dataset
 
 
@@ -48,12 +50,12 @@ def upload(
     labels: Sequence[Mapping[str, Any]] | None = None,
     replace: bool = False,
     force: bool = False,
+    carry: bool = False,
     watch: Watch | None = None,
 ) -> UploadResult:
     """Bring a dataset into CVAT, and prove that what it shows is what is on the disk.
 
-    So many parameters, as all but the first two are optional: one call does all that the command
-    does.
+    So many parameters, as all but two are optional: one call does all that the command does.
 
     Args:
         dataset: the folder that 'prep extract' wrote into.
@@ -62,9 +64,9 @@ def upload(
         breaks: what is a break, and which of them end a run; the defaults if absent.
         labels: those of the project, as CVAT's API takes them, if it has to be made; those of the
             file that the settings name if absent.
-        replace: make tasks anew whose images or borders are others by now, if they have no
-            annotations.
+        replace: make tasks anew that are not as planned by now, if they have no annotations.
         force: also if they have; the annotations are saved into the dataset first.
+        carry: also if they have; the annotations go to the new tasks, by video and frame.
         watch: told how it goes on.
 
     Raises:
@@ -89,7 +91,7 @@ def upload(
         target = Target(store, server, journal, there)
         staff = Staff(server, settings)  # before anything is sent that may be for nobody
         run = _Run(target, settings, watch)
-        tasks = [*run.carry_out(decide(target, plan.videos, replace=replace, force=force))]
+        tasks = [*run.carry_out(decide(target, plan.videos, Replacing(replace, force, carry)))]
         loads: tuple[PersonLoad, ...] = ()
         if run.gave_up is None:
             warnings += sweep(target)
@@ -145,13 +147,43 @@ class _Run:
         self._watch.batch_started(Batch(len(new), frames, "tasks", "bytes", size_bytes))
         # One waits long for a server, and the session to it cannot be shared with other processes.
         engine = InProcess(self._settings.parallel, math.inf, self._target.server.stopped)
+        successors = defaultdict(list)
         with closing(engine.run(self._look_after, work, on_message=self._tell)) as results:
             for each, outcome in results:
                 if isinstance(outcome, Lost):  # which no thread is
                     continue
                 if outcome.status == "uploaded":
                     self._watch.item_done(each.wanted.name, outcome.frames)
-                yield outcome
+                if each.is_successor:
+                    successors[each.wanted.video].append(outcome)
+                else:
+                    yield outcome
+        for video_id, outcomes in successors.items():
+            yield from self._succeed(video_id, outcomes)
+
+    def _succeed(
+        self, video_id: str, made: list[TaskOutcome | FailedTask]
+    ) -> Iterator[TaskOutcome | FailedTask]:
+        """Let the new tasks of a video take the place of the old ones, if all of them are proven.
+
+        Else the old ones stay, and the next run goes on.
+        """
+        if any(task.status not in {"uploaded", "unchanged"} for task in made):
+            yield from made
+            return
+        try:
+            told = until_certain(self._target.server, lambda: succeed(self._target, video_id))
+        except (InterruptedRunError, DatasetError):
+            raise
+        except PrepError as error:
+            if error.ends_run:
+                self.gave_up = error
+            frames = sum(task.frames for task in made)
+            yield self._target.failure(error, video_id, frames)
+        else:
+            for task in made:
+                yield _with_messages(task, told) if isinstance(task, TaskOutcome) else task
+                told = ()
 
     def _size_bytes(self, part: Part) -> int:
         """Return how many bytes are to be sent; images that are gone are told when it is begun."""
@@ -169,7 +201,7 @@ class _Run:
         if self.gave_up is not None:
             return self._failure(wanted, self.gave_up)
         try:
-            return self._look_at_or_make(work, link)
+            return _with_messages(self._look_at_or_make(work, link), work.notes)
         except (InterruptedRunError, DatasetError):
             raise
         except UnprovenError as error:
@@ -195,7 +227,7 @@ class _Run:
                 return self._look_at(work.complete, state)
             messages = (f"task {work.complete.task_id} was gone from CVAT; it was made anew.",)
             self._target.forget(work.complete)
-        made = self._maker.make(work.part, work.wanted, link)
+        made = self._maker.make(work.part, work.wanted, link, is_successor=work.is_successor)
         return self._target.outcome(made, "uploaded", *messages)
 
     def _look_at(self, entry: TaskEntry, state: TaskState) -> TaskOutcome:
@@ -209,6 +241,10 @@ class _Run:
         )
         changed = self._target.outcome(entry, "changed", message)
         return dataclasses.replace(changed, frames=state.size)
+
+
+def _with_messages(task: TaskOutcome, more: tuple[str, ...]) -> TaskOutcome:
+    return dataclasses.replace(task, messages=(*task.messages, *more))
 
 
 def _gone(target: Target, plan: UploadPlan) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Where a dataset goes: one project, as the journal knows it and as it is on the server."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,16 @@ class Target:
         """
         return self.journal.put(self.upload, dataclasses.replace(entry, **changes))
 
+    def put_all(self, entries: Sequence[TaskEntry], **changes: Any) -> list[TaskEntry]:
+        """Write down the state of several tasks at once, and return it.
+
+        Raises:
+            DatasetError: it cannot be written; of none it is.
+        """
+        changed = [dataclasses.replace(entry, **changes) for entry in entries]
+        self.journal.replace(self.upload, entries, changed)
+        return changed
+
     def forget(self, entry: TaskEntry) -> None:
         """Write down that a task is no longer on the server.
 
@@ -61,6 +72,17 @@ class Target:
         if state is None or state.project_id != self.upload.project_id:
             return entry
         return entry if state.name == entry.working_name else self.put(entry, is_complete=True)
+
+    def name(self, entry: TaskEntry) -> TaskEntry:
+        """Give a proven task its name, and write down that it is complete.
+
+        Raises:
+            CvatError: it cannot be renamed.
+            DatasetError: the journal cannot be written.
+        """
+        assert entry.task_id is not None  # noqa: S101 - it is proven
+        self.server.rename_task(entry.task_id, entry.name)
+        return self.put(entry, is_complete=True)
 
     def delete_leftovers(self, entry: TaskEntry) -> None:
         """Delete every task that was left half made; under their working name they are ours."""

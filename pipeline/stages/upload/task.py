@@ -5,8 +5,10 @@ next one finds it there, and ends with exactly one complete task.
 """
 
 import contextlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ...base.errors import (
     CvatError,
@@ -30,11 +32,33 @@ from ...settings.cvat import UploadSettings
 from .plan import Part
 from .target import Target
 
+T = TypeVar("T")
+
 _ATTEMPTS = 3
 _READ_AT_ONCE = 5
 """Images, for the proof: the server makes one chunk ready while it does another."""
 _ARCHIVE_NAME = "images.zip"
 _MEBIBYTE = 2**20
+
+
+def until_certain(server: CvatServer, attempt: Callable[[], T]) -> T:
+    """Return what an attempt does that goes on from what is there, where connections break.
+
+    Raises:
+        CvatUncertainError: they broke too often.
+        InterruptedRunError: a person stopped it.
+    """
+    statuses = set()
+    for number in range(1, _ATTEMPTS + 1):
+        try:
+            return attempt()
+        except CvatUncertainError as error:
+            statuses.add(error.status)
+            if number == _ATTEMPTS:
+                raise lasting(error, _ATTEMPTS if len(statuses) == 1 else 1) from None
+            if server.stopped.wait(server.waits.task_seconds * number):
+                raise InterruptedRunError("interrupted") from None
+    raise AssertionError
 
 
 @dataclass(frozen=True)
@@ -49,7 +73,9 @@ class TaskMaker:
     def _server(self) -> CvatServer:
         return self.target.server
 
-    def make(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
+    def make(
+        self, part: Part, wanted: TaskEntry, link: Link, *, is_successor: bool = False
+    ) -> TaskEntry:
         """Return the entry of the complete task.
 
         Where the connection breaks, it is tried again from what is there.
@@ -59,6 +85,7 @@ class TaskMaker:
             wanted: its entry as it is to be written before anything is done; it has the mark of
                 what an earlier run has left.
             link: told how many more bytes were sent; asked often whether to give up.
+            is_successor: it takes the place of another, so it is proven and gets no name yet.
 
         Raises:
             CvatError: it did not work; `UnprovenError` where CVAT shows something else.
@@ -66,21 +93,16 @@ class TaskMaker:
             DatasetError: the journal cannot be written.
             InterruptedRunError: the link is stopped.
         """
-        statuses = set()
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return self._attempt(part, wanted, link)
-            except CvatUncertainError as error:
-                statuses.add(error.status)
-                if attempt == _ATTEMPTS:
-                    raise lasting(error, _ATTEMPTS if len(statuses) == 1 else 1) from None
-                if self._server.stopped.wait(self._server.waits.task_seconds * attempt):
-                    raise InterruptedRunError("interrupted") from None
-        raise AssertionError
+
+        def attempt() -> TaskEntry:
+            entry = self._attempt(part, wanted, link)
+            return entry if entry.is_complete or is_successor else self.target.name(entry)
+
+        return until_certain(self._server, attempt)
 
     def _attempt(self, part: Part, wanted: TaskEntry, link: Link) -> TaskEntry:
         entry = self._take_up(part, wanted, link)
-        if entry.is_complete:
+        if entry.jobs:
             return entry
         spec = TaskSpec(
             name=entry.working_name,
@@ -154,7 +176,7 @@ class TaskMaker:
         self._server.wait_created(entry.task_id, entry.request_id, self.settings.deadline_seconds)
 
     def _prove(self, part: Part, entry: TaskEntry, link: Link) -> TaskEntry:
-        """Compare all that the server says with the part; only then give the task its name."""
+        """Compare all that the server says with the part."""
         assert entry.task_id is not None  # noqa: S101
         task_id = entry.task_id
         shown, jobs = self._server.frames(task_id), self._server.jobs(task_id)
@@ -166,13 +188,11 @@ class TaskMaker:
             problems = self._compare_bytes(part, task_id, verified, link)
         if problems:
             raise UnprovenError(task_id, problems)
-        entry = self.target.put(
+        return self.target.put(
             entry,
             jobs=tuple((job.id, job.start, job.stop) for job in jobs),
             frames_verified=tuple(verified),
         )
-        self._server.rename_task(task_id, entry.name)
-        return self.target.put(entry, is_complete=True)
 
     def _compare_bytes(self, part: Part, task_id: int, numbers: list[int], link: Link) -> list[str]:
         folder = self.target.store.folder(part.video_id)

@@ -3,6 +3,7 @@
 import errno
 import itertools
 import json
+import time
 from copy import deepcopy
 
 import numpy as np
@@ -686,8 +687,11 @@ def test_the_tracks_are_saved_before_anything_is_sent(stand_in, server, uneven):
     (file,) = ds.glob("cvat-undo-*.json")
     saved = json.loads(file.read_text())
     ((number, job),) = before.items()
-    assert (saved["host"], saved["task"]) == (stand_in.url, task.id)
-    assert saved["jobs"] == {str(number): job["tracks"]}
+    assert (saved["host"], saved["task"], saved["is_part"]) == (stand_in.url, task.id, True)
+    ((track,), (whole,)) = saved["tracks"], job["tracks"]
+    assert (track["job"], track["id"], track["label"]) == (number, whole["id"], "car")
+    places = [(one["id"], one["frame"], one["points"]) for one in track["shapes"]]
+    assert places == [(one["id"], one["frame"], one["points"]) for one in whole["shapes"]]
 
 
 @pytest.mark.parametrize("kind", [Kind.CUT_ANSWER, Kind.CUT_MIDWAY])
@@ -726,13 +730,25 @@ def test_what_went_wrong_is_told_with_the_way_back(server, uneven, monkeypatch, 
     )
 
 
-def test_two_retimes_in_one_second_keep_both_ways_back(stand_in, server, uneven):
+def test_retimes_in_one_second_keep_each_way_back(stand_in, server, uneven, monkeypatch):
     ds, task, before = uneven
-    for _ in range(3):
+    monkeypatch.setattr(time, "strftime", lambda *_: "20260101-000000")
+    for _ in range(2):  # what is saved already is not saved again
         done = retime(server, ds)
         undo(server, done.undo_file)
         assert stored(stand_in, task) == before
-    assert len(list(ds.glob("cvat-undo-*.json"))) == 3
+    assert [file.name for file in ds.glob("cvat-undo-*")] == [
+        f"cvat-undo-{task.id}-20260101-000000.json"
+    ]
+    one = task_tracks(stand_in, task)
+    one["shapes"][0]["occluded"] = True
+    assert retime(server, ds).undo_file.name == f"cvat-undo-{task.id}-20260101-000000-2.json"
+
+
+def task_tracks(stand_in, task):
+    """Return the only track of a task as the server stores it."""
+    ((track,),) = (job.tracks for job in stand_in.state.jobs_of(task))
+    return track
 
 
 def test_undo_puts_back_exactly_what_was_there(stand_in, server, uneven):
@@ -792,7 +808,8 @@ def test_a_server_that_stores_something_else_is_caught(
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "null", '{"version": 2}', '{"version": 1, "host": "x", "task": 1, "jobs": [1]}',
+    ["", "[]", "null", '{"version": 2}', '{"format": "prep annotations", "version": 1}',
+     '{"version": 1, "host": "x", "task": 1, "jobs": [1]}',
      '{"version": 1, "host": "x", "task": 1, "jobs": {"1": ["ab"]}}', "{" * 100000],
 )  # fmt: skip
 def test_files_that_undo_nothing(server, tmp_path, content):

@@ -1,5 +1,6 @@
 """Upload while things break: run again, it always ends with exactly one complete task a part."""
 
+import contextlib
 import errno
 import itertools
 import json
@@ -25,6 +26,7 @@ from helpers.cvat import (
 )
 from helpers.cvat_stand_in import Fault, Kind, StandIn, WorkerFault, faults
 from helpers.datasets import names
+from helpers.dying import DiedError, die_at
 from helpers.handmade import change_fates, noise, picture, write_video
 from helpers.patience import PATIENCE_SECONDS, wait_for
 from helpers.prep import command, environment
@@ -485,10 +487,55 @@ def test_killed_while_tasks_are_replaced(stand_in, ds):
     deleting = lambda request: request.method == "DELETE"  # noqa: E731
     assert kill_at(stand_in, ds, deleting, arguments=["--replace"]) == -signal.SIGKILL
     assert attempt(stand_in, ds) == 0  # what was begun is finished, also without --replace
-    names_now = {"a", "b (1/2)", "b (2/2)"}
-    assert set(shown(stand_in)) == names_now
-    assert attempt(stand_in, ds, replace=True) == 0
     check(stand_in, ds)
+
+
+def counting(dataset, video):
+    """Return the ids of the tasks of a video that count, by the journal."""
+    known = [entry for entry in entries(dataset) if entry["video"] == video]
+    old = [entry for entry in known if entry["is_doomed"] and not entry["is_spent"]]
+    return [entry["task_id"] for entry in old or known if old or not entry["is_doomed"]]
+
+
+@pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
+def test_killed_at_each_request_of_a_replacement_one_complete_task_counts(
+    small, tmp_path, monkeypatch, is_sent
+):
+    before, after = SMALL["a"], SMALL["a"][1:]
+    for number in itertools.count():
+        dataset = shutil.copytree(small, tmp_path / str(number) / "ds")
+        with StandIn() as stand_in:
+            send(stand_in, dataset, task_size=2)
+            change_fates(dataset, "a", [0], Fate.DUPLICATE, Reason.SIMILAR)
+            with monkeypatch.context() as patch:
+                is_dead = die_at(patch, number, is_sent=is_sent)
+                with contextlib.suppress(DiedError):
+                    attempt(stand_in, dataset, replace=True, task_size=2)
+            counts = [stand_in.state.tasks[task] for task in counting(dataset, "a")]
+            there = [frame.name for task in counts for frame in task.data.frames]
+            assert there in (before, after)
+            assert attempt(stand_in, dataset, task_size=2, replace=there == before) == 0
+            expected = {"a (1/2)": after[:2], "a (2/2)": after[2:]}
+            check(
+                stand_in,
+                dataset,
+                {**expected, "b (1/2)": SMALL["b"][:2], "b (2/2)": SMALL["b"][2:]},
+            )
+            if not is_dead.is_set():
+                break
+    assert number > 30
+
+
+def test_the_old_task_stays_until_the_new_one_is_proven(stand_in, ds):
+    send(stand_in, ds)
+    old = task_named(stand_in, "a")
+    change_fates(ds, "a", [0], Fate.DUPLICATE, Reason.SIMILAR)
+    stand_in.faults.add(WorkerFault(faults.lose_frame(1)))
+    result = send(stand_in, ds, replace=True)
+    assert statuses(result) == {"a": "unproven", "b": "unchanged"}
+    assert task_named(stand_in, "a") is old
+    assert attempt(stand_in, ds) == 0  # what was begun is finished, also without --replace
+    check(stand_in, ds, {**SMALL, "a": SMALL["a"][1:]})
 
 
 def test_annotations_of_a_task_to_be_replaced_survive_a_full_disk(stand_in, ds, monkeypatch):
@@ -512,7 +559,7 @@ def test_annotations_of_a_task_to_be_replaced_survive_a_full_disk(stand_in, ds, 
             DatasetError, match=r"No space left on device\. The task stays as it is"
         ):
             send(stand_in, ds, replace=True, force=True)
-    assert shown(stand_in) == SMALL
+    assert task_named(stand_in, "a") is task
     finish(stand_in, ds, 4, expected={**SMALL, "a": SMALL["a"][1:]}, replace=True, force=True)
     (saved,) = ds.glob("cvat-annotations-*.json")
     assert '"frame": 1' in saved.read_text()

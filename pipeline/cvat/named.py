@@ -1,0 +1,197 @@
+"""Annotations of a server by the names of labels and attributes, read and written whole."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.errors import CvatRefusedError, UnprovenError
+from ..base.words import listing
+from ..dataset.saved_annotations import KINDS, SavedAnnotations
+from .names import Names, facts
+from .server import CvatServer
+from .session import Session
+
+Json = dict[str, Any]
+
+_DECIMALS = 2  # of what CVAT stores
+
+
+@dataclass(frozen=True)
+class FullIssue:
+    """An issue with all that was said in it; ``messages`` are (user, text), the first its own."""
+
+    id: int
+    job_id: int
+    frame: int
+    position: tuple[float, ...]
+    is_resolved: bool
+    messages: tuple[tuple[str, str], ...]
+
+
+class NamedAnnotations:
+    """The annotations of a server by names, through an authenticated session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.server = CvatServer(session)
+
+    def names(self, task_id: int) -> Names:
+        """Return the labels of a task."""
+        return Names(self._session.list_all("labels", task_id=task_id))
+
+    def read(self, task_id: int) -> SavedAnnotations | None:
+        """Return all annotations of a task, pieces of tracks joined where jobs overlap.
+
+        ``None`` if there is no such task, or if it has no frames.
+        """
+        task = self._session.find(f"tasks/{task_id}")
+        if task is None or not task.get("size"):
+            return None
+        names, told = self.names(task_id), self._session.get(f"tasks/{task_id}/annotations/")
+        named = {kind: [names.named(one) for one in told.get(kind) or ()] for kind in KINDS}
+        return self._saved(task, named)
+
+    def tracks(self, task_id: int, jobs: Mapping[int, Sequence[Json]]) -> SavedAnnotations:
+        """Return tracks of a task, to be put back in the place of what they become.
+
+        Args:
+            task_id: the task.
+            jobs: tracks as the API tells of them, by the id of their job.
+        """
+        names, task = self.names(task_id), self._session.get(f"tasks/{task_id}")
+        named = [
+            {"job": job_id, **names.named(deepcopy(track), keeps_ids=True)}
+            for job_id, tracks in jobs.items()
+            for track in tracks
+        ]
+        return self._saved(task, {"tags": [], "shapes": [], "tracks": named}, is_part=True)
+
+    def _saved(
+        self, task: Mapping[str, Any], named: Mapping[str, list[Json]], *, is_part: bool = False
+    ) -> SavedAnnotations:
+        shown = self.server.frames(task["id"])
+        first = shown.frames[0]
+        return SavedAnnotations(
+            host=self.server.host,
+            organization=self.server.organization,
+            project=task.get("project_id"),
+            task=int(task["id"]),
+            task_name=str(task["name"]),
+            images=tuple(frame.name for frame in shown.frames),
+            image_size=(first.width, first.height),
+            deleted=tuple(sorted(shown.deleted)),
+            jobs=tuple((job.start, job.stop) for job in self.server.jobs(task["id"])),
+            is_part=is_part,
+            tags=named["tags"],
+            shapes=named["shapes"],
+            tracks=named["tracks"],
+        )
+
+    def write(
+        self,
+        task_id: int,
+        jobs: Mapping[int, Mapping[str, Sequence[Json]]],
+        *,
+        spares: bool = False,
+    ) -> None:
+        """Replace all annotations of jobs, and prove it by reading them back.
+
+        Args:
+            task_id: their task.
+            jobs: tags, shapes and tracks by names, by the job's id.
+            spares: refuse where a job has others.
+
+        Raises:
+            CvatRefusedError: the task lacks a label or an attribute, or has other annotations.
+            UnprovenError: the server shows something else.
+        """
+        names = self.names(task_id)
+        lacking = {
+            each
+            for given in jobs.values()
+            for kind in KINDS
+            for one in given[kind]
+            for each in names.unknown(one)
+        }
+        if lacking:
+            raise CvatRefusedError(
+                f"task {task_id} has not all labels that these annotations need: "
+                f"{listing(sorted(lacking))}",
+                "Add them to its project in CVAT, then run the same command again.",
+            )
+        waiting = []
+        for job_id, given in jobs.items():
+            there = facts(self._session.get(f"jobs/{job_id}/annotations/"))
+            if not any(there) and not any(given[kind] for kind in KINDS):
+                continue
+            if any(there) and there == facts(_with_ids(names, given)):
+                continue
+            if spares and any(there):
+                raise CvatRefusedError(
+                    f"task {task_id} has other annotations in job {job_id}, so nothing was put "
+                    "into it",
+                    "'prep annotations restore --force' saves these first, and replaces them then.",
+                )
+            waiting.append(job_id)
+        for job_id in waiting:
+            body = _with_ids(names, jobs[job_id])
+            path = f"jobs/{job_id}/annotations/"
+            self._session.request("PUT", path, body={"version": 0, **body})
+            if facts(self._session.get(path)) != facts(body):
+                raise UnprovenError(
+                    task_id, [f"the annotations of job {job_id} are not as they were sent"]
+                )
+
+    def delete_frames(self, task_id: int, numbers: Iterable[int]) -> None:
+        """Delete frames of a task as a person does: they keep their numbers, and may come back."""
+        there = set(self.server.frames(task_id).deleted)
+        wanted = there.union(numbers)
+        if wanted != there:
+            body = {"deleted_frames": sorted(wanted)}
+            self._session.request("PATCH", f"tasks/{task_id}/data/meta", body=body)
+
+    def issues(self, task_id: int) -> list[FullIssue]:
+        """Return the issues of a task with all that was said in them, in the order of their ids."""
+        listed = self._session.list_all("issues", task_id=task_id)
+        said: dict[int, list[tuple[int, str, str]]] = {}
+        for job_id in sorted({each["job"] for each in listed}):
+            for comment in self._session.list_all("comments", job_id=job_id):
+                owner = (comment.get("owner") or {}).get("username", "")
+                said.setdefault(comment["issue"], []).append(
+                    (comment["id"], owner, comment["message"])
+                )
+        return [
+            FullIssue(
+                each["id"],
+                each["job"],
+                each["frame"],
+                tuple(round(float(value), _DECIMALS) for value in each["position"]),
+                bool(each["resolved"]),
+                tuple((owner, text) for _, owner, text in sorted(said.get(each["id"], ()))),
+            )
+            for each in sorted(listed, key=lambda each: int(each["id"]))
+        ]
+
+    def post_issue(self, issue: FullIssue, texts: Sequence[str], known: FullIssue | None) -> None:
+        """Make an issue with comments, or what a run that was cut off has left to do of it.
+
+        Args:
+            issue: its job, frame, position, and whether it is resolved.
+            texts: what is said in it, the first when it is made.
+            known: what is there of it.
+        """
+        count = 0 if known is None else len(known.messages)
+        issue_id = None if known is None else known.id
+        if issue_id is None:
+            body = {"job": issue.job_id, "frame": issue.frame, "position": [*issue.position]}
+            made = self._session.post("issues", {**body, "message": texts[0]})
+            issue_id, count = int(made["id"]), 1
+        for text in texts[count:]:
+            self._session.post("comments", {"issue": issue_id, "message": text})
+        if issue.is_resolved and not (known and known.is_resolved):
+            self._session.request("PATCH", f"issues/{issue_id}", body={"resolved": True})
+
+
+def _with_ids(names: Names, given: Mapping[str, Sequence[Json]]) -> dict[str, list[Json]]:
+    return {kind: [names.with_ids(one) for one in given[kind]] for kind in KINDS}

@@ -1,0 +1,228 @@
+"""One track, or one element of a skeleton, on other frames of its video."""
+
+import bisect
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .frame_map import FrameMap
+from .interpolation import Placed, between, is_held
+from .model import TURNING
+
+Json = dict[str, Any]
+
+_DECIMALS = 2  # CVAT keeps no more
+
+
+@dataclass(frozen=True)
+class NotMoved:
+    """What could not stay as it was; ``frame`` is a number of the old task.
+
+    ``kind``: tag, shape or keyframe. ``moved_to``: the number of the new frame that has a keyframe
+    in its place, ``None`` where there is none.
+    """
+
+    kind: str
+    label: str
+    frame: int
+    moved_to: int | None
+
+
+class RecutPart:
+    """What moves by itself, a track or an element of a skeleton, on the new frames."""
+
+    def __init__(
+        self, frames: FrameMap, track: Json, label: str, *, is_element: bool = False
+    ) -> None:
+        self.frames, self.track, self.is_element = frames, track, is_element
+        self.not_moved: list[NotMoved] = []
+        self._label = label
+        known = {shape["frame"]: shape for shape in track["shapes"]}  # of several the last wins
+        deleted = frames.old.is_deleted
+        ordered = [known[frame] for frame in sorted(known) if 0 <= frame < len(deleted)]
+        # What is on a deleted frame does not count, but it comes back with the frame.
+        self.old = [shape for shape in ordered if not deleted[shape["frame"]]]
+        self._old_frames = [int(shape["frame"]) for shape in self.old]
+        self.states = list(_states(self.old))
+        self.made: dict[int, Json] = {}
+        gone = []
+        for shape in ordered:
+            number = frames.number(shape["frame"])
+            if number < 0:
+                gone.append(shape)
+            else:
+                self.made[number] = {**shape, "frame": number}
+        for shape in gone:
+            if deleted[shape["frame"]]:
+                self._tell(shape, None)
+            else:
+                self._replace(bisect.bisect_left(self._old_frames, shape["frame"]))
+        self._end_with_the_old_task()
+        self._numbers = sorted(self.made)
+        self._counting = [n for n in self._numbers if not frames.new.is_deleted[n]]
+
+    def _tell(self, shape: Json, moved_to: int | None) -> None:
+        self.not_moved.append(NotMoved("keyframe", self._label, shape["frame"], moved_to))
+
+    def _replace(self, place: int) -> None:
+        """Put what a keyframe did, whose frame is gone, where frames are left."""
+        shape = self.old[place]
+        begin, end = self._stretch(place)
+        before = self._neighbour(shape["frame"], begin, is_before=True)
+        behind = self._neighbour(shape["frame"], end, is_before=False)
+        moved_to: int | None
+        if shape["outside"]:
+            moved_to = None if before is None else behind
+            if before is not None and before not in self.made and self._moves(place - 1):
+                self.made[before] = self._at(before)
+            if before is not None and behind is not None and behind not in self.made:
+                self.made[behind] = {**self._at(before), "frame": behind, "outside": True}
+        else:
+            moved_to = behind
+            if before is not None and (behind is None or self._is_nearer(place, before, behind)):
+                moved_to = before
+            is_held_on = place + 1 == len(self.old)  # from behind it on, at the place it came to
+            for number in (moved_to, behind if is_held_on else None):
+                if number is not None and number not in self.made:
+                    self.made[number] = self._at(number)
+        self._tell(shape, moved_to)
+
+    def _stretch(self, place: int) -> tuple[float, float]:
+        """Return the places in the old task where what a keyframe is part of begins and ends.
+
+        For one that is outside: where what it ends has begun, and where the track is seen again.
+        """
+        first = place
+        while first > 0 and not self.old[first - 1]["outside"]:
+            first -= 1
+        last = place + 1
+        is_outside = self.old[place]["outside"]
+        while last < len(self.old) and self.old[last]["outside"] == is_outside:
+            last += 1
+        end = self._old_frames[last] if last < len(self.old) else np.inf
+        if not is_outside:
+            end = min(end, len(self.frames.new_number))
+        begin = self._old_frames[first] if first < place or not is_outside else np.inf
+        return float(begin), float(end)
+
+    def _neighbour(self, frame: int, limit: float, *, is_before: bool) -> int | None:
+        """Return the next new frame before or behind an old one, within the limit."""
+        places = self.frames.alive_places
+        found = bisect.bisect_left(places, frame) - is_before
+        if not 0 <= found < len(places):
+            return None
+        is_within = places[found] >= limit if is_before else places[found] < limit
+        return self.frames.alive[found] if is_within else None
+
+    def _is_nearer(self, place: int, before: int, behind: int) -> bool:
+        """Whether a keyframe can do on the frame before it what it did, and that is nearer."""
+        if place == 0 or self.states[place] != self.states[place - 1]:
+            return False
+        one, other = self.old[place - 1], self.old[place]
+        if is_held(one["type"], len(one["points"]), len(other["points"])):
+            return False
+        indices = self.frames.new.indices
+        here = self.frames.old.indices[other["frame"]]
+        return bool(here - indices[before] <= indices[behind] - here)
+
+    def _moves(self, place: int) -> bool:
+        one, other = self.old[place], self.old[place + 1]
+        return not _is_same_place(one, other)
+
+    def _end_with_the_old_task(self) -> None:
+        """End what was held to the last frame of the old task, where the new ones go on."""
+        if not self.old or self.old[-1]["outside"]:
+            return
+        begin, end = self._stretch(len(self.old) - 1)
+        before = self._neighbour(int(end), begin, is_before=True)
+        behind = self._neighbour(int(end), np.inf, is_before=False)
+        if before is not None and behind is not None and behind not in self.made:
+            self.made[behind] = {**self._at(before), "frame": behind, "outside": True}
+
+    def _at(self, number: int) -> Json:
+        """Return what CVAT showed at a new frame where the old task had this."""
+        at = self.frames.places[number]
+        place = bisect.bisect_right(self._old_frames, at) - 1
+        one = self.old[place]
+        occluded, z_order, attributes = self.states[place]
+        shape = {
+            **{key: value for key, value in one.items() if key != "keyframe"},
+            "frame": number,
+            "occluded": occluded,
+            "z_order": z_order,
+            "attributes": {**attributes},
+        }
+        if at == one["frame"] or place + 1 == len(self.old):
+            return shape
+        other = self.old[place + 1]
+        share = (at - one["frame"]) / (other["frame"] - one["frame"])
+        shown = between(one["type"], _placed(one), _placed(other), share)
+        shape["points"] = [round(each, _DECIMALS) for each in shown.values.tolist()]
+        if one["type"] in TURNING:
+            shape["rotation"] = round(shown.rotation, _DECIMALS)
+        return shape
+
+    def inside(self, borders: tuple[int, int]) -> list[Json]:
+        """Return the shapes of a job, with keyframes where its borders cut the track."""
+        alive = self.frames.alive
+        low = bisect.bisect_left(alive, borders[0])
+        high = bisect.bisect_right(alive, borders[1])
+        begin = bisect.bisect_left(self._numbers, borders[0])
+        end = bisect.bisect_right(self._numbers, borders[1])
+        shapes = {number: self.made[number] for number in self._numbers[begin:end]}
+        if low < high and self._counting:
+            first, last = alive[low], alive[high - 1]
+            at_first = self._open_before(first)
+            if first not in shapes and at_first is not None:
+                shapes[first] = at_first
+            at_last = self._cut_behind(last, shapes)
+            if at_last is not None:
+                shapes[last] = at_last
+        ordered = [shapes[number] for number in sorted(shapes)]
+        if not self.is_element:
+            while ordered and ordered[0]["outside"]:
+                ordered.pop(0)
+        return ordered
+
+    def _open_before(self, number: int) -> Json | None:
+        """Return the shape at the first frame of a job of a track that came in from before."""
+        place = bisect.bisect_left(self._counting, number) - 1
+        if place < 0:
+            return None
+        before = self.made[self._counting[place]]
+        if before["outside"]:
+            return {**before, "frame": number} if self.is_element else None
+        return self._at(number)
+
+    def _cut_behind(self, number: int, shapes: Mapping[int, Json]) -> Json | None:
+        """Return the shape at the last frame of a job of a track that moves on behind it."""
+        place = bisect.bisect_right(self._counting, number) - 1
+        if number in shapes or place < 0 or place + 1 == len(self._counting):
+            return None
+        before, behind = (self.made[self._counting[each]] for each in (place, place + 1))
+        if before["outside"] or _is_same_place(before, behind):
+            return None
+        shown = self._at(number)
+        return None if _is_same_place(before, shown) else shown
+
+
+def _states(shapes: Iterable[Json]) -> Iterator[tuple[bool, int, Json]]:
+    """Yield what holds from each keyframe on: occluded, z-order, and all attributes."""
+    known: Json = {}
+    for shape in shapes:
+        if attributes := shape.get("attributes"):
+            known = {**known, **attributes}
+        yield bool(shape.get("occluded")), int(shape.get("z_order") or 0), known
+
+
+def _placed(shape: Json) -> Placed:
+    return Placed(np.array(shape["points"], np.float64), float(shape.get("rotation") or 0.0))
+
+
+def _is_same_place(one: Json, other: Json) -> bool:
+    return bool(
+        one["points"] == other["points"]
+        and (one.get("rotation") or 0.0) == (other.get("rotation") or 0.0)
+    )
