@@ -86,7 +86,13 @@ def test_two_tracks_become_one_that_goes_on_exactly(stand_in, server, doubled):
     assert shown(one, range(6)) == shown(first, range(6))
     assert shown(one, range(6, 30)) == shown(second, range(6, 30))
     assert {s["id"] for s in second["shapes"]} <= {s["id"] for s in one["shapes"]}
-    assert json.loads(joined.undo_file.read_text())["jobs"] == {str(number): [second, first]}
+    saved = json.loads(joined.undo_file.read_text())["tracks"]
+    assert [(track["job"], track["id"]) for track in saved] == [
+        (number, track["id"]) for track in (second, first)
+    ]
+    assert [[s["points"] for s in track["shapes"]] for track in saved] == [
+        [s["points"] for s in track["shapes"]] for track in (second, first)
+    ]
     undo(server, joined.undo_file)
     (back,) = stored(stand_in, task).values()
     assert sorted(back["tracks"], key=lambda t: t["id"]) == was["tracks"]
