@@ -143,10 +143,6 @@ class CvatAnnotations:
         listed = self._session.list_all("labels", task_id=task_id)
         return {str(each["name"]): (int(each["id"]), str(each["type"])) for each in listed}
 
-    def all_of_task(self, task_id: int) -> dict[str, Any]:
-        """Return the annotations of a task with all that there is to them."""
-        return CvatServer(self._session).annotations(task_id)
-
     def of_job(self, job_id: int) -> dict[str, Any]:
         """Return the annotations of a job, with the ids that they have in it."""
         return dict(self._session.get(f"jobs/{job_id}/annotations/"))

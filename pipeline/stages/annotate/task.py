@@ -1,8 +1,5 @@
 """The tracks of one task: planned, held against what is there, put, and proven."""
 
-import itertools
-import json
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,9 +14,9 @@ from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import TaskEntry
 from ...dataset.box_table import BoxTable
 from ...dataset.breaks import find_breaks
-from ...dataset.files import save_text
 from ...dataset.frame_table import FrameTable
 from ...dataset.records import VideoRecord
+from ...dataset.saved_annotations import keep
 from ...settings.cvat import AnnotateSettings
 from ...settings.stages import BreakSettings
 from ...tracks.clock import clock_of
@@ -184,16 +181,12 @@ def put(
     return task.outcome("annotated", len(tracks), saved=saved)
 
 
-def _save(server: CvatAnnotations, task_id: int, folder: Path) -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    names = (
-        f"cvat-annotations-{task_id}-{stamp}{more}.json"
-        for more in itertools.chain([""], map("-{}".format, itertools.count(2)))
-    )
-    file = next(folder / name for name in names if not (folder / name).exists())
-    text = json.dumps(server.all_of_task(task_id), indent=1)
-    save_text(file, [text, "\n"], "The task stays as it is. ")
-    return file
+def _save(server: CvatAnnotations, task_id: int, folder: Path) -> Path | None:
+    """Save all annotations of a task, if there are any."""
+    there = server.named.read(task_id)
+    if not there:
+        return None
+    return keep(there, folder, f"cvat-annotations-{task_id}", "The task stays as it is. ")[0]
 
 
 def _to_api(task: PreparedTask, track: PlannedTrack) -> dict[str, Any]:

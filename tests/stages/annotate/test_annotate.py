@@ -1,6 +1,5 @@
 """Tracks of a tracker in the tasks of a dataset: what CVAT then shows is what the file has."""
 
-import json
 from copy import deepcopy
 from types import SimpleNamespace
 
@@ -275,10 +274,11 @@ def test_the_work_of_others_is_left_alone_unless_one_says_what_is_to_become_of_i
     assert_shows(stand_in, ds.task, moving(range(9)), person)
 
     other = table(tmp_path / "u.parquet", moving(range(5), 100))
-    there = Caller(stand_in)("GET", f"/api/tasks/{ds.task.id}/annotations/").json
+    before = shown(stand_in, ds.task)
     done = run(other, "--replace")
     assert_shows(stand_in, ds.task, moving(range(5), 100))
-    assert json.loads((tmp_path / done["tasks"][0]["saved"]).read_text()) == there
+    asked("annotations", "restore", done["tasks"][0]["saved"], "--force", code=0)
+    assert shown(stand_in, ds.task) == before
 
 
 def test_add_and_replace_exclude_each_other(run, ds, tmp_path):
