@@ -210,7 +210,9 @@ def _on_deleted(reading: Reading, task: TaskView) -> Iterator[Finding]:
     """Find keyframes on deleted frames, but for those that the server made."""
     track = reading.track
     inside = np.flatnonzero((track.frames >= 0) & (track.frames < task.frame_count))
-    gone = task.is_deleted[track.frames[inside]]
+    # An end right behind a job is the server's, and nothing is shown behind it anyway.
+    ends_job = track.is_outside[inside] & np.isin(track.frames[inside], sorted(task.cuts))
+    gone = task.is_deleted[track.frames[inside]] & ~ends_job
     if not gone.any():
         return
     depending: list[int] = []
