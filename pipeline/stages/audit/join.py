@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...base.words import count
 from ...cvat.annotations import CvatAnnotations
 from ...tracks.model import TURNING, Track, make_track, placed_at
 from ...tracks.pieces import TaskView
@@ -205,7 +206,12 @@ def _pairs(audited: TaskAudit) -> tuple[list[tuple[int, int]], list[str]]:
         one, other = each.finding.track_id, each.finding.other_id
         if each.finding.kind != "double" or one is None or other is None:
             continue
-        if taken & {one, other}:
+        if each.finding.apart_frames:
+            left.append(
+                f"tracks {one} and {other}: both are shown, but apart, on "
+                f"{count(each.finding.apart_frames, 'frame')}, so they may be two objects."
+            )
+        elif taken & {one, other}:
             left.append(
                 f"tracks {one} and {other}: one of them is joined with another; run it again."
             )
