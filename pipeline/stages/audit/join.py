@@ -51,7 +51,12 @@ def join_task(
     pieces = _pieces(server, audited.task_id, task, {each for pair in pairs for each in pair})
     joined = 0
     for one, other in pairs:
-        if plan.add(pieces[one], pieces[other]):
+        if _attributes_differ(pieces[one], pieces[other]):
+            left.append(
+                f"tracks {one} and {other}: their attributes differ, and one track has one value "
+                "of each; set them alike first."
+            )
+        elif plan.add(pieces[one], pieces[other]):
             joined += 1
         else:
             left.append(
@@ -219,6 +224,16 @@ def _pairs(audited: TaskAudit) -> tuple[list[tuple[int, int]], list[str]]:
             taken |= {one, other}
             pairs.append((one, other))
     return pairs, left
+
+
+def _attributes_differ(one: Mapping[int, Json], other: Mapping[int, Json]) -> bool:
+    """Whether two tracks, by job their pieces, have other values of what never changes in them."""
+    values = [
+        {(each["spec_id"], each["value"]) for each in track[job_id].get("attributes") or ()}
+        for job_id in sorted(one.keys() & other.keys())
+        for track in (one, other)
+    ]
+    return values[::2] != values[1::2]
 
 
 def _pieces(

@@ -108,8 +108,8 @@ def _of_fault(task: TaskView, fault: Fault) -> Finding:
     if fault.other is None:
         return replace(one, limit=fault.limit)
     other = fault.other
-    ids = {"other_number": other.number, "other_id": other.id}
-    return replace(one, limit=fault.limit, apart_frames=fault.apart, **ids)
+    both = replace(one, other_number=other.number, other_id=other.id, apart_frames=fault.apart)
+    return replace(both, limit=fault.limit)
 
 
 def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterator[Finding]:

@@ -168,6 +168,44 @@ def test_two_objects_that_meet_are_not_joined(stand_in, server, doubled):
     assert stored(stand_in, task) == before
 
 
+def test_tracks_whose_attributes_differ_are_not_joined(stand_in, server, tmp_path):
+    ds = tmp_path / "ds"
+    film(ds, "v")
+    colour = {
+        "name": "colour", "mutable": False, "input_type": "select", "default_value": "red",
+        "values": ["red", "blue"],
+    }  # fmt: skip
+    labels = [{"name": "car", "attributes": [colour]}]
+    assert send(stand_in, ds, jobs="one", labels=labels).exit_code == 0
+    task = task_named(stand_in, "v")
+    caller = Caller(stand_in)
+    (label,) = caller("GET", f"/api/labels?task_id={task.id}").json["results"]
+    spec = label["attributes"][0]["id"]
+
+    def put(*colours):
+        tracks = [
+            {
+                "frame": 0,
+                "label_id": label["id"],
+                "shapes": boxes((0, 10, False), (19, 48, False), (20, 48, OUT)),
+                "attributes": [{"spec_id": spec, "value": each}],
+            }
+            for each in colours
+        ]
+        body = {"version": 0, "tags": [], "shapes": [], "tracks": tracks}
+        assert caller("PUT", f"/api/tasks/{task.id}/annotations/", body).status == 200
+
+    put("red", "blue")
+    before = stored(stand_in, task)
+    (joined,) = audit(ds, server, join=True).joined
+    assert joined.pairs == 0
+    assert "their attributes differ, and one track has one value of each" in joined.left[0]
+    assert stored(stand_in, task) == before
+    put("blue", "blue")
+    (joined,) = audit(ds, server, join=True).joined
+    assert (joined.pairs, joined.left) == (1, ())
+
+
 def test_three_tracks_take_two_runs_and_it_says_so(stand_in, server, doubled):
     ds, task, _ = doubled
     annotate(stand_in, task, *(boxes((0, 10 + i, False), (28, 60, False), (29, 60, OUT))
