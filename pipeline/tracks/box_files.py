@@ -13,6 +13,7 @@ from ..dataset.box_table import BoxTable, coded, read_box_table
 from .fit import interpolated_boxes
 from .model import Track
 from .xml import tracks_from_xml
+from .xml_task import MOST_FRAMES
 
 SUFFIXES = (".txt", ".csv", ".xml", ".parquet")
 """Of files that may hold tracks: MOTChallenge text, CVAT's XML, Parquet."""
@@ -22,8 +23,6 @@ Floats = npt.NDArray[np.float64]
 
 _TOO_LARGE = 1e15
 """No frame and no pixel is as far away."""
-_MOST_FRAMES = 10**8
-"""More than a video has: 400 hours of 60 frames a second."""
 _MOT_FORM = "frame,id,left,top,width,height, and perhaps confidence and class"
 
 
@@ -160,7 +159,7 @@ def _read_xml(path: Path, frame_count: int | None) -> BoxTable:
     others = len({track.number for track in export.tracks}) - len(upright)
     stop = frame_count if export.stop_frame is None else export.stop_frame + 1
     keyframes = (export.start_frame + int(each.frames[-1]) * export.frame_step for each in upright)
-    if (highest := max([stop or 0, *keyframes])) > _MOST_FRAMES:
+    if (highest := max([stop or 0, *keyframes])) > MOST_FRAMES:
         raise UsageError(
             f"{printable(path)}: its frames go up to {highest:,}, as those of no video do. Give it "
             "as CVAT wrote it."
