@@ -157,7 +157,7 @@ def _answer(
     extra = [
         f"Task {each.task_id}: {count(each.pairs, 'pair')} of tracks{would} joined"
         + (f"; undo with --undo {printable(each.undo_file)}" if each.undo_file else "")
-        + "".join(f"; not {why}" for why in each.left).removesuffix(".")
+        + "".join(f"; not {why.removesuffix('.')}" for why in each.left)
         + "."
         for each in result.joined
     ]

@@ -76,6 +76,11 @@ def read_box_table(path: Path) -> BoxTable:
     except (OSError, pa.ArrowException) as error:
         cause = cause_of(error) if isinstance(error, OSError) else printable(error)
         raise UsageError(f"{printable(path)}: cannot be read as Parquet: {cause}.") from error
+    if twice := sorted({n for n in table.column_names if table.column_names.count(n) > 1}):
+        raise UsageError(
+            f"{printable(path)}: it has several columns {', '.join(map(printable, twice))}. Keep "
+            "one of each name."
+        )
     wanted = ("frame", "id", *(() if "box" in table.column_names else CORNERS))
     if lacking := [name for name in wanted if name not in table.column_names]:
         raise UsageError(
@@ -124,7 +129,8 @@ def _codes(table: Any, name: str, pa: Any) -> Any:
     if name not in table.column_names:
         return np.zeros(len(table), np.int64), ("",)
     column = table[name].cast(pa.string())
-    if column.null_count:
+    is_number = pa.types.is_floating(table[name].type)
+    if column.null_count or (is_number and np.isnan(table[name].to_numpy()).any()):
         raise ValueError(f"a value of '{name}' is missing")
     encoded = pa.chunked_array(column.chunks, pa.string()).combine_chunks().dictionary_encode()
     return encoded.indices.to_numpy().astype(np.int64), tuple(encoded.dictionary.to_pylist())

@@ -13,6 +13,7 @@ from ..dataset.box_table import BoxTable, coded, read_box_table
 from .fit import interpolated_boxes
 from .model import Track
 from .xml import tracks_from_xml
+from .xml_task import MOST_FRAMES
 
 SUFFIXES = (".txt", ".csv", ".xml", ".parquet")
 """Of files that may hold tracks: MOTChallenge text, CVAT's XML, Parquet."""
@@ -20,6 +21,8 @@ SUFFIXES = (".txt", ".csv", ".xml", ".parquet")
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+_TOO_LARGE = 1e15
+"""No frame and no pixel is as far away."""
 _MOT_FORM = "frame,id,left,top,width,height, and perhaps confidence and class"
 
 
@@ -77,12 +80,15 @@ def _read_mot(path: Path, labels: Sequence[str]) -> BoxTable:
                     ignored += 1
                 else:
                     rows.append(row[:1] + row[2:6])
-                    objects.append(f"{row[1]:g}")
+                    objects.append(_object_name(line, row[1]))
                     classes.append(int(row[7]) if len(row) > 7 else -1)
     except OSError as error:
         raise UsageError(f"{printable(path)}: cannot be read: {cause_of(error)}.") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{printable(path)}: this is no text, so not MOTChallenge's.") from error
+        raise UsageError(
+            f"{printable(path)}: this is not text in UTF-8, in which MOTChallenge's files are. If "
+            "it is text in another encoding, save it in UTF-8."
+        ) from error
     numbers = np.array(rows, np.float64).reshape(-1, 5)
     codes, names = coded(_named(path, classes, labels))
     object_codes, object_names = coded(objects)
@@ -105,13 +111,22 @@ def _read_mot(path: Path, labels: Sequence[str]) -> BoxTable:
 
 def _mot_row(line: str) -> tuple[float, ...] | None:
     """Return the numbers of a line, ``None`` where they are no box."""
-    parts = line.split("," if "," in line else None)
     try:
-        row = tuple(map(float, parts[:8]))
+        row = tuple(map(float, _parts(line)[:8]))
     except ValueError:
         return None
-    is_box = len(row) >= 6 and all(map(math.isfinite, row)) and row[0].is_integer()
-    return row if is_box else None
+    is_box = len(row) >= 6 and all(abs(each) < _TOO_LARGE for each in (row[0], *row[2:]))
+    return row if is_box and math.isfinite(row[1]) and row[0].is_integer() else None
+
+
+def _object_name(line: str, number: float) -> str:
+    """Return the id in a line, digit by digit: many trackers count in 64 bits, as no float can."""
+    written = _parts(line)[1].strip()
+    return str(int(written)) if written.isdecimal() else repr(number).removesuffix(".0")
+
+
+def _parts(line: str) -> list[str]:
+    return line.split("," if "," in line else None)
 
 
 def _named(path: Path, classes: Sequence[int], labels: Sequence[str]) -> list[str]:
@@ -143,6 +158,12 @@ def _read_xml(path: Path, frame_count: int | None) -> BoxTable:
     ]
     others = len({track.number for track in export.tracks}) - len(upright)
     stop = frame_count if export.stop_frame is None else export.stop_frame + 1
+    keyframes = (export.start_frame + int(each.frames[-1]) * export.frame_step for each in upright)
+    if (highest := max([stop or 0, *keyframes])) > MOST_FRAMES:
+        raise UsageError(
+            f"{printable(path)}: its frames go up to {highest:,}, as those of no video do. Give it "
+            "as CVAT wrote it."
+        )
     shown = [_every_box(track, export.start_frame, export.frame_step, stop) for track in upright]
     places = np.repeat(np.arange(len(shown)), [len(frames) for frames, _ in shown])
     codes, names = coded([track.label for track in upright])

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from .model import Track
 
+MOST_FRAMES = 10**8
+"""More than a video has: 400 hours of 60 frames a second."""
+
 
 @dataclass(frozen=True)
 class XmlImage:
@@ -37,6 +40,8 @@ class XmlTask:
         """Place its frames behind those of the tasks before; return where they end."""
         step = self.meta.get("frame_filter", "").partition("step=")[2].strip()
         self.offset, self.step = offset, max(1, int(step or 1))
+        if self.step > MOST_FRAMES:
+            raise ValueError(f"a step of {self.step} frames")
         # A job's head counts the task's frames, while its shapes count the source's.
         self.start = 0 if self.is_job else int(self.meta.get("start_frame") or 0)
         stop = int(self.meta.get("stop_frame") or -1)

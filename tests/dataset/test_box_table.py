@@ -84,3 +84,17 @@ def test_what_is_no_parquet_is_refused(tmp_path):
 def test_names_are_counted_in_the_order_in_which_they_come():
     codes, names = coded(["b", "a", "b"])
     assert (codes.tolist(), names) == ([0, 1, 0], ("b", "a"))
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    table = pa.table(WHOLE)
+    pq.write_table(table.append_column("x1", table["x1"]), tmp_path / "t.parquet")
+    with pytest.raises(UsageError, match=r"t\.parquet: it has several columns x1\. Keep one"):
+        read_box_table(tmp_path / "t.parquet")
+
+
+def test_objects_without_an_id_are_not_one_object(tmp_path):
+    """Libraries without nulls in their floats write NaN."""
+    file = write(tmp_path / "t.parquet", id=pa.array([1.0, float("nan"), 2.0]))
+    with pytest.raises(UsageError, match="a value of 'id' is missing"):
+        read_box_table(file)

@@ -54,6 +54,13 @@ def test_boxes_to_be_ignored_and_those_without_a_track_are_left_out_and_told(tmp
     )
 
 
+def test_ids_of_64_bits_are_read_digit_by_digit(tmp_path):
+    ids = ["1000001", "1000002", "9223372036854775806", "9223372036854775807", "3.0", "2.25"]
+    text = "".join(f"1,{each},0,0,9,9\n" for each in ids)
+    table = read_boxes(mot(tmp_path / "a.txt", text), ["car"])
+    assert table.object_names == (*ids[:4], "3", "2.25")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -62,6 +69,8 @@ def test_boxes_to_be_ignored_and_those_without_a_track_are_left_out_and_told(tmp
         ("1.5,1,0,0,9,9\n", "line 1 is none"),
         ("1,1,,0,0,9,9\n", "line 1 is none"),
         ("1,1,nan,0,9,9\n", "line 1 is none"),
+        ("1,1,1e308,0,1e308,9\n", "line 1 is none"),
+        ("1e300,1,0,0,9,9\n", "line 1 is none"),
         ("0,3,0,0,9,9\n", "object '3' on frame 0 is before the first frame, which is 1"),
         ("1,3,0,0,0,9\n2,3,0,0,9,-9\n", "on frame 1 has no width or no height. So is 1 more"),
         ("4,3,0,0,9,9\n4,3,1,0,9,9\n", "object '3' on frame 4 is the second one of this object"),
@@ -75,7 +84,7 @@ def test_what_is_no_box_is_refused_with_its_place(text, told, tmp_path):
 
 def test_what_is_no_text_or_not_there_is_refused(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match=r"a\.txt: this is no text"):
+    with pytest.raises(UsageError, match=r"a\.txt: this is not text in UTF-8"):
         read_boxes(tmp_path / "a.txt", [])
     with pytest.raises(UsageError, match=r"b\.txt: cannot be read: No such file"):
         read_boxes(tmp_path / "b.txt", [])
@@ -154,3 +163,24 @@ def test_parquet_is_held_to_the_same(tmp_path):
     pq.write_table(pa.table({"frame": [0, 1], "id": [1, 1], **corners}), tmp_path / "a.parquet")
     with pytest.raises(UsageError, match="on frame 1 has a corner that is no number"):
         read_boxes(tmp_path / "a.parquet", [])
+
+
+@pytest.mark.parametrize(
+    ("stop", "step", "last", "told"),
+    [
+        (10**15, 1, 9, "its frames go up to 1,000,000,000,000,001, as those of no video do"),
+        (20, 1, 10**18, "its frames go up to 1,000,000,000,000,000,000, as those of no video do"),
+        (20, 10**21, 9, "a step of 1000000000000000000000 frames is missing, or not what CVAT"),
+    ],
+)
+def test_frames_that_no_video_has_are_refused_before_they_fill_the_memory(
+    tmp_path, stop, step, last, told
+):
+    meta = (
+        f"<meta><task><start_frame>0</start_frame><stop_frame>{stop}</stop_frame>"
+        f"<frame_filter>step={step}</frame_filter></task></meta>"
+    )
+    shapes = [box(0, 0), box(last, 0)]
+    file = xml(tmp_path / "a.xml", ("car", shapes, {"step": step}), meta=meta)
+    with pytest.raises(UsageError, match=f"a.xml: .*{told}"):
+        read_boxes(file, [], 20)

@@ -38,7 +38,8 @@ def check_labels(host: str, tasks: Sequence[PreparedTask]) -> None:
         missing = [f"{label} ({count(tracks, 'track')})" for label, tracks in lacking.items()]
         raise UsageError(
             f"the project on {printable(host)} lacks labels of these tracks: {listing(missing)}. "
-            f"It has {known}. Add them there, or name others in the file."
+            f"It has {known}. Add them there, or name others in the file "
+            "or by --label."
         )
 
 

@@ -29,6 +29,8 @@ def find_boxes(
         UsageError: a single file cannot be read, or is of no video; or several are of one.
         InputError: there is nothing of a video of the dataset.
     """
+    if not path.exists():
+        raise InputError(f"--tracks {printable(path)}: there is no such file or folder.")
     if not path.is_dir():
         return _of_file(path, records, labels)
     found: dict[str, BoxTable | Failure] = {}
@@ -38,7 +40,10 @@ def find_boxes(
     except OSError as error:
         raise UsageError(f"{printable(path)}: cannot be read: {cause_of(error)}.") from error
     for file in files:
-        video = video_called(file.stem, records)
+        try:
+            video = video_called(file.stem, records)
+        except UsageError as error:
+            raise UsageError(f"{printable(file)}: {error}") from None
         if video is None:
             left_out.append(f"{printable(file)}: named by no video of the dataset, so left out.")
             continue

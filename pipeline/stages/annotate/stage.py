@@ -158,6 +158,8 @@ def _left_out(boxes: Mapping[str, BoxTable | Failure], uploaded: Set[str]) -> It
     for video, table in boxes.items():
         if isinstance(table, BoxTable):
             yield from (f"{printable(video)}: {each}; left out." for each in table.left_out)
+            if not table.left_out and len(table) == 0:
+                yield f"{printable(video)}: its file has no boxes."
 
 
 def _all(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ...base.words import count
 from ...settings.cvat import AuditSettings
 from ...tracks.extents import Extents
 from ...tracks.model import Track, outline_at
@@ -28,6 +29,8 @@ _PARTNERS = 8
 _CHUNK_BOXES = 200_000
 _LINE_SHARE, _LINE_MARGIN, _POINT_MARGIN_PX = 0.2, 0.1, 4.0
 """What is narrower than this share of its longer side gets a margin of that share around it."""
+_APART = 0.5
+"""Boxes that overlap less than this share of what makes a double are not of one object there."""
 _SAME_PX = 1.0
 """Nearer than this, pieces in overlapping jobs are one track, which the server did not join."""
 
@@ -45,17 +48,21 @@ def doubles(
         found = _stretch(lives, (one, other), task, settings)
         if found is None:
             continue
-        first, last, shown = found
+        first, last, shown, apart = found
         told |= {one, other}
         keep, drop = sorted((one, other), key=lambda each: (-lives.length(each), each))
         track, second = (readings[each].track for each in (keep, drop))
-        message = (
-            f"On frames {first} to {last} this track and track {_name(second)} lie on each other, "
-            f"as if one object had two. Remove one of them, or let prep audit --join make them one."
+        message = f"On frames {first} to {last} this track and track {_name(second)} lie on each "
+        message += (
+            f"other, and are apart on {count(apart, 'other frame')}. Look whether one of them went "
+            "over to the other's object, or two objects met."
+            if apart
+            else "other, as if one object had two. Remove one of them, or let prep audit --join "
+            "make them one."
         )
         frames = (first, last, (first + last) // 2)
         limit = settings.double_frames
-        yield Fault("double", track, frames, shown, limit, message, second)
+        yield Fault("double", track, frames, shown, limit, message, second, apart)
 
 
 class Lives:
@@ -214,17 +221,19 @@ def overlaps(one: Floats, other: Floats) -> Floats:
 
 def _stretch(
     lives: Lives, pair: tuple[int, int], task: TaskView, settings: AuditSettings
-) -> tuple[int, int, int] | None:
+) -> tuple[int, int, int, int] | None:
     """Return the longest stretch on which two tracks lie on each other: first, last, frames shown.
 
-    ``None`` where it is too short; where jobs overlap, all frames that they share are enough.
+    The last number is on how many frames both are shown, but apart. ``None`` where the stretch is
+    too short; where jobs overlap, all frames that they share are enough.
     """
     spans = [lives.span(owner) for owner in pair]
     frames = np.arange(max(span[0] for span in spans), min(span[1] for span in spans))
     frames = frames[~task.is_deleted[frames]]
     (one, is_one), (other, is_other) = (lives.on(owner, frames) for owner in pair)
     both = is_one & is_other
-    on = overlaps(one, other) >= settings.double_overlap
+    common = overlaps(one, other)
+    on = common >= settings.double_overlap
     # Frames that show one of them alone end a stretch as well.
     edges = np.flatnonzero(np.diff(np.concatenate([[0], on & both, [0]])))
     stretches = edges.reshape(-1, 2)
@@ -240,9 +249,10 @@ def _stretch(
             return None
     first, last = int(frames[begin]), int(frames[behind - 1])
     tracks = [lives.readings[owner].track for owner in pair]
-    return (
-        (first, last, number) if _are_alike(tracks, task, (first + last) // 2, settings) else None
-    )
+    if not _are_alike(tracks, task, (first + last) // 2, settings):
+        return None
+    far = common < settings.double_overlap * _APART
+    return first, last, number, int((far & both).sum())
 
 
 def _are_alike(

@@ -10,7 +10,8 @@ class Fault:
     """Something wrong with a track, by a rule that needs no clock.
 
     ``frames`` are the first, the last and the worst, ``size`` is in the unit of its kind, ``limit``
-    what it would have to be over to be told. ``other`` is the second track that it is about.
+    what it would have to be over to be told. ``other`` is the second track that it is about, and
+    ``apart`` the number of frames on which both are shown, and far from each other.
     """
 
     kind: str
@@ -20,3 +21,4 @@ class Fault:
     limit: float
     message: str
     other: Track | None = None
+    apart: int = 0

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...base.words import count
 from ...cvat.annotations import CvatAnnotations
 from ...tracks.model import TURNING, Track, make_track, placed_at
 from ...tracks.pieces import TaskView
@@ -50,7 +51,12 @@ def join_task(
     pieces = _pieces(server, audited.task_id, task, {each for pair in pairs for each in pair})
     joined = 0
     for one, other in pairs:
-        if plan.add(pieces[one], pieces[other]):
+        if _attributes_differ(pieces[one], pieces[other]):
+            left.append(
+                f"tracks {one} and {other}: their attributes differ, and one track has one value "
+                "of each; set them alike first."
+            )
+        elif plan.add(pieces[one], pieces[other]):
             joined += 1
         else:
             left.append(
@@ -205,7 +211,12 @@ def _pairs(audited: TaskAudit) -> tuple[list[tuple[int, int]], list[str]]:
         one, other = each.finding.track_id, each.finding.other_id
         if each.finding.kind != "double" or one is None or other is None:
             continue
-        if taken & {one, other}:
+        if each.finding.apart_frames:
+            left.append(
+                f"tracks {one} and {other}: both are shown, but apart, on "
+                f"{count(each.finding.apart_frames, 'frame')}, so they may be two objects."
+            )
+        elif taken & {one, other}:
             left.append(
                 f"tracks {one} and {other}: one of them is joined with another; run it again."
             )
@@ -213,6 +224,16 @@ def _pairs(audited: TaskAudit) -> tuple[list[tuple[int, int]], list[str]]:
             taken |= {one, other}
             pairs.append((one, other))
     return pairs, left
+
+
+def _attributes_differ(one: Mapping[int, Json], other: Mapping[int, Json]) -> bool:
+    """Whether two tracks, by job their pieces, have other values of what never changes in them."""
+    values = [
+        {(each["spec_id"], each["value"]) for each in track[job_id].get("attributes") or ()}
+        for job_id in sorted(one.keys() & other.keys())
+        for track in (one, other)
+    ]
+    return values[::2] != values[1::2]
 
 
 def _pieces(

@@ -45,8 +45,8 @@ class Finding:
     from the first frame to the last, ``video_first`` and ``video_last`` are their indices in the
     video; ``None`` where not known. ``break_kinds`` are those of the breaks inside the span.
     ``limit`` is what the rule let pass, where it has one; ``other_number`` and ``other_id`` are
-    those of the second track of a ``double``. ``not_mended`` says why ``--retime`` does nothing
-    about it; ``None`` where it does.
+    those of the second track of a ``double``, ``apart_frames`` on how many frames both are shown,
+    but apart. ``not_mended`` says why ``--retime`` does nothing about it; ``None`` where it does.
     """
 
     kind: str
@@ -67,6 +67,7 @@ class Finding:
     limit: float | None = None
     other_number: int | None = None
     other_id: int | None = None
+    apart_frames: int = 0
     not_mended: str | None = None
 
 
@@ -107,7 +108,8 @@ def _of_fault(task: TaskView, fault: Fault) -> Finding:
     if fault.other is None:
         return replace(one, limit=fault.limit)
     other = fault.other
-    return replace(one, limit=fault.limit, other_number=other.number, other_id=other.id)
+    both = replace(one, other_number=other.number, other_id=other.id, apart_frames=fault.apart)
+    return replace(both, limit=fault.limit)
 
 
 def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterator[Finding]:
@@ -210,7 +212,9 @@ def _on_deleted(reading: Reading, task: TaskView) -> Iterator[Finding]:
     """Find keyframes on deleted frames, but for those that the server made."""
     track = reading.track
     inside = np.flatnonzero((track.frames >= 0) & (track.frames < task.frame_count))
-    gone = task.is_deleted[track.frames[inside]]
+    # An end right behind a job is the server's, and nothing is shown behind it anyway.
+    ends_job = track.is_outside[inside] & np.isin(track.frames[inside], sorted(task.cuts))
+    gone = task.is_deleted[track.frames[inside]] & ~ends_job
     if not gone.any():
         return
     depending: list[int] = []

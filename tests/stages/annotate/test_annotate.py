@@ -12,7 +12,9 @@ from helpers.cvat import LABELS, Caller, annotate, box, by_name, delete_frames, 
 from helpers.cvat_stand_in import Fault, Kind
 from helpers.cvat_stand_in.tracks import interpolated
 from helpers.handmade import STEADY, change_fates, film
+from video_prep.base.errors import UsageError
 from video_prep.dataset.frame_table import Fate, Reason
+from video_prep.stages.annotate.sources import find_boxes
 
 STILL = (Fate.DUPLICATE, Reason.STILL)
 GONE = (Fate.REJECTED, Reason.TRUNCATED)
@@ -450,3 +452,18 @@ def test_boxes_of_the_video_are_made_smaller_with_its_images(tmp_path, stand_in,
     run(file, "--pixels", "images", "--replace")
     assert_shows(stand_in, task, boxes, within=0.01)
     assert label_id(stand_in)
+
+
+def test_what_there_is_to_say_of_no_boxes_and_no_file(ds, run, tmp_path):
+    (tmp_path / "a.txt").write_text("")
+    done = run("a.txt")
+    assert (done["tasks"], done["warnings"]) == ([], ["a: its file has no boxes."])
+    failed = run("b.txt", code=2)
+    assert failed["errors"][0]["message"] == "--tracks b.txt: there is no such file or folder."
+
+
+def test_a_file_in_a_folder_that_may_be_of_two_videos_is_named(tmp_path):
+    records = {name: SimpleNamespace(source=SimpleNamespace(name=f"{name}/v.mp4")) for name in "ab"}
+    mot(tmp_path / "v.txt", moving(range(3)))
+    with pytest.raises(UsageError, match=r"v\.txt: 'v' may be any of the videos a, b: name the id"):
+        find_boxes(tmp_path, records, [])

@@ -202,7 +202,7 @@ def test_the_command_tells_findings_as_text_and_json(prep, stand_in, planted):
         "kind", "track_number", "track_id", "parent_id", "label", "element", "first_frame",
         "last_frame", "worst_frame", "size", "seconds", "video_first", "video_last",
         "break_kinds", "message", "not_mended", "task", "job", "url", "unit", "limit",
-        "other_number", "other_id",
+        "other_number", "other_id", "apart_frames",
     }  # fmt: skip
     assert told["totals"] == {
         "tasks": 2, "tracks": 3, "findings": 2, "issues_posted": 0, "issues_known": 0,

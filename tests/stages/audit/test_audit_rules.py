@@ -147,6 +147,15 @@ def test_deleted_frames():
     ]
 
 
+def test_the_end_that_the_server_puts_behind_a_job_may_be_deleted():
+    task = steady(30, deleted={10}, jobs=((1, 0, 9), (2, 10, 29)))
+    one = [box(0, 0), box(9, 90), box(10, 90, outside=True)]
+    other = [box(11, 110), box(20, 200), box(21, 200, outside=True)]
+    assert found(read(one, other), task) == []
+    # What an annotator set there counts no more.
+    assert found(read([box(10, 100), *other]), task) == [("deleted-keyframe", 10, 10, 1)]
+
+
 def test_an_end_on_a_deleted_frame_ends_nothing():
     task = steady(30, deleted=[20, 28])
     assert found(read([box(0, 0), box(10, 100), ENDED]), task) == [

@@ -25,12 +25,14 @@ from helpers.tracks import steady
 from hypothesis import given, settings, strategies as st
 from video_prep.base.errors import CvatError, UnprovenError
 from video_prep.cvat.annotations import CvatAnnotations
+from video_prep.settings.cvat import AuditSettings
 from video_prep.stages.audit.join import joined_shapes
 from video_prep.stages.audit.mend import undo
 from video_prep.stages.audit.stage import audit
 from video_prep.tracks.model import make_track, outline_at
 from video_prep.tracks.pieces import TaskView
 
+RULES = AuditSettings(double_frames=5)
 OVERLAP = {"jobs": "size", "job_size": 16, "overlap": 4}
 
 
@@ -141,6 +143,67 @@ def test_a_track_that_stays_is_caught(server, doubled, monkeypatch):
     with pytest.raises(UnprovenError, match="is still there") as caught:
         audit(doubled[0], server, join=True)
     assert caught.value.exit_code == 4
+
+
+def test_two_objects_that_meet_are_not_joined(stand_in, server, doubled):
+    """Each is shown alone on both sides of where they cross: to join would lose one of them."""
+    ds, task, _ = doubled
+    annotate(
+        stand_in,
+        task,
+        boxes((0, 10, False), (28, 66, False), (29, 66, OUT)),
+        boxes((0, 66, False), (28, 10, False), (29, 66, OUT)),
+    )
+    before = stored(stand_in, task)
+    result = audit(ds, server, RULES, join=True)
+    (one, other) = (each.finding for each in result.findings[:1]), result.joined[0]
+    (finding,) = one
+    # The boxes are 50 wide, so those that overlap less than 0.35 are more than 24 apart.
+    assert (finding.kind, finding.first_frame, finding.last_frame) == ("double", 12, 16)
+    assert finding.apart_frames == 16
+    assert "apart on 16 other frames. Look whether one of them went over" in finding.message
+    (why,) = other.left
+    assert (other.pairs, other.undo_file) == (0, None)
+    assert why.endswith("both are shown, but apart, on 16 frames, so they may be two objects.")
+    assert stored(stand_in, task) == before
+
+
+def test_tracks_whose_attributes_differ_are_not_joined(stand_in, server, tmp_path):
+    ds = tmp_path / "ds"
+    film(ds, "v")
+    colour = {
+        "name": "colour", "mutable": False, "input_type": "select", "default_value": "red",
+        "values": ["red", "blue"],
+    }  # fmt: skip
+    labels = [{"name": "car", "attributes": [colour]}]
+    assert send(stand_in, ds, jobs="one", labels=labels).exit_code == 0
+    task = task_named(stand_in, "v")
+    caller = Caller(stand_in)
+    (label,) = caller("GET", f"/api/labels?task_id={task.id}").json["results"]
+    spec = label["attributes"][0]["id"]
+
+    def put(*colours):
+        tracks = [
+            {
+                "frame": 0,
+                "label_id": label["id"],
+                "shapes": boxes((0, 10, False), (19, 48, False), (20, 48, OUT)),
+                "attributes": [{"spec_id": spec, "value": each}],
+            }
+            for each in colours
+        ]
+        body = {"version": 0, "tags": [], "shapes": [], "tracks": tracks}
+        assert caller("PUT", f"/api/tasks/{task.id}/annotations/", body).status == 200
+
+    put("red", "blue")
+    before = stored(stand_in, task)
+    (joined,) = audit(ds, server, join=True).joined
+    assert joined.pairs == 0
+    assert "their attributes differ, and one track has one value of each" in joined.left[0]
+    assert stored(stand_in, task) == before
+    put("blue", "blue")
+    (joined,) = audit(ds, server, join=True).joined
+    assert (joined.pairs, joined.left) == (1, ())
 
 
 def test_three_tracks_take_two_runs_and_it_says_so(stand_in, server, doubled):
