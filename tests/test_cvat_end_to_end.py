@@ -378,7 +378,7 @@ def test_all_shapes_follow_the_clock_in_jobs_that_overlap(cvat, prep, tmp_path):
     """An even move past a camera that stalls; of the server's pieces all say the same after it."""
     video = tmp_path / "halting.mkv"
     stalls = "setpts='(N+6*floor((N+2)/6))/25/TB'"
-    media.run(["-f", "lavfi", "-i", f"testsrc2=s=160x120:r=25:d=1.2,{stalls}", "-fps_mode",
+    media.run(["-f", "lavfi", "-i", f"testsrc2=s=400x120:r=25:d=1.2,{stalls}", "-fps_mode",
                "passthrough", *media.X264, str(video)])  # fmt: skip
     assert prep("extract", video, "-o", "ds", "--dedupe", "off").code == 0
     (tmp_path / "labels.yaml").write_text("- car\n")

@@ -175,20 +175,19 @@ class VideoDecoder:
 
     def _decode_first(self, work: Pass) -> tuple[Pass, Decoded]:
         """Decode, or first find out what is to be kept; return the pass that it became."""
-        survey = replace(work, blocks=None, writes_images=False)
+        settings = self.recipe.settings
+        hands = encodes_exactly(settings, self.info) and work.converts_late(settings, self.info)
+        instead = replace(work, blocks=None, writes_images=hands, hands_frames=hands)
         try:
             decoded = self._decode(work)
         except WastefulError as error:
-            is_faint = work.blocks == BEFORE_COMPARISON[0] and error.noise <= FAINT_NOISE
-            work = replace(work, blocks=BEFORE_COMPARISON[1] if is_faint else None)
-            settings = self.recipe.settings
-            if encodes_exactly(settings, self.info) and work.converts_late(settings, self.info):
-                work = replace(work, hands_frames=True)
-            elif not is_faint:
-                return survey, self._decode(survey)
-            return self._decode_first(work)
+            if work.blocks != BEFORE_COMPARISON[0] or error.noise > FAINT_NOISE:
+                return instead, self._decode(instead)
+            return self._decode_first(
+                replace(work, blocks=BEFORE_COMPARISON[1], hands_frames=hands)
+            )
         if work.blocks and work.hands_cells and len(np.setdiff1d(decoded.edge, decoded.kept)):
-            return survey, replace(self, link=Quiet(self.link))._decode(survey)
+            return instead, replace(self, link=Quiet(self.link))._decode(instead)
         return work, decoded
 
     def _listen(self, work: Pass) -> Decoded:

@@ -24,6 +24,7 @@ from cvat_sdk.core.proxies.tasks import ResourceType
 from cvat_sdk.core.uploading import DataUploader
 from helpers.cvat import RECORDINGS, Caller, multipart
 from helpers.cvat_stand_in import Fault, Kind, StandIn, WorkerFault, faults
+from helpers.patience import wait_for
 from helpers.prep import environment
 from PIL import Image
 
@@ -418,7 +419,10 @@ def test_a_request_is_queued_started_and_finished():
         call = Caller(stand_in)
         task = call.task()
         call.send(task, pictures(1))
-        path = "/api/requests/" + urllib.parse.quote(call.finish(task).json["rq_id"], safe="")
+        rq_id = call.finish(task).json["rq_id"]
+        # By then it is; it is told to be later.
+        wait_for(lambda: stand_in.state.background[rq_id].status == "finished")
+        path = "/api/requests/" + urllib.parse.quote(rq_id, safe="")
         told = [call("GET", path).json["status"] for _ in range(3)]
         assert told == ["queued", "queued", "started"]
         assert call.wait(f"action=create&target=task&target_id={task}")["status"] == "finished"

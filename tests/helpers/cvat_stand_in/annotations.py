@@ -125,6 +125,8 @@ def _inside(job: Job, given: dict) -> dict:
 
 def _store(state: State, job: Job, given: dict) -> dict:
     stored = deepcopy(given)
+    for shape in _shapes_of(stored):
+        shape["points"] = [round(each, 2) for each in shape["points"]]
     ids = {kind: _ids(state, kind) for kind in (*KINDS, "tracked")}
     for kind in ("tags", "shapes"):
         for one in stored[kind]:
@@ -146,6 +148,15 @@ def _store(state: State, job: Job, given: dict) -> dict:
         setattr(job, kind, getattr(job, kind) + stored[kind])
     job.updated = job.task.updated = now()
     return {"version": 0, **{kind: _filled(state, job, stored[kind]) for kind in KINDS}}
+
+
+def _shapes_of(stored: dict):
+    """Yield all that has points."""
+    pending = [*stored["shapes"], *stored["tracks"]]
+    while pending:
+        one = pending.pop()
+        pending += one.get("elements", [])
+        yield from one.get("shapes", [one])
 
 
 def _identify(state: State, kind: str, one: dict, ids: dict[str, set[int]]) -> None:
@@ -296,5 +307,5 @@ def _placed(shape: dict) -> dict:
         "outside": shape.get("outside", False),
         "z_order": shape.get("z_order", 0),
         "rotation": shape.get("rotation", 0.0),
-        "points": [round(float(each), 2) for each in shape.get("points", [])],
+        "points": [float(each) for each in shape.get("points", [])],
     }

@@ -108,6 +108,19 @@ def test_what_cannot_be_handed_over_without_loss_is_decoded_twice(
         assert (tmp_path / "ds/v" / image).read_bytes() == (tmp_path / "all/v" / image).read_bytes()
 
 
+def test_what_moves_on_the_left_edge_alone_is_kept_in_faint_noise(passes_made, prep, tmp_path):
+    """It shows only once frames are handed over, of which too many were left out by then."""
+    looks = "noise=alls=2:allf=t,drawbox=0:40:6:12:white:fill:enable='between(mod(n,20),10,12)'"
+    path = noisy(tmp_path / "v.mp4", looks=looks, size="640x360")
+    assert prep("extract", path, "-o", "all", "--dedupe", "off").code == 0
+    assert prep("extract", path, "-o", "ds").code == 0
+    handed = [work for work in passes_made if work.hands_frames]
+    assert [work.blocks is None for work in handed] == [False, True]
+    assert {10, 13, 30, 33, 50, 53, 70, 73, 90, 93} <= set(indices(tmp_path / "ds/v"))
+    for image in images(tmp_path / "ds/v"):
+        assert (tmp_path / "ds/v" / image).read_bytes() == (tmp_path / "all/v" / image).read_bytes()
+
+
 def encodes_with(path, action):
     """Write an ffmpeg that does something else where it is to encode what is handed over."""
     return script(path, f'case "$*" in *"-i pipe:0"*) {action};; esac\nexec "{media.FFMPEG}" "$@"')
