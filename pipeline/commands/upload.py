@@ -142,7 +142,7 @@ def _planned(plan: "UploadPlan", settings: UploadSettings, console: Console) -> 
 
 def _with_hint(planned: Answer) -> Answer:
     """Return the answer of who has not said where to upload to."""
-    hint = "This is the plan, and nothing was sent. Add --cvat to upload to CVAT."
+    hint = "This is only the plan: add --cvat to upload it to CVAT."
     lines = (*planned.lines, "", click.style(hint, fg="yellow"))
     return dataclasses.replace(planned, lines=lines, warnings=(hint, *planned.warnings))
 

@@ -88,7 +88,7 @@ def annotate(
     preparer = Preparer(server, settings, breaks or BreakSettings())
     look = functools.partial(_look, preparer, store, tables)
     work = [entry for entry in entries if entry.video in tables]
-    prepared = _all(server, look, work, Watch())
+    prepared = _all(server, look, work, watch)
     check_labels(server.host, done(prepared))
     act = functools.partial(_act, server, Path(dataset), add=add, replace=replace, dry_run=dry_run)
     tasks = [each for each in _all(server, act, prepared, watch) if each is not None]
@@ -212,17 +212,17 @@ def _act(
         return task
     if not task.plan.tracks:
         return None
-    if not task.lacking:
+    is_replacing = replace and task.has_others
+    if not task.lacking and not is_replacing:
         return task.outcome("unchanged")
     if task.is_occupied and not (add or replace):
         there = len(task.plan.tracks) - len(task.lacking)
         return task.outcome(
             "occupied",
             message=f"it has annotations already, and {there:,} of these tracks among them. --add "
-            "puts the others beside what is there, --replace in its place.",
+            "puts the others beside what is there, --replace all in its place.",
         )
     if dry_run:
-        is_replacing = replace and task.is_occupied
         return task.outcome("planned", len(task.plan.tracks if is_replacing else task.lacking))
     return _guarded(functools.partial(put, server, task, folder, replace_all=replace), task.entry)
 

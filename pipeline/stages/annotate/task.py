@@ -33,7 +33,7 @@ class PreparedTask:
     """A task and the tracks that it is to have.
 
     ``labels``: id and type of those that it knows, by name. ``lacking`` of the tracks are not
-    there; ``is_occupied``: something is.
+    there; ``is_occupied``: something is, perhaps only of these; ``has_others``: something else.
     """
 
     entry: TaskEntry
@@ -42,6 +42,7 @@ class PreparedTask:
     labels: Mapping[str, tuple[int, str]]
     lacking: tuple[PlannedTrack, ...]
     is_occupied: bool
+    has_others: bool
     url: str
 
     def label_of(self, track: PlannedTrack) -> str:
@@ -101,10 +102,14 @@ class Preparer:
             plan=plan,
             labels=labels,
             lacking=(),
-            is_occupied=any(given.get(kind) for kind in ("tags", "shapes", "tracks")),
+            is_occupied=any(given[kind] for kind in ("tags", "shapes", "tracks")),
+            has_others=False,
             url=f"{self.server.host}/tasks/{entry.task_id}",
         )
-        return replace(prepared, lacking=_lacking(prepared, given))
+        lacking = _lacking(prepared, given)
+        others = len(given["tracks"]) - (len(plan.tracks) - len(lacking))
+        has_others = bool(given["tags"] or given["shapes"] or others)
+        return replace(prepared, lacking=lacking, has_others=has_others)
 
     def _view(self, task_id: int, record: VideoRecord, frames: FrameTable) -> TaskView:
         task = self.server.task(task_id)
@@ -157,7 +162,7 @@ def put(
     """
     task_id = task.entry.task_id
     assert task_id is not None  # noqa: S101 - it is complete
-    is_replacing = replace_all and task.is_occupied
+    is_replacing = replace_all and task.has_others
     tracks = task.plan.tracks if is_replacing else task.lacking
     saved = _save(server, task_id, folder) if is_replacing else None
     sent = [_to_api(task, track) for track in tracks]

@@ -283,6 +283,23 @@ def test_the_work_of_others_is_left_alone_unless_one_says_what_is_to_become_of_i
     assert shown(stand_in, ds.task) == before
 
 
+def test_what_was_added_to_them_goes_when_all_is_replaced(ds, stand_in, run, asked, tmp_path):
+    wrong, right = moving(range(9), 40), moving(range(9))
+    run(table(tmp_path / "wrong.parquet", wrong))
+    file = table(tmp_path / "right.parquet", right)
+    run(file, "--add")
+    assert_shows(stand_in, ds.task, wrong, right)
+    assert run(file)["totals"]["unchanged"] == 1
+    planned = run(file, "--replace", "--dry-run")
+    done = run(file, "--replace")
+    assert planned["totals"]["planned"] == done["totals"]["annotated"] == 1
+    assert_shows(stand_in, ds.task, right)
+    again = run(file, "--replace")
+    assert (again["totals"]["unchanged"], again["tasks"][0].get("saved")) == (1, None)
+    asked("annotations", "restore", done["tasks"][0]["saved"], "--force", code=0)
+    assert_shows(stand_in, ds.task, wrong, right)
+
+
 def test_add_and_replace_exclude_each_other(run, ds, tmp_path):
     file = table(tmp_path / "t.parquet", moving(range(9)))
     failed = run(file, "--add", "--replace", code=2)

@@ -269,7 +269,7 @@ def test_without_cvat_the_plan_is_shown_and_nothing_sent(prep, stand_in, dataset
     for replace in ((), ("--replace", "--force")):
         done = prep("upload", dataset, *replace, **access(stand_in))
         assert done.code == 0
-        hint = "This is the plan, and nothing was sent. Add --cvat to upload to CVAT."
+        hint = "This is only the plan: add --cvat to upload it to CVAT."
         assert done.out.splitlines()[-1] == hint
         dry = prep("upload", dataset, *replace, "--dry-run").out
         assert done.out == f"{dry}\n{hint}\n"
