@@ -208,7 +208,8 @@ class RunSettings:
     hwaccel: str | None = option(
         None,
         "Decode H.264, HEVC and VP9 with this hardware acceleration of ffmpeg (cuda, vaapi, ...; "
-        "auto: what there is), and what it cannot decode in software. The images stay the same.",
+        "auto: what there is), and what it cannot decode in software. The images of sound video "
+        "stay the same; damage is not seen.",
         metavar="NAME",
     )
     engine: str = option(
