@@ -75,8 +75,10 @@ _FEW = 3  # every which cell is enough to tell so
 _PEAKS = np.array((15.0, 9.0, 15.0, 9.0))
 """How far the largest change in a window may reach above that mean where there is noise alone."""
 
-_SPARSE = np.array((40.0, 24.0, 40.0, 24.0))
-"""It may reach so far in any case: compression renews few blocks at a time."""
+_REPEATED = 0.5
+_SPARSE = np.array((60.0, 36.0, 60.0, 36.0))
+"""Where most places change by less than that, in squares of levels, compression repeats them and
+renews few at a time; then the change may reach so far in any case."""
 
 _HIGHEST = np.array((300.0, 170.0, 300.0, 170.0))
 """And nowhere further, in levels of 8 bits: white noise of 16 levels reaches 200."""
@@ -116,7 +118,8 @@ class Noise:
             measured = np.array(pairs)
             reached = _reach(measured[:, : len(MEASURES)])
             common = np.median(measured[:, len(MEASURES) : -1], axis=0)
-            highest = np.clip(_PEAKS * common, _SPARSE, self._highest)
+            of_common = np.where(common < _REPEATED, _SPARSE, _PEAKS * common)
+            highest = np.minimum(of_common, self._highest)
             if lag:
                 highest = np.minimum(highest, np.maximum(_SPARSE, _LAG_FACTOR * limits[:-1]))
             reached[:-1] = np.minimum(reached[:-1], highest)
