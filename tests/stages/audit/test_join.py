@@ -317,7 +317,11 @@ def test_the_command_joins_and_undoes(prep, stand_in, doubled):
     assert (done.code, done.json["totals"]["pairs_joined"]) == (0, 1)
     (file,) = ds.glob("cvat-undo-*.json")
     done = prep("audit", ds, "--undo", file, **access(stand_in))
-    assert (done.code, done.out) == (0, f"Task {task.id}: 2 tracks are as before.\n")
+    (kept,) = set(ds.glob("cvat-undo-*.json")) - {file}
+    assert (done.code, done.out) == (
+        0,
+        f"Task {task.id}: 2 tracks are as before.\nWhat was there before is in {kept}.\n",
+    )
     (now,), (was,) = stored(stand_in, task).values(), before.values()
     assert sorted(now["tracks"], key=lambda track: track["id"]) == was["tracks"]
     done = prep("audit", ds, "--join", **access(stand_in))
