@@ -101,8 +101,10 @@ def _restore(session: "Session", file: Path, tasks: tuple[int, ...], force: bool
                 "of what they are now: leave out --task and --force."
             )
         done = undo(CvatAnnotations(session), file)
-        line = f"Task {done.task_id}: {count(done.tracks, 'track is', 'tracks are')} as before."
-        return Answer(ExitCode.OK, lines=(line,), totals={"tracks": done.tracks})
+        lines = [f"Task {done.task_id}: {count(done.tracks, 'track is', 'tracks are')} as before."]
+        if done.undo_file is not None:
+            lines.append(f"What was there before is in {printable(done.undo_file)}.")
+        return Answer(ExitCode.OK, lines=tuple(lines), totals={"tracks": done.tracks})
     task = tasks[0] if tasks else None
     result = restore_annotations(file, CvatServer(session), task=task, force=force)
     return _restored(result)

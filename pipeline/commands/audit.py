@@ -52,7 +52,8 @@ _SHOWN = 30
     "--undo",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Put back the tracks that --join or --retime saved in this file.",
+    help="Put back the tracks that --join or --retime saved in this file. What is there by now is "
+    "saved first.",
 )
 @click.option(
     "--dry-run",
@@ -60,8 +61,8 @@ _SHOWN = 30
     help="With --post, --join or --retime: show what would be done.",
 )
 @output_option(
-    "Write audit.html, audit.json and what --join and --retime save into this folder instead of "
-    "the dataset.",
+    "Write audit.html, audit.json and what --join, --retime and --undo save into this folder "
+    "instead of the dataset.",
     default=None,
 )
 @config_option
@@ -91,6 +92,7 @@ def audit(
     --retime and --join correct what can be corrected.
     """
     from ..cvat.annotations import CvatAnnotations
+    from ..dataset.files import results_folder
     from ..stages.audit.mend import undo as undo_retime
     from ..stages.audit.stage import audit as audit_stage, audit_export
 
@@ -104,7 +106,8 @@ def audit(
     with cvat_session(config.section(CvatSettings), auth) as session, console.watch() as watch:
         server = CvatAnnotations(session)
         if undo is not None:
-            return _undone(undo_retime(server, undo))
+            folder = None if output is None else results_folder(output)
+            return _undone(undo_retime(server, undo, folder))
         result = audit_stage(
             dataset,
             server,
@@ -136,8 +139,10 @@ def _refuse_contradictions(
 
 
 def _undone(result: "RetimeResult") -> Answer:
-    line = f"Task {result.task_id}: {count(result.tracks, 'track is', 'tracks are')} as before."
-    return Answer(ExitCode.OK, lines=(line,), totals={"tracks_restored": result.tracks})
+    lines = [f"Task {result.task_id}: {count(result.tracks, 'track is', 'tracks are')} as before."]
+    if result.undo_file is not None:
+        lines.append(f"What was there before is in {printable(result.undo_file)}.")
+    return Answer(ExitCode.OK, lines=tuple(lines), totals={"tracks_restored": result.tracks})
 
 
 def _answer(

@@ -71,7 +71,7 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
     if status >= 500:
         way_out = AGAIN if status in _OF_PROXIES else f"{AGAIN} {_IF_IT_STAYS}"
         return CvatUncertainError(f"CVAT failed ({said})", way_out, status)
-    return CvatRefusedError(f"CVAT refused: {said}.")
+    return CvatRefusedError(f"CVAT refused: {said.removesuffix('.')}.")
 
 
 def refuse_to_write() -> CvatPermissionError:

@@ -18,6 +18,7 @@ from ..base.errors import DatasetError, UsageError, cause_of, printable
 from .files import save_text
 
 KINDS = ("tags", "shapes", "tracks")
+MAKE_ROOM = "Make room, or set the rights of the folder, then run the same command again."
 _FORMAT, _VERSION = "prep annotations", 1
 
 Json = dict[str, Any]
@@ -75,7 +76,7 @@ def keep(
     folder: Path,
     name: str,
     consequence: str,
-    way_out: str = "Make room, or set the rights of the folder, then run the same command again.",
+    way_out: str = MAKE_ROOM,
 ) -> tuple[Path, bool]:
     """Save annotations beside what is saved already; return the file, and whether it is new.
 

@@ -204,8 +204,8 @@ class AuditSettings:
     collapse_share: float = option(
         0.9,
         "Report a polygon or polyline that shrinks between two keyframes to less than this share "
-        "of the area, or length, that it had if both were drawn from the same point, the same way "
-        "round.",
+        "of the area, or length, that the smaller of both has, because they were drawn from other "
+        "points or not the same way round.",
         metavar="SHARE",
         minimum=0,
         maximum=1,
@@ -220,7 +220,7 @@ class AuditSettings:
     double_overlap: float = option(
         0.7,
         "Report two tracks of a label whose boxes overlap by at least this share (intersection "
-        "over union) for double_frames.",
+        "over union) for double_frames, unless they are apart on most frames.",
         metavar="SHARE",
         minimum=0.3,
         maximum=1,

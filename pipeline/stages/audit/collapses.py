@@ -2,7 +2,8 @@
 
 CVAT does not pair the points of two outlines by their numbers. It goes along both from their
 first points, and pairs those at the nearest shares of the way. An outline that was drawn anew from
-another corner, or the other way round, so passes through itself.
+another corner, or the other way round, so passes through itself. An object that turns shrinks as
+well, but there another start fits worse than turning it does.
 """
 
 from collections import defaultdict
@@ -23,7 +24,29 @@ _LOOKS = 7
 _SAMPLES = 32
 """Points on each outline, where the start is looked for from which they fit best."""
 _VANISHED = 0.6
-"""Where no other start would help, so much must be lost: the object may have turned itself."""
+"""Where no other start fits, so much must be lost: the object may have turned or bent itself."""
+_LEAST_LOSS_PX = 1.5
+"""So much must be lost of the length, or of the square root of the area: less is how hands draw."""
+_FITS_BETTER = 0.5
+"""What explains two outlines leaves at most this share of the distance that others leave."""
+_SAME_SHARE = 0.05
+"""Of an outline's size. Outlines that are as near as that are the same: round ones look alike
+turned and begun elsewhere, and nobody can tell which it was."""
+_ALIKE = 0.3
+"""Turns that differ by at most this share go on: things spin at their pace. To begin at another
+point turns an outline once, or there and back."""
+_HALF_TURN = 2.6
+"""In radians: from here on, nobody can tell which way round an outline turned."""
+_RESTARTED, _BACKWARDS, _TURNED, _UNKNOWN = range(4)
+_DRAW_ANEW = "Draw it there from the same point and the same way round as in frame {a}"
+_WHYS = (
+    f"in frame {{b}} it was begun at another point. {_DRAW_ANEW}.",
+    f"in frame {{b}} it was drawn the other way round. {_DRAW_ANEW}.",
+    "the object turned, and CVAT moves each point straight. Set a keyframe between them.",
+    f"in frame {{b}} it was begun at another point, or turned. {_DRAW_ANEW}, or set a keyframe "
+    "between them.",
+)
+"""Why an outline shrinks, by these numbers."""
 _CHUNK_NUMBERS = 2_000_000
 """Of an array; more spans go one after another."""
 
@@ -65,33 +88,32 @@ def _of_spans(
     shares = (looks - frames[:, :1]) / np.diff(frames)
     shown = _measures(*paired(left, right, is_closed), shares, is_closed)
     shown[task.is_deleted[looks]] = np.inf
-    ends = np.stack([_measure(left, is_closed), _measure(right, is_closed)])
+    smaller = np.minimum(_measure(left, is_closed), _measure(right, is_closed))
+    least = shown.min(axis=1)
+    lost_px = _extents(smaller, is_closed) - _extents(least, is_closed)
     limit = settings.collapse_share
-    # Only where something is lost at all is it worth while to look for another start.
-    asked = np.flatnonzero((shown < limit * ends.max(axis=0)[:, np.newaxis]).any(axis=1))
-    if len(asked) == 0:
+    # Only where something is lost is it worth while to look for another start.
+    lossy = np.flatnonzero((least < limit * smaller) & (lost_px >= _LEAST_LOSS_PX))
+    if len(lossy) == 0:
         return
-    better, is_reversed = _aligned(left[asked], right[asked], is_closed)
-    aligned = _measures(sampled(left[asked], is_closed), better, shares[asked], is_closed)
-    kept = shown[asked] / np.maximum(aligned, 1e-9)
-    left_over = shown[asked] / np.maximum(ends.min(axis=0)[asked, np.newaxis], 1e-9)
-    is_found = (kept < limit).any(axis=1) | (left_over < 1 - _VANISHED).any(axis=1)
-    what = "area" if is_closed else "length"
-    for i in np.flatnonzero(is_found):
-        owner, _ = spans[asked[i]]
-        worst = int(left_over[i].argmin())
-        share = float(left_over[i, worst])
-        a, b = frames[asked[i]].tolist()
-        at = int(looks[asked[i], worst])
-        why = "drawn the other way round" if is_reversed[i] else "begun at another point, or turned"
-        message = (
-            f"Between frames {a} and {b} the outline shrinks, to {100 * share:.0f} % of its {what} "
-            f"at frame {at}: in frame {b} it was {why}. Draw it there from the same point and the "
-            f"same way round as in frame {a}."
-        )
-        track = readings[owner].track
-        lost = 100 * max(1 - share, 0.0)
-        yield Fault("shape-collapses", track, (a, b, at), lost, 100 * (1 - limit), message)
+    why, turns = _explained(left[lossy], right[lossy], is_closed)
+    for i in np.flatnonzero(~np.isnan(turns) & (why <= _BACKWARDS)).tolist():
+        owner, start = spans[lossy[i]]
+        if _goes_on_turning(readings[owner], start, float(turns[i])):
+            why[i] = _TURNED
+    for i, place in enumerate(lossy.tolist()):
+        share = float(least[place] / smaller[place])
+        if why[i] <= _BACKWARDS or share < 1 - _VANISHED:
+            (owner, _), (a, b) = spans[place], frames[place].tolist()
+            at = int(looks[place, shown[place].argmin()])
+            what = "area" if is_closed else "length"
+            message = (
+                f"Between frames {a} and {b} the outline shrinks, to {100 * share:.0f} % of its "
+                f"{what} at frame {at}: {_WHYS[why[i]].format(a=a, b=b)}"
+            )
+            track = readings[owner].track
+            lost = 100 * (1 - share)
+            yield Fault("shape-collapses", track, (a, b, at), lost, 100 * (1 - limit), message)
 
 
 def paired(left: Floats, right: Floats, is_closed: bool) -> tuple[Floats, Floats]:
@@ -179,23 +201,66 @@ def sampled(outlines: Floats, is_closed: bool) -> Floats:
     return np.array([[np.interp(wanted, s, axis) for axis in o.T] for o, s in pairs]).swapaxes(1, 2)
 
 
-def _aligned(left: Floats, right: Floats, is_closed: bool) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return the right outlines, sampled, from the point and the way round that fit the left best.
+def _extents(measures: Floats, is_closed: bool) -> Floats:
+    """Return what areas, or lengths, are across, in pixels."""
+    return np.asarray(np.sqrt(measures) if is_closed else measures)
 
-    The best fit has the least sum of squared distances once both lie on the same place; of all
-    starts at once that is a correlation, by the Fourier transform.
+
+def _explained(left: Floats, right: Floats, is_closed: bool) -> tuple[Ints, Floats]:
+    """Return why outlines do not fit each other as they were drawn, and turns, shape (spans,) each.
+
+    The turns, in radians, are NaN where no turn would explain it. How far outlines are apart is the
+    root of the mean squared distance of their points once both lie on the same place. Their
+    correlation tells that at once of all starts, by the Fourier transform, and, as it is complex,
+    of all turns of the outline as it was drawn.
     """
     one, other = sampled(left, is_closed), sampled(right, is_closed)
-    ways = np.stack([other, other[:, ::-1]])
-    place = one - one.mean(axis=1, keepdims=True)
-    fits = ways - ways.mean(axis=2, keepdims=True)
-    z, w = place[..., 0] + 1j * place[..., 1], fits[..., 0] + 1j * fits[..., 1]
-    if not is_closed:
-        scores = (z.conj() * w).sum(axis=2).real[..., np.newaxis]
+    z, w = (_complex(each) for each in (one, other))
+    back = _complex(other[:, ::-1])
+    power = (np.abs(z) ** 2).mean(axis=1) + (np.abs(w) ** 2).mean(axis=1)
+
+    def apart(scores: Floats) -> Floats:
+        return np.asarray(np.sqrt(np.maximum(power - 2 * scores / _SAMPLES, 0)))
+
+    drawn = (z.conj() * w).sum(axis=1)
+    if is_closed:
+        spectrum = np.fft.fft(z).conj()
+        starts, backs = (
+            np.fft.ifft(spectrum * np.fft.fft(each)).real.max(axis=1) for each in (w, back)
+        )
     else:
-        scores = np.fft.ifft(np.fft.fft(z).conj() * np.fft.fft(w)).real
-    flat = scores.swapaxes(0, 1).reshape(len(one), -1).argmax(axis=1)
-    is_reversed, start = np.divmod(flat, scores.shape[2])
-    turned = (np.arange(_SAMPLES) + start[:, np.newaxis]) % _SAMPLES
-    best = ways[is_reversed, np.arange(len(one))]
-    return _picked(best, turned), is_reversed.astype(np.bool_)
+        starts, backs = drawn.real, (z.conj() * back).sum(axis=1).real
+    best = apart(np.maximum(starts, backs))
+    turned = apart(np.abs(drawn))
+    is_same = best < _SAME_SHARE * np.sqrt(2 * power)
+    is_restart = (best <= _FITS_BETTER * apart(drawn.real)) & (
+        is_same | (turned > _FITS_BETTER * best)
+    )
+    is_turned = turned <= _FITS_BETTER * apart(drawn.real)
+    way = np.where(backs > starts, _BACKWARDS, _RESTARTED)
+    why = np.where(is_restart, way, np.where(is_turned, _TURNED, _UNKNOWN))
+    return why, np.where(is_turned, np.angle(drawn), np.nan)
+
+
+def _goes_on_turning(reading: Reading, start: int, turn: float) -> bool:
+    """Whether the outline turns alike, by less than half a turn, in the span before or behind."""
+    track, places = reading.track, reading.places
+    if abs(turn) > _HALF_TURN:
+        return False  # there and back are the same
+    for before in (start - 1, start + 1):
+        if not 0 <= before < len(places) - 1:
+            continue
+        pair = [track.raw(places[each]).reshape(1, -1, 2) for each in (before, before + 1)]
+        if min(each.shape[1] for each in pair) < 2:
+            continue
+        z, w = (_complex(sampled(each, track.shape == "polygon")) for each in pair)
+        other = float(np.angle((z.conj() * w).sum()))
+        if abs(other - turn) <= _ALIKE * abs(turn):
+            return True
+    return False
+
+
+def _complex(outlines: Floats) -> npt.NDArray[np.complex128]:
+    """Return the points of outlines as complex numbers around their middle."""
+    z = outlines[..., 0] + 1j * outlines[..., 1]
+    return np.asarray(z - z.mean(axis=1, keepdims=True))

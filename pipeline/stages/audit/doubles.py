@@ -31,6 +31,8 @@ _LINE_SHARE, _LINE_MARGIN, _POINT_MARGIN_PX = 0.2, 0.1, 4.0
 """What is narrower than this share of its longer side gets a margin of that share around it."""
 _APART = 0.5
 """Boxes that overlap less than this share of what makes a double are not of one object there."""
+_MOSTLY = 0.5
+"""Tracks that are apart on more than this share of the frames that show both are two objects."""
 _SAME_PX = 1.0
 """Nearer than this, pieces in overlapping jobs are one track, which the server did not join."""
 
@@ -224,8 +226,8 @@ def _stretch(
 ) -> tuple[int, int, int, int] | None:
     """Return the longest stretch on which two tracks lie on each other: first, last, frames shown.
 
-    The last number is on how many frames both are shown, but apart. ``None`` where the stretch is
-    too short; where jobs overlap, all frames that they share are enough.
+    The last number is on how many frames both are shown, but apart. ``None`` where these are most,
+    or the stretch is too short; where jobs overlap, all frames that they share are enough.
     """
     spans = [lives.span(owner) for owner in pair]
     frames = np.arange(max(span[0] for span in spans), min(span[1] for span in spans))
@@ -251,8 +253,9 @@ def _stretch(
     tracks = [lives.readings[owner].track for owner in pair]
     if not _are_alike(tracks, task, (first + last) // 2, settings):
         return None
-    far = common < settings.double_overlap * _APART
-    return first, last, number, int((far & both).sum())
+    far = int(((common < settings.double_overlap * _APART) & both).sum())
+    # What is mostly elsewhere is another object, that passes slowly.
+    return (first, last, number, far) if far <= _MOSTLY * both.sum() else None
 
 
 def _are_alike(

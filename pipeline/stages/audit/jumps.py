@@ -1,7 +1,8 @@
 """The rule about keyframes far off the path of their neighbours: slips and identity switches.
 
 Things turn round as well, so to be far off and back is not enough. A slip is far off compared with
-how far any keyframe of that track is off the way between its neighbours, and fast.
+how far any keyframe of that track is off the way between its neighbours, and fast. Where a thing
+bounces, the keyframes on one side lead to where it turned.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 
 _TIMES_USUAL = 5.0
 """A slip is off by so many times of what is usual in its track."""
+_TIMES_LED = 2.0
+"""What turns is off by no more than that from where the keyframes on one side lead."""
 _USUAL = 0.5
 """What is usual: this share of a track's keyframes, or spans, has no more. Others may slip too."""
 _BACK = 0.5
@@ -27,6 +30,9 @@ _FAST_SIZES, _FASTER = 0.05, 2.0
 """A slip goes more than so many of its sizes a frame, or is so much faster than is usual."""
 _FEW, _FEW_TIMES = 4, 2.0
 """Where fewer keyframes can be judged, what is usual is not known: the limit is higher."""
+_BEYOND = 0.5
+"""A slip reaches beyond where the box should be, by this share of the limit. Else it has shrunk in
+its place: a part of the object is hidden."""
 _LEAST_SIZE_PX, _POINT_SIZE_PX = 16.0, 32.0
 """Nothing counts as smaller; a point has no size of its own."""
 
@@ -46,9 +52,16 @@ def jumps(
     speeds = moved / np.maximum(np.diff(frames), 1)
     middle = np.flatnonzero(is_span[:-1] & is_span[1:]) + 1
     whose = owners[middle]
-    share = (frames[middle] - frames[middle - 1]) / (frames[middle + 1] - frames[middle - 1])
     straight = boxes[middle + 1] - boxes[middle - 1]
-    off = _farthest(boxes[middle] - boxes[middle - 1] - straight * share[:, np.newaxis])
+    expected = _led_to(frames, boxes, middle, -1, 1)
+    off = _farthest(boxes[middle] - expected)
+    # How far it is off as well from where the two before it, and the two behind, lead alone.
+    turning = off.copy()
+    is_known = np.pad(is_span, 1)
+    for side, is_led in ((-1, is_known[middle - 1]), (1, is_known[middle + 2])):
+        led = middle[is_led]
+        apart = _farthest(boxes[led] - _led_to(frames, boxes, led, 2 * side, side))
+        turning[is_led] = np.minimum(turning[is_led], apart)
     # To a keyframe that slipped lead two spans, and it moves the ways of both its neighbours.
     usual_speeds = _usual(owners[1:][is_span], speeds[is_span], 2, len(readings))
     usual = _usual(whose, off, 3, len(readings))
@@ -59,7 +72,11 @@ def jumps(
     is_faster = ~is_few & (slower > _FASTER * usual_speeds[whose])
     is_fast = is_faster | (slower > _FAST_SIZES * sizes)
     is_back = _farthest(straight) < _BACK * (moved[middle - 1] + moved[middle])
-    found = (off > limits) & (off > _TIMES_USUAL * usual[whose]) & is_fast & is_back
+    outgrown = (boxes[middle] - expected) * np.array([-1, -1, 1, 1])
+    is_beyond = outgrown.max(axis=1) > _BEYOND * limits
+    is_turn = turning <= np.maximum(limits, _TIMES_LED * usual[whose])
+    is_far = (off > limits) & (off > _TIMES_USUAL * usual[whose]) & ~is_turn
+    found = is_far & is_fast & is_back & is_beyond
     for place, by, limit in zip(middle[found], off[found], limits[found], strict=True):
         first, at, last = (int(frames[each]) for each in (place - 1, place, place + 1))
         message = (
@@ -69,6 +86,21 @@ def jumps(
         )
         track = readings[int(owners[place])].track
         yield Fault("jump", track, (first, last, at), float(by), float(limit), message)
+
+
+def _led_to(frames: Ints, boxes: Floats, places: Ints, one: int, other: int) -> Floats:
+    """Return where two others lead a keyframe that moves evenly, shape (places, 4).
+
+    Args:
+        frames: int64, shape (keyframes,).
+        boxes: float64, shape (keyframes, 4).
+        places: int64, shape (places,), of the keyframes.
+        one: how far the first of the others is behind it, in keyframes; before it if negative.
+        other: the second.
+    """
+    a, b = places + one, places + other
+    share = (frames[places] - frames[a]) / (frames[b] - frames[a])
+    return np.asarray(boxes[a] + (boxes[b] - boxes[a]) * share[:, np.newaxis])
 
 
 def _farthest(moved: Floats) -> Floats:

@@ -10,14 +10,16 @@ import numpy as np
 
 from ...base.errors import (
     CvatError,
+    CvatRefusedError,
     InterruptedRunError,
     UnprovenError,
     UsageError,
     printable,
 )
+from ...base.words import plural
 from ...cvat.annotations import CvatAnnotations
 from ...dataset.files import WRITE_ELSEWHERE
-from ...dataset.saved_annotations import keep, load
+from ...dataset.saved_annotations import MAKE_ROOM, keep, load
 from ...settings.cvat import AuditSettings
 from ...tracks.model import tracks_from_api
 from ...tracks.overlaps import join_pieces
@@ -78,13 +80,21 @@ def retime_task(
     return RetimeResult(audited.task_id, count, keyframes, file)
 
 
-def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
+def undo(server: CvatAnnotations, file: Path, folder: Path | None = None) -> RetimeResult:
     """Put the tracks that a retime or a join changed back as they were before.
+
+    What is there by now is saved first: people may have gone on with it.
+
+    Args:
+        server: where they are.
+        file: as `save_tracks` has written it.
+        folder: where what is there is saved; beside the file if ``None``.
 
     Raises:
         UsageError: the file is not one that an audit of this server has written.
-        CvatError: the server does not answer, or lets nothing be changed; `UnprovenError` where it
-            shows something else.
+        DatasetError: what is there cannot be saved.
+        CvatError: the server does not answer, lets nothing be changed, or has these jobs no more;
+            `UnprovenError` where it shows something else.
     """
     server.refuse_read_only()
     saved = load(file)
@@ -98,13 +108,29 @@ def undo(server: CvatAnnotations, file: Path) -> RetimeResult:
             f"{printable(file)}: it is of {printable(saved.host)}, not of "
             f"{printable(server.host)}. Name that with --host."
         )
+    wanted = {int(track["job"]) for track in saved.tracks}
+    if gone := sorted(wanted - {job.id for job in server.jobs(saved.task)}):
+        raise CvatRefusedError(
+            f"{printable(file)}: {plural(len(gone), 'job')} {', '.join(map(str, gone))} of task "
+            f"{saved.task}, where its tracks were, cannot be found, so nothing was changed",
+            "If 'prep upload --replace' has made a new task, 'prep annotations restore' puts into "
+            "it what that saved of the old one.",
+        )
     names = server.named.names(saved.task)
     jobs: dict[int, list[Json]] = {}
     for track in saved.tracks:
         given = {key: value for key, value in track.items() if key != "job"}
         jobs.setdefault(int(track["job"]), []).append(names.with_ids(given))
-    send(server, saved.task, jobs, file)
-    return RetimeResult(saved.task, len(saved.tracks), 0, None)
+    ids = {track["id"] for track in saved.tracks}
+    there = {
+        job_id: [track for track in server.of_job(job_id)["tracks"] if track["id"] in ids]
+        for job_id in jobs
+    }
+    kept = None
+    if any(there.values()):
+        kept = save_tracks(folder or file.parent, server, saved.task, there, MAKE_ROOM)
+    send(server, saved.task, jobs, kept)
+    return RetimeResult(saved.task, len(saved.tracks), 0, kept)
 
 
 class _Guides:
@@ -153,7 +179,11 @@ def _count(track: Json) -> int:
 
 
 def save_tracks(
-    folder: Path, server: CvatAnnotations, task_id: int, jobs: Mapping[int, Sequence[Json]]
+    folder: Path,
+    server: CvatAnnotations,
+    task_id: int,
+    jobs: Mapping[int, Sequence[Json]],
+    way_out: str = WRITE_ELSEWHERE,
 ) -> Path:
     """Save tracks by job as they are, and return the file that `undo` reads.
 
@@ -162,14 +192,14 @@ def save_tracks(
     """
     name = f"cvat-undo-{task_id}-{time.strftime('%Y%m%d-%H%M%S')}"
     saved = server.named.tracks(task_id, jobs)
-    return keep(saved, folder, name, "Nothing was changed in CVAT. ", WRITE_ELSEWHERE)[0]
+    return keep(saved, folder, name, "Nothing was changed in CVAT. ", way_out)[0]
 
 
 def send(
     server: CvatAnnotations,
     task_id: int,
     jobs: Mapping[int, Sequence[Json]],
-    file: Path,
+    file: Path | None,
     removed: Mapping[int, Sequence[Json]] | None = None,
 ) -> None:
     """Replace tracks, remove others, and read back what is there then.
@@ -178,16 +208,18 @@ def send(
         server: where the task is.
         task_id: its id.
         jobs: by job the tracks as they are to be; a track that is gone is made again, by its id.
-        file: where all of them are as they were.
+        file: where all of them are as they were; ``None`` if none of them was there.
         removed: by job those to be removed, once the others are sent.
 
     Raises:
         CvatError: the server does not answer, or, as an `UnprovenError`, shows something else.
     """
     removed = removed or {}
-    way_back = (
-        f"Some tracks may be changed already; --undo {printable(file)} puts all of them back."
-    )
+    way_back = "Some tracks may be there already; the same command puts back all of them."
+    if file is not None:
+        way_back = (
+            f"Some tracks may be changed already; --undo {printable(file)} puts all of them back."
+        )
     try:
         for job_id, tracks in jobs.items():
             server.update_tracks(job_id, tracks)
@@ -210,8 +242,9 @@ def send(
             for track in removed.get(job_id, ())
             if track["id"] in there
         ]
-    if problems:
+    if problems and file is not None:
         problems.append(f"what was there before is in {printable(file)}")
+    if problems:
         raise UnprovenError(task_id, problems)
 
 

@@ -43,7 +43,8 @@ KIND_TEXTS = {
         "Outline that shrinks on its way",
         "CVAT pairs the points of two outlines by their place along them, from the first point on. "
         "One that was begun at another point, or drawn the other way round, passes through itself.",
-        "Draw the later outline from the same point, and the same way round, as the one before.",
+        "Draw the later outline from the same point, and the same way round, as the one before. "
+        "Where the object turned far, set keyframes between.",
     ),
     "jump": (
         "Keyframe off the path",

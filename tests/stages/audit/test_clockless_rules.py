@@ -37,6 +37,12 @@ def ring(x, *, points=6, start=0, back=False, stretch=1.0, turn=0.0):
     return np.column_stack([x + 50 * np.cos(angles), 100 + 50 * stretch * np.sin(angles)])
 
 
+def turning(degrees):
+    """The matrix that turns points, which stand before it, so far."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
 def outlines(one, other, kind="polygon"):
     return read(
         [shape(0, np.ravel(one), kind=kind), shape(20, np.ravel(other), kind=kind),
@@ -73,6 +79,30 @@ def test_the_message_tells_where_and_why():
     assert one.message.startswith("Between frames 0 and 20 the outline shrinks, to 0 % of its area")
     assert "it was drawn the other way round" in one.message
     assert (one.limit, one.worst_frame) == (pytest.approx(10), 10)
+
+
+def test_what_turned_so_far_that_little_is_left_is_told_as_such():
+    turned = [ring(100, stretch=0.5) @ turning(120 * i) for i in range(3)]
+    tracks = read(
+        [shape(20 * i, np.ravel(points), kind="polygon") for i, points in enumerate(turned)]
+    )
+    shrunk = [one for one in audit_tracks(tracks, steady(60), RULES) if one.kind in NEW]
+    assert sorted((one.first_frame, round(one.size)) for one in shrunk) == [(0, 75), (20, 75)]
+    assert all("the object turned" in one.message for one in shrunk)
+
+
+@pytest.mark.parametrize("degrees", [45, 60, -80])
+def test_an_uneven_outline_that_turns_once_was_not_begun_elsewhere(degrees):
+    uneven = np.array([(50, 0), (20, 40), (-15, 25), (-45, 5), (-25, -35), (25, -30)])
+    assert found(outlines(uneven + 100, uneven @ turning(degrees) + 110)) == []
+    ((kind, *_),) = found(outlines(uneven + 100, np.roll(uneven, 2, axis=0) + 110))
+    assert kind == "shape-collapses"
+
+
+@pytest.mark.parametrize(("start", "is_told"), [(1, False), (3, True)])
+def test_what_small_outlines_lose_is_told_from_two_pixels_on(start, is_told):
+    small = [8 + (each - [100, 100]) / 12 for each in (ring(100), ring(100, start=start))]
+    assert [each[0] for each in found(outlines(*small))] == ["shape-collapses"] * is_told
 
 
 def test_a_polyline_drawn_backwards_loses_its_length():
@@ -165,6 +195,46 @@ def test_an_element_that_swaps_with_another_is_a_jump_for_its_skeleton():
     assert (kind, frames, size) == ("jump", [20, 30, 25], 120.0)
 
 
+def ball(rng, every, px):
+    """Keyframes of a ball that bounces, (frame, points), points (2, 2)."""
+    frames = np.arange(0, 300, every)
+    height, period = rng.uniform(60, 300), rng.uniform(8, 40)
+    y = 400 - height * np.abs(np.sin(np.pi * (frames + rng.uniform(0, 9)) / period))
+    x = rng.uniform(100, 300) + rng.uniform(-0.5, 0.5) * frames
+    low = np.column_stack([x, y]) + rng.normal(0, 0.3, (len(frames), 2))
+    return [(int(f), np.array([at, at + px])) for f, at in zip(frames, low, strict=True)]
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+@pytest.mark.parametrize("px", [6, 12, 40])
+def test_balls_that_bounce_do_not_jump_and_their_slips_do(px, every):
+    rng = np.random.default_rng(px)
+    balls = [ball(rng, every, px) for _ in range(20)]
+    assert sum("jump" in kinds_of("rectangle", each) for each in balls) <= 1
+    still = [[(f, points * 0 + [[100, 100], [100 + px] * 2]) for f, points in b] for b in balls]
+    slips = [spoilt(rng, "rectangle", each, "jump") for each in still]
+    assert sum("jump" in kinds_of("rectangle", *each) for each in slips) >= 19
+
+
+@pytest.mark.parametrize("every", [1, 5, 20])
+def test_hidden_legs_are_no_jump(every):
+    rng = np.random.default_rng(every)
+    for _ in range(20):
+        keyframes = [(f, points * [1, 3]) for f, points in drawn(rng, "rectangle", every)]
+        place = int(rng.integers(1, len(keyframes) - 1))
+        (_, ((_, top), (_, bottom))) = keyframes[place]
+        keyframes[place][1][1, 1] = (top + bottom) / 2
+        assert "jump" not in kinds_of("rectangle", keyframes)
+
+
+def test_a_box_that_is_the_first_or_last_of_its_track_is_no_neighbour():
+    """Only one side leads to the second keyframe; the other track's boxes do not."""
+    slip = [box(f, 20 + f + 80 * (f == 5)) for f in range(0, 60, 5)]
+    others = [box(f, 100 + 16 * f) for f in range(0, 60, 5)]
+    told = [each for each in found(read(others, slip, others)) if each[0] == "jump"]
+    assert told == [("jump", 0, 10, 5, 80.0)]
+
+
 # Doubles
 
 
@@ -196,6 +266,18 @@ def test_the_longer_of_two_is_kept():
 )  # fmt: skip
 def test_neighbours_are_no_doubles(tracks):
     assert [each for each in found(read(*tracks)) if each[0] == "double"] == []
+
+
+def test_people_who_pass_each_other_slowly_are_no_doubles():
+    def walkers(shift):
+        one = [box(0, 0), box(170, 170), box(171, 170, outside=True)]
+        other = [box(0, shift), box(170, 170 - shift), box(171, 0, outside=True)]
+        return [each for each in found(read(one, other), steady(200)) if each[0] == "double"]
+
+    # They close in by 0.98 px a frame: 18 frames on each other, and apart on most of 171.
+    assert walkers(83.3) == []
+    ((_, first, last, *_),) = walkers(40)  # far enough apart on fewer
+    assert (last - first) > 18
 
 
 def test_other_labels_and_lines_that_cross_are_no_doubles():
@@ -234,7 +316,10 @@ def test_pieces_of_overlapping_jobs_are_doubles_only_if_two_people_drew_them():
 
 
 def naive_doubles(tracks, frames):
-    """Pairs of boxes that overlap by 70 % on ten frames in a row, by all pairs on all frames."""
+    """Pairs of boxes that overlap by 70 % on ten frames in a row, by all pairs on all frames.
+
+    Not those that overlap by less than 35 % on most of the frames that show both.
+    """
 
     def at(track, f):
         xs = np.interp(f, track.frames, track.stacked[:, 0])
@@ -243,13 +328,15 @@ def naive_doubles(tracks, frames):
     pairs = set()
     for i, one in enumerate(tracks):
         for j in range(i):
-            run = best = 0
+            run = best = both = apart = 0
             for f in range(frames):
                 a, b = at(one, f), at(tracks[j], f)
-                common = 0 if a is None or b is None else max(0, 50 - abs(a[0] - b[0]))
+                is_both = a is not None and b is not None
+                common = max(0, 50 - abs(a[0] - b[0])) if is_both else 0
                 run = run + 1 if common / (100 - common) >= 0.7 else 0
-                best = max(best, run)
-            if best >= 10:
+                best, both = max(best, run), both + is_both
+                apart += is_both and common / (100 - common) < 0.35
+            if best >= 10 and apart <= both / 2:
                 pairs.add((j, i))
     return pairs
 
@@ -404,6 +491,94 @@ def spoilt(rng, kind, keyframes, fault):
         ),
     }[fault]()
     return ([*keyframes[:place], (frame, changed), *keyframes[place + 1 :]],)
+
+
+def circled(rng, count, radius, least=0.7):
+    """An outline around (0, 0), of points at uneven angles and radii."""
+    angles = (np.arange(count) + rng.uniform(-0.3, 0.3, count)) / count * 2 * np.pi
+    radii = radius * rng.uniform(least, 1, (count, 1))
+    return radii * np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def small(rng):
+    outline = circled(rng, 8, 5, 1)
+    return [outline + rng.normal(0, 0.8, outline.shape) for _ in range(20)]
+
+
+def spinning(rng, least=0.7):
+    outline = circled(rng, int(rng.integers(5, 14)), 40, least)
+    return [outline @ turning(45 * i) + rng.normal(0, 0.7, outline.shape) for i in range(20)]
+
+
+def wheel(rng):
+    return spinning(rng, 0.9)
+
+
+def drawn_anew(rng, outline=None):
+    """The same outline each time, by other points, from about the same one on."""
+    outline = circled(rng, 12, 40) if outline is None else outline
+    closed = np.concatenate([outline, outline[:1]])
+    keyframes = []
+    for _ in range(20):
+        count = int(rng.integers(10, 18))
+        along = np.sort(np.arange(count) + rng.uniform(-0.3, 0.3, count)) % count
+        along = along / count * len(outline)
+        axes = [np.interp(along, np.arange(len(closed)), axis) for axis in closed.T]
+        keyframes.append(np.column_stack(axes) + rng.normal(0, 1, (count, 2)))
+    return keyframes
+
+
+def walking(rng):
+    """A silhouette whose legs swing past each other, drawn anew each time."""
+    keyframes, phase = [], rng.uniform(0, 6)
+    for i in range(20):
+        swing = 20 * np.sin(phase + 1.3 * i)
+        feet = sorted((swing, -swing))
+        right = [(10, -40), (8, 0), (feet[1] + 6, 40), (feet[1] - 4, 40), (0, 8)]
+        left = [(feet[0] + 4, 40), (feet[0] - 6, 40), (-8, 0), (-10, -40), (0, -50)]
+        keyframes.append(drawn_anew(rng, np.array([*right, *left], float))[0])
+    return keyframes
+
+
+OUTLINES = [small, spinning, wheel, drawn_anew, walking]
+
+
+def collapsed(*tracks):
+    """Return track and first frame of each outline that shrinks; each lost more than the limit."""
+    shapes = [
+        [
+            shape(10 * i, np.ravel(points + 200 + 5 * i), kind="polygon")
+            for i, points in enumerate(t)
+        ]
+        for t in tracks
+    ]
+    told = audit_tracks(read(*shapes), steady(220), RULES)
+    told = [one for one in told if one.kind == "shape-collapses"]
+    assert all(one.size > one.limit for one in told)
+    return {(one.track_number, one.first_frame) for one in told}
+
+
+@pytest.mark.parametrize("outline", OUTLINES)
+def test_small_and_lively_outlines_do_not_collapse(outline):
+    rng = np.random.default_rng(7)
+    assert len(collapsed(*(outline(rng) for _ in range(40)))) <= 1
+
+
+@pytest.mark.parametrize("fault", ["restart", "flip"])
+@pytest.mark.parametrize("outline", [small, drawn_anew, walking])
+def test_small_and_lively_outlines_that_were_begun_elsewhere_do(outline, fault):
+    rng = np.random.default_rng(8)
+    tracks = [outline(rng) for _ in range(20)]
+    planted = set()
+    for number, track in enumerate(tracks):
+        for place in range(2, 20, 4):
+            points = track[place]
+            start = len(points) // 2
+            track[place] = points[::-1] if fault == "flip" else np.roll(points, start, axis=0)
+            planted |= {(number, 10 * (place - 1)), (number, 10 * place)}
+    told = collapsed(*tracks)
+    assert len(told & planted) >= 0.95 * len(planted)
+    assert len(told - planted) <= 1
 
 
 @pytest.mark.parametrize("every", [5, 10, 20])

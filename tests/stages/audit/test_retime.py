@@ -730,12 +730,14 @@ def test_what_went_wrong_is_told_with_the_way_back(server, uneven, monkeypatch, 
     )
 
 
-def test_retimes_in_one_second_keep_each_way_back(stand_in, server, uneven, monkeypatch):
+def test_retimes_in_one_second_keep_each_way_back(stand_in, server, uneven, monkeypatch, tmp_path):
     ds, task, before = uneven
     monkeypatch.setattr(time, "strftime", lambda *_: "20260101-000000")
+    elsewhere = tmp_path / "undone"
+    elsewhere.mkdir()
     for _ in range(2):  # what is saved already is not saved again
         done = retime(server, ds)
-        undo(server, done.undo_file)
+        undo(server, done.undo_file, elsewhere)
         assert stored(stand_in, task) == before
     assert [file.name for file in ds.glob("cvat-undo-*")] == [
         f"cvat-undo-{task.id}-20260101-000000.json"
@@ -758,6 +760,83 @@ def test_undo_puts_back_exactly_what_was_there(stand_in, server, uneven):
     restored = undo(server, done.undo_file)
     assert (restored.task_id, restored.tracks) == (task.id, 1)
     assert stored(stand_in, task) == before
+
+
+def test_what_people_did_since_is_saved_before_it_is_undone(stand_in, server, uneven):
+    ds, task, before = uneven
+    file = retime(server, ds).undo_file
+    task_tracks(stand_in, task)["shapes"][1]["points"][0] -= 7
+    since = stored(stand_in, task)
+    kept = undo(server, file).undo_file
+    assert stored(stand_in, task) == before
+    assert (kept.parent, kept != file) == (ds, True)
+    undo(server, kept)
+    assert rounded(stored(stand_in, task)) == rounded(since)
+
+
+def test_where_nothing_is_there_nothing_is_saved_by_an_undo(stand_in, server, uneven):
+    ds, task, before = uneven
+    file = retime(server, ds).undo_file
+    (job,) = stand_in.state.jobs_of(task)
+    job.tracks.clear()
+    assert undo(server, file).undo_file is None
+    assert stored(stand_in, task) == before
+    job.tracks.clear()
+    stand_in.faults.add(Fault(Kind.REFUSE, match=is_patch, status=500))
+    with pytest.raises(CvatError, match="the same command puts back all of them"):
+        undo(server, file)
+
+
+@pytest.mark.parametrize("kind", [Kind.CUT_ANSWER, Kind.CUT_MIDWAY])
+def test_an_undo_that_is_cut_off_names_what_it_has_saved(stand_in, server, uneven, kind):
+    ds, task, _ = uneven
+    file = retime(server, ds).undo_file
+    since = stored(stand_in, task)
+    stand_in.faults.add(Fault(kind, match=is_patch))
+    with pytest.raises(CvatError) as raised:
+        undo(server, file)
+    (kept,) = set(ds.glob("cvat-undo-*")) - {file}
+    assert f"--undo {kept} puts all of them back." in str(raised.value)
+    undo(server, kept)
+    assert rounded(stored(stand_in, task)) == rounded(since)
+
+
+def test_an_undo_that_cannot_save_changes_nothing(stand_in, server, uneven, monkeypatch):
+    ds, task, _ = uneven
+    file = retime(server, ds).undo_file
+    since = stored(stand_in, task)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("video_prep.dataset.files.replace_text", full)
+    with pytest.raises(DatasetError, match="Nothing was changed"):
+        undo(server, file)
+    assert stored(stand_in, task) == since
+
+
+def test_an_undo_of_a_task_that_is_gone_changes_nothing_and_says_so(stand_in, server, uneven):
+    ds, task, before = uneven
+    file = retime(server, ds).undo_file
+    saved = json.loads(file.read_text())
+    file.write_text(json.dumps({**saved, "task": 999}))
+    since = stored(stand_in, task)
+    with pytest.raises(CvatRefusedError) as raised:
+        undo(server, file)
+    (job,) = before
+    assert str(raised.value) == (
+        f"{file}: job {job} of task 999, where its tracks were, cannot be found, so nothing was "
+        "changed. If 'prep upload --replace' has made a new task, 'prep annotations restore' "
+        "puts into it what that saved of the old one."
+    )
+    assert stored(stand_in, task) == since
+    assert list(ds.glob("cvat-undo-*")) == [file]
+
+
+def test_a_refusal_is_one_sentence(server):
+    with pytest.raises(CvatRefusedError) as raised:
+        server.of_job(999)
+    assert str(raised.value.with_more("Look.")).endswith("matches the given query. Look.")
 
 
 def test_a_full_disk_changes_nothing(stand_in, server, uneven, monkeypatch):
@@ -864,8 +943,10 @@ def test_the_command_retimes_and_undoes(prep, stand_in, uneven):
     assert (totals["tracks_changed"], totals["keyframes_added"] > 1) == (1, True)
     assert "uneven-time" not in [each["kind"] for each in done.json["findings"]]
     (file,) = ds.glob("cvat-undo-*.json")
-    done = prep("audit", ds, "--undo", file, "--json", **access(stand_in))
+    out = ds.parent / "undone"
+    done = prep("audit", ds, "--undo", file, "-o", out, "--json", **access(stand_in))
     assert (done.code, done.json["totals"]) == (0, {"tracks_restored": 1})
+    assert len(list(out.glob("cvat-undo-*.json"))) == 1
     assert stored(stand_in, task) == before
     done = prep("audit", ds, "--retime", **access(stand_in))
     assert "; undo with --undo " in done.out
