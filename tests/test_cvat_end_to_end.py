@@ -527,3 +527,49 @@ def test_what_was_saved_is_put_back(cvat, dataset, tmp_path):
     done = cvat.prep("annotations", "restore", file)
     assert done.code == 0, done.err
     assert told(cvat, task) == before
+
+
+@pytest.mark.parametrize("kind", ["polyline", "rectangle"])
+def test_what_jobs_that_overlap_show_is_put_back_once(kind, cvat, dataset, tmp_path):
+    size = ("--jobs", "size", "--job-size", "8", "--overlap", "2")
+    cvat.upload("--labels", "labels.yaml", *size)
+    (task,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)
+    (label, *_) = cvat.session.list_all("labels", task_id=task)
+    shapes = [shape(f, [10 + 4 * f, 5, 40 + 4 * f, 60], kind=kind) for f in (0, 18)]
+    track = {"frame": 0, "label_id": label["id"], "group": 0, "source": "manual", "attributes": [],
+             "shapes": shapes}  # fmt: skip
+    body = {"version": 0, "tags": [], "shapes": [], "tracks": [track]}
+    cvat.session.request("PUT", f"tasks/{task}/annotations/", body=body)
+
+    def tracks_of_jobs():
+        jobs = cvat.server.jobs(task)
+        return [len(cvat.session.get(f"jobs/{job.id}/annotations/")["tracks"]) for job in jobs]
+
+    before = tracks_of_jobs()
+    assert before == [1, 1, 1]
+    assert cvat.prep("annotations", "save", "ds", "--json").code == 0
+    file = tmp_path / "ds" / f"cvat-annotations-{task}.json"
+    done = cvat.prep("annotations", "restore", file, "--force")
+    assert done.code == 0, done.err
+    assert tracks_of_jobs() == before
+    body["tracks"] = []
+    cvat.session.request("PUT", f"tasks/{task}/annotations/", body=body)
+    assert cvat.prep("annotations", "restore", file).code == 0
+    assert tracks_of_jobs() == before
+
+
+def test_ground_truth_is_work_too(cvat, dataset, tmp_path):
+    cvat.upload("--labels", "labels.yaml", "--ground-truth", "0.2")
+    (task,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)
+    (label, *_) = cvat.session.list_all("labels", task_id=task)
+    (job,) = (job for job in cvat.server.all_jobs(task) if job.type == "ground_truth")
+    frame = cvat.session.get(f"jobs/{job.id}/data/meta")["included_frames"]
+    frame = frame[0] if frame else job.start
+    one = {**shape(frame, [1, 2, 30, 40]), "label_id": label["id"], "group": 0, "source": "manual"}
+    body = {"version": 0, "tags": [], "tracks": [], "shapes": [one]}
+    cvat.session.request("PUT", f"jobs/{job.id}/annotations/", body=body)
+    (dataset / images(dataset)[0]).unlink()
+    cvat.prep("validate", "ds")
+    for how in ((), ("--carry",), ("--force",)):
+        cvat.upload("--replace", *how, code=4)
+        assert cvat.server.task(task) is not None

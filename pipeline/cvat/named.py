@@ -151,6 +151,18 @@ class NamedAnnotations:
             body = {"deleted_frames": sorted(wanted)}
             self._session.request("PATCH", f"tasks/{task_id}/data/meta", body=body)
 
+    def worked_in_apart(self, task_id: int) -> list[int]:
+        """Return the ids of jobs with annotations that are not among those of the task.
+
+        They show frames of other jobs once more: for ground truth, or to several people.
+        """
+        return [
+            job.id
+            for job in self.server.all_jobs(task_id)
+            if job.type != "annotation"
+            and any(facts(self._session.get(f"jobs/{job.id}/annotations/")))
+        ]
+
     def issues(self, task_id: int) -> list[FullIssue]:
         """Return the issues of a task with all that was said in them, in the order of their ids."""
         listed = self._session.list_all("issues", task_id=task_id)

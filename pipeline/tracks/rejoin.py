@@ -3,6 +3,7 @@
 They are dicts as `tracks.recut` takes them.
 """
 
+import itertools
 from collections.abc import Sequence, Set
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from .clock import TaskClock
 from .model import make_track
+from .overlaps import join_pieces
 from .pieces import TaskView, find_links, read_track
 
 Json = dict[str, Any]
@@ -24,8 +26,9 @@ def rejoined(
 ) -> list[Json]:
     """Return the tracks of a task, with those as one that its server cut where jobs meet.
 
-    The later piece begins where the earlier was, or was going; all that holds for a whole track
-    is the same. Skeletons stay as they are.
+    Where jobs overlap, pieces that lie on each other are one (`tracks.overlaps`). Else the later
+    piece begins where the earlier was, or was going, and skeletons stay as they are. All that holds
+    for a whole track is the same.
 
     Args:
         tracks: of a task, as its server tells of them all together.
@@ -34,11 +37,13 @@ def rejoined(
         jobs: first and last frame of each of its jobs.
         borders: the first frames of the jobs at whose borders tracks are to be made one.
     """
+    clock = _clock(frame_count, deleted, jobs)
+    tracks = _laid_together(tracks, clock)
     whole = [track for track in tracks if track.get("elements")]
     single = [track for track in tracks if not track.get("elements")]
     if not borders or not single:
         return [*tracks]
-    task = TaskView(_clock(frame_count, deleted, jobs))
+    task = TaskView(clock)
     made = (make_track(track["shapes"], n, _kind(track)) for n, track in enumerate(single))
     after = find_links([read_track(track, task) for track in made], task).after
     after = {
@@ -48,6 +53,48 @@ def rejoined(
     }
     heads = (place for place in range(len(single)) if place not in set(after.values()))
     return [*whole, *(_joined(single, after, place) for place in heads)]
+
+
+def _laid_together(tracks: Sequence[Json], clock: TaskClock) -> list[Json]:
+    """Return the tracks, with those as one whose pieces lie on each other where jobs overlap."""
+    shared = [
+        (after[1], before[2])
+        for before, after in itertools.pairwise(clock.jobs)
+        if after[1] <= before[2]
+    ]
+    if not shared:
+        return [*tracks]
+    pieces = [
+        make_track(part["shapes"], number, _kind(track), element=element)
+        for number, track in enumerate(tracks)
+        for element, part in _parts(track)
+        if part["shapes"]
+    ]
+    made = dict(enumerate(tracks))
+    for other, one in join_pieces(pieces, clock).joined.items():
+        piece = made.pop(other)
+        begin = min(_first(part) for _, part in _parts(piece) if part["shapes"])
+        stop = max(last for first, last in shared if first <= begin)
+        made[one] = _united(made[one], piece, stop)
+    return [*made.values()]
+
+
+def _parts(track: Json) -> list[tuple[str | None, Json]]:
+    """Return a track, or the elements of a skeleton by their names."""
+    elements = track.get("elements") or ()
+    return [(each["label"], each) for each in elements] or [(None, track)]
+
+
+def _united(one: Json, other: Json, stop: int) -> Json:
+    """Return the track of two pieces; up to a frame, the keyframes of the first count."""
+    shapes = [shape for shape in one["shapes"] if shape["frame"] <= stop]
+    known = {shape["frame"] for shape in shapes}
+    shapes += [shape for shape in other["shapes"] if shape["frame"] not in known]
+    whole = {**one, "shapes": sorted(shapes, key=lambda shape: int(shape["frame"]))}
+    if one.get("elements"):
+        rest = {each["label"]: each for each in other["elements"]}
+        whole["elements"] = [_united(each, rest[each["label"]], stop) for each in one["elements"]]
+    return whole
 
 
 def _joined(tracks: Sequence[Json], after: dict[int, int], place: int) -> Json:

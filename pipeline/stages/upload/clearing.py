@@ -5,24 +5,35 @@ from collections import defaultdict
 from pathlib import Path
 
 from ...base.errors import CvatError, CvatRefusedError, printable
+from ...base.words import listing, plural
 from ...cvat.journal import TaskEntry
-from ...cvat.named import NamedAnnotations
+from ...cvat.named import FullIssue, NamedAnnotations
 from ...dataset.saved_annotations import SavedAnnotations, keep
 from .target import Target
 
 
 def refuse_foreign(target: Target, entry: TaskEntry) -> None:
-    """Find out whether a task that is to be replaced is still the one that prep made.
+    """Find out whether a task that is to be replaced is prep's, with no work that cannot be saved.
 
     Raises:
-        CvatRefusedError: the task with its id is another one, or was made one.
+        CvatRefusedError: the task with its id is another one, or was made one; or there is work in
+            jobs that are not for annotation.
     """
     state = target.state(entry)
-    if state is not None and not target.is_here(state, entry.name, entry.working_name):
+    if state is None:
+        return
+    if not target.is_here(state, entry.name, entry.working_name):
         raise CvatRefusedError(
             f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
             f"while prep made '{printable(entry.name)}' in project {target.upload.project_id}, "
             "so it was not deleted. Give it back its name and place, or delete it in CVAT."
+        )
+    if apart := NamedAnnotations(target.server.session).worked_in_apart(state.id):
+        raise CvatRefusedError(
+            f"task {state.id} has annotations for ground truth or consensus in "
+            f"{plural(len(apart), 'job')} {listing(apart)}, which prep cannot save, so the "
+            "task was not replaced. Export them in CVAT and delete these jobs there, then run the "
+            "same command again."
         )
 
 
@@ -31,6 +42,13 @@ def annotations_of(target: Target, entry: TaskEntry) -> SavedAnnotations | None:
     if entry.task_id is None:
         return None
     return NamedAnnotations(target.server.session).read(entry.task_id) or None
+
+
+def issues_of(target: Target, entry: TaskEntry) -> list[FullIssue]:
+    """Return the issues of a task."""
+    if entry.task_id is None or target.state(entry) is None:
+        return []
+    return NamedAnnotations(target.server.session).issues(entry.task_id)
 
 
 def save(target: Target, annotations: SavedAnnotations) -> tuple[Path, bool]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ...base.errors import printable
 from ...cvat.journal import TaskEntry
 from .carry import carry_over
-from .clearing import annotations_of, refuse_foreign, remove, save
+from .clearing import annotations_of, issues_of, refuse_foreign, remove, save
 from .target import Target
 
 
@@ -47,6 +47,12 @@ def doom(target: Target, entries: Sequence[TaskEntry], replacing: Replacing) -> 
                 f"task {entry.task_id} has annotations, so it was not replaced. 'prep upload "
                 "--cvat --replace --carry' takes them into the new task, 'prep upload --cvat "
                 "--replace --force' only saves them into the dataset."
+            )
+        if spares and issues_of(target, entry):
+            return (
+                f"task {entry.task_id} has issues, so it was not replaced. 'prep upload --cvat "
+                "--replace --carry' posts them again in the new task, 'prep upload --cvat "
+                "--replace --force' lets them go."
             )
     target.put_all(entries, is_doomed=True, is_carried=replacing.carries)
     return None

@@ -282,6 +282,37 @@ def test_without_a_word_on_them_annotations_keep_the_task_as_it_is(stand_in, ds)
     assert len(stand_in.state.tasks) == 1
 
 
+def test_a_task_with_issues_alone_is_not_replaced_without_a_word_on_them(stand_in, ds):
+    send(stand_in, ds, labels=LABELS)
+    old = task_named(stand_in, "a")
+    (job,) = stand_in.state.jobs_of(old)
+    say(stand_in, job, 4, "look")
+    gone(ds, 3)
+    result = send(stand_in, ds, replace=True)
+    assert "has issues, so it was not replaced" in "".join(result.tasks[0].messages)
+    assert list(stand_in.state.tasks) == [old.id]
+    new, _ = carried(stand_in, ds)
+    assert issues(stand_in, new) == [("04", ["look"], False)]
+
+
+@pytest.mark.parametrize("how", [{}, {"carry": True}, {"force": True}])
+def test_work_for_ground_truth_is_not_deleted(stand_in, ds, how):
+    send(stand_in, ds, labels=LABELS, ground_truth=0.25)
+    old = task_named(stand_in, "a")
+    (truth,) = (job for job in stand_in.state.jobs.values() if job.type == "ground_truth")
+    label = next(iter(stand_in.state.labels))
+    one = {**shape(truth.chosen[0], [1, 2, 30, 20]), "label_id": label}
+    body = {"version": 0, "tags": [], "tracks": [], "shapes": [one]}
+    assert Caller(stand_in)("PUT", f"/api/jobs/{truth.id}/annotations/", body).status == 200
+    gone(ds, 3)
+    result = send(stand_in, ds, replace=True, ground_truth=0.25, **how)
+    assert statuses(result) == {"a": "failed"}
+    assert f"ground truth or consensus in job {truth.id}" in result.tasks[0].error
+    assert list(stand_in.state.tasks) == [old.id]
+    del stand_in.state.jobs[truth.id]
+    assert statuses(send(stand_in, ds, replace=True, ground_truth=0.25, **how)) == {"a": "uploaded"}
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
