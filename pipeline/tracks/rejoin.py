@@ -51,7 +51,8 @@ def rejoined(
         for place, other in after.items()
         if single[other]["shapes"] and int(_first(single[other])) in borders
     }
-    heads = (place for place in range(len(single)) if place not in set(after.values()))
+    later = set(after.values())
+    heads = (place for place in range(len(single)) if place not in later)
     return [*whole, *(_joined(single, after, place) for place in heads)]
 
 
