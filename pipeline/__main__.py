@@ -13,6 +13,8 @@ def main() -> NoReturn:
     # A polite kill is an interruption like Ctrl-C: ffmpeg is ended, nothing half-made is committed.
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    # Nothing here multiplies matrices, but numpy starts threads for it, one a core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from .cli import run
 

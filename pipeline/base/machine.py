@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import stat
 import sys
 from pathlib import Path
 
@@ -34,3 +35,25 @@ def die_with_parent() -> None:
     """
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def has_one_thread() -> bool:
+    """Return whether this process has a single thread, also of libraries. Known on Linux only."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
+
+
+def let_go_of_files() -> None:
+    """Let all files that are open lead nowhere; in a fork, they are those of another process.
+
+    A lock would stay as long as a copy of it is open. Linux only.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        number = int(entry.name)
+        with contextlib.suppress(OSError):  # that by which the folder was listed is closed
+            if number > 2 and stat.S_ISREG(os.fstat(number).st_mode):
+                os.dup2(nowhere, number, inheritable=False)
+    os.close(nowhere)

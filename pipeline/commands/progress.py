@@ -12,6 +12,7 @@ from ..base.errors import printable
 from ..base.work import Batch, Watch
 from ..doctor.check import Look, expect
 
+tqdm.monitor_interval = 0
 _LONG_SECONDS = 2.0
 _FRAMES = (
     "{desc} {percentage:3.0f}%|{bar}| {n:,.0f}/{total:,.0f} frames {rate_noinv_fmt} ETA {remaining}"
@@ -99,7 +100,8 @@ class Bars(Watch):
 
 
 def _bar(**options: Any) -> "tqdm[Any]":
-    return tqdm(leave=False, dynamic_ncols=True, mininterval=0.2, **options)
+    # With miniters, no bar is ever late, and tqdm needs no thread that looks after it.
+    return tqdm(leave=False, dynamic_ncols=True, mininterval=0.2, miniters=1, **options)
 
 
 def _frames_bar(description: str, total: int, position: int = 0) -> "tqdm[Any]":

@@ -16,7 +16,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from typing import Any, TypeVar
 
 from ..base.errors import UsageError, printable
-from ..base.machine import die_with_parent
+from ..base.machine import die_with_parent, has_one_thread, let_go_of_files
 from ..base.work import Link
 from .base import SILENCE_SECONDS, Event, EventKind
 from .local import LocalEngine, Metronome
@@ -28,6 +28,7 @@ R = TypeVar("R")
 _GRACE_SECONDS = 2.0
 """How long units may take to give up before their worker is killed."""
 
+_INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
 _NO_UNIT = -1
 _CANNOT_BEGIN = "Worker processes cannot begin: {}. Threads need none: use the engine 'threads'."
 
@@ -35,11 +36,15 @@ _CANNOT_BEGIN = "Worker processes cannot begin: {}. Threads need none: use the e
 class Pool(LocalEngine):
     """A pool of processes: what kills or blocks one of them costs the unit that it was at.
 
+    Workers are forked off this process, which takes a hundredth of a second, as long as it has one
+    thread: a copy of a process with several may find locks held for ever. Else a server that was
+    started for it forks them.
+
     Args:
         workers: how many units are at work at once; one a core if absent.
         silence_seconds: how long a unit may give no sign of life.
-        preload: modules that new workers find loaded, which then begin in a hundredth of the time.
-            They are loaded while the caller goes on.
+        preload: modules that workers of such a server find loaded. They are loaded while the caller
+            goes on.
     """
 
     def __init__(
@@ -49,23 +54,10 @@ class Pool(LocalEngine):
         preload: Sequence[str] = (),
     ) -> None:
         super().__init__(workers, silence_seconds)
-        # Not by fork: a copy of a process with threads may find locks held for ever.
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([__name__, *preload])
-        # Ctrl-C is for the driver alone. The server ignores it, but only once it has begun. The
-        # tracker must be there before, for to start it lifts the block again.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            forkserver.ensure_running()
-        except OSError as error:  # mostly: its socket would have too long a path
-            raise UsageError(
-                f"Worker processes cannot begin: {printable(error)}. They meet in the folder for "
-                f"temporary files, {printable(tempfile.gettempdir())}: name another, with a short "
-                "path, in TMPDIR."
-            ) from error
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._preload = preload
+        self._server: multiprocessing.context.ForkServerContext | None = None
+        if not has_one_thread():
+            self._begin_server()
         self._idle: list[_Worker] = []
         self._busy: dict[int, _Worker] = {}
 
@@ -73,10 +65,38 @@ class Pool(LocalEngine):
         self, key: int, function: Callable[[T, Link], R], item: T, memory_bytes: int
     ) -> None:
         work = pack(function, "the function"), pack(item, f"an item of type {type(item).__name__}")
-        worker = self._idle.pop() if self._idle else _Worker(self._context)
+        worker = self._idle.pop() if self._idle else self._begin_worker()
         self._busy[key] = worker
         with contextlib.suppress(OSError):  # it died while it was idle; its end is read as such
             worker.connection.send_bytes(pickle.dumps((key, *work)))
+
+    def _begin_worker(self) -> "_Worker":
+        if has_one_thread():
+            others = [worker.connection for worker in (*self._idle, *self._busy.values())]
+            return _Worker(multiprocessing.get_context("fork"), others)
+        return _Worker(self._server or self._begin_server())
+
+    def _begin_server(self) -> multiprocessing.context.ForkServerContext:
+        """Start the process that forks workers.
+
+        Raises:
+            UsageError: it cannot begin.
+        """
+        self._server = multiprocessing.get_context("forkserver")
+        self._server.set_forkserver_preload([__name__, *self._preload])
+        # Ctrl-C is for the driver alone. The server ignores it, but only once it has begun. The
+        # tracker must be there before, for to start it lifts the block again.
+        resource_tracker.ensure_running()
+        try:
+            with _no_signals():
+                forkserver.ensure_running()
+        except OSError as error:  # mostly: its socket would have too long a path
+            raise UsageError(
+                f"Worker processes cannot begin: {printable(error)}. They meet in the folder for "
+                f"temporary files, {printable(tempfile.gettempdir())}: name another, with a short "
+                "path, in TMPDIR."
+            ) from error
+        return self._server
 
     def _events(self, timeout_seconds: float) -> Iterator[Event]:
         key_of = {worker.connection: key for key, worker in self._busy.items()}
@@ -143,16 +163,37 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-class _Worker:
-    """A process that carries out one unit after another."""
+@contextlib.contextmanager
+def _no_signals() -> Iterator[None]:
+    """Keep the signals that interrupt prep from what is started, until it sees to them itself."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def __init__(self, context: multiprocessing.context.ForkServerContext) -> None:
+
+class _Worker:
+    """A process that carries out one unit after another.
+
+    Args:
+        context: how it begins.
+        others: the connections to other workers, of which a fork has copies.
+    """
+
+    def __init__(
+        self,
+        context: multiprocessing.context.ForkContext | multiprocessing.context.ForkServerContext,
+        others: Sequence["connection.Connection[Any, Any]"] = (),
+    ) -> None:
         self.connection, far_end = context.Pipe()
+        is_fork = context.get_start_method() == "fork"
+        copies = (self.connection, *others) if is_fork else ()
         self.process = context.Process(
-            target=_serve, args=(far_end,), daemon=True, name="prep-worker"
+            target=_serve, args=(far_end, copies), daemon=True, name="prep-worker"
         )
         try:
-            with _no_main_module():
+            with _no_main_module(), _no_signals():
                 self.process.start()
         except AssertionError as error:  # only the text tells: a daemon may have no children
             raise UsageError(_CANNOT_BEGIN.format(error)) from error
@@ -182,11 +223,25 @@ class _Worker:
         return f"the worker process was killed by {name}{hint}"
 
 
-def _serve(near_end: "connection.Connection[Any, Any]") -> None:
-    """Carry out what comes through a connection until it is closed; the life of a worker."""
+def _serve(
+    near_end: "connection.Connection[Any, Any]",
+    copies: Sequence["connection.Connection[Any, Any]"],
+) -> None:
+    """Carry out what comes through a connection until it is closed; the life of a worker.
+
+    Args:
+        near_end: the connection.
+        copies: the ends that are the driver's. Where this process is a fork of it, they would keep
+            a connection open that the driver has closed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the driver decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    die_with_parent()  # which is the server that forks
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTING)
+    die_with_parent()  # which is the driver, or the server that forks
+    if copies:
+        for copy in copies:
+            copy.close()
+        let_go_of_files()
     threading.Thread(target=_die_with_driver, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the driver is gone
         _PipeLink(_NO_UNIT, near_end).is_stopped()  # a sign that it has begun

@@ -322,13 +322,57 @@ def test_a_closed_pool_leaves_no_process():
     assert [pid for pid in pids if psutil.pid_exists(pid)] == []
 
 
+FORKING = """
+import os, sys, time
+from pathlib import Path
+import filelock
+import psutil
+from helpers import engine_units as units
+from helpers.engines import open_engine
+folder = Path(sys.argv[1])
+lock = filelock.FileLock(folder / "lock")
+lock.acquire()
+with open_engine("pool") as engine:
+    # The second begins while the first is at work, and holds copies of what leads to that one.
+    (folder / "company").write_text("2")
+    jobs = [units.Job(name, folder, 0.2) for name in ("a", "b")]
+    assert sorted(job.name for job, _ in engine.run(units.wait_for_company, jobs)) == ["a", "b"]
+    workers = psutil.Process().children(recursive=True)
+    assert {worker.ppid() for worker in workers} == {os.getpid()}, "forked off here"
+    files = [file.path for worker in workers for file in worker.open_files()]
+    assert str(folder / "lock") not in files
+    job = units.Job("exit-once", folder)
+    assert [result for _, result in engine.run(units.misbehave, [job])] == ["exit-once"]
+    began = time.monotonic()
+took = time.monotonic() - began
+print(len(workers), [worker.is_running() for worker in workers], took < 2)
+"""
+
+
+def test_a_process_with_one_thread_forks_its_workers(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKING, tmp_path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "2 [False, False] True\n"
+
+
 DRIVER = """
 import sys
+import threading
 from pathlib import Path
 from helpers import engine_units as units
 from helpers.engines import open_engine
 if __name__ == "__main__":
     name, folder, job = sys.argv[1:]
+    if name == "pool":  # which is not forked then
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    name = name.replace("forked", "pool")
     with open_engine(name, silence_seconds=600) as engine:
         try:
             list(engine.run(units.block_with_child, [units.Job(job, Path(folder))]))
@@ -343,7 +387,7 @@ def is_alive(process):
     return False
 
 
-@pytest.mark.parametrize("name", ["in_process", "pool", "ray"])
+@pytest.mark.parametrize("name", ["in_process", "forked", "pool", "ray"])
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_a_driver_that_is_interrupted_or_killed(name, signum, tmp_path):
     script = tmp_path / "driver.py"
