@@ -26,8 +26,8 @@ def fill_tables(text: str) -> str:
 def _tables(command: str) -> str:
     """Return a table for each group of options, as the help of the command groups them."""
     every = command == _EVERY_COMMAND
-    verb = cli.commands["run" if every else command.removeprefix("prep ")]
     parent = click.Context(cli, **cli.context_settings)
+    verb = cli.get_command(parent, "run" if every else command.removeprefix("prep "))
     sections = verb.sections(click.Context(verb, parent, verb.name))
     shown = {title: rows for title, rows in sections.items() if (title == ANSWER) == every}
     return "\n".join(_table(title * (len(shown) > 1), rows) for title, rows in shown.items())

@@ -197,7 +197,7 @@ def test_names_in_the_python_page_are_exported():
 
 
 def every_command():
-    return sorted(cli.commands.items())
+    return sorted((name, cli.get_command(None, name)) for name in cli.list_commands(None))
 
 
 def section_of(name):
@@ -265,9 +265,9 @@ def test_exit_codes_are_all_documented(page):
 def test_every_option_that_is_named_exists(page):
     """Of each `prep …` in the text, in code blocks too."""
     for name, rest in re.findall(r"\bprep ([a-z]+)((?: [^`\n#]+)?)[`\n]", page.read_text()):
-        if name not in cli.commands:
+        if name not in cli.list_commands(None):
             continue
-        known = {opt for parameter in cli.commands[name].params for opt in parameter.opts}
+        known = {opt for parameter in cli.get_command(None, name).params for opt in parameter.opts}
         for option in re.findall(r"(?<![\w-])(--?[a-z][\w-]*)", rest):
             assert option in {*known, "--help"}, f"prep {name}{rest}"
 

@@ -58,7 +58,7 @@ def annotate(
     auth: str | None,
     **flags: Any,
 ) -> Answer:
-    """Bring the tracks of a tracker into the tasks, with few keyframes.
+    """Bring a tracker's boxes into the tasks, with few keyframes.
 
     DATASET is the folder that 'prep extract' wrote into (default: dataset), uploaded to CVAT.
     Frames and boxes in the file are those of the video. Run again, it does nothing twice.

@@ -124,11 +124,10 @@ def same_ffmpeg(wanted: Ffmpeg, run: RunSettings) -> Ffmpeg:
     Raises:
         FfmpegUnusableError: there is none of that version, so the images would be others.
     """
-    if (
-        os.path.isfile(wanted.path)
-        and _version(_output([wanted.path, "-version"])) == wanted.version
-    ):
-        return wanted
+    if os.path.isfile(wanted.path):
+        banner, _ = _ask(wanted.path, _state(wanted.path))  # a fork knows the answer
+        if _version(banner) == wanted.version:
+            return wanted
     found = find_ffmpeg(run)
     if found.version != wanted.version:
         raise FfmpegUnusableError(

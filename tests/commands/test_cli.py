@@ -14,7 +14,7 @@ from video_prep.cli import cli
 
 
 def every_command():
-    return sorted(cli.commands.items())
+    return sorted((name, cli.get_command(None, name)) for name in cli.list_commands(None))
 
 
 @pytest.mark.parametrize(("name", "verb"), every_command())
@@ -31,6 +31,13 @@ def test_help_is_shown(name, prep):
     done = prep(*([name] if name else []), "--help")
     assert done.code == 0
     assert done.out.startswith("Usage: prep")
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself(prep):
+    said = prep("--help").out
+    for name, verb in every_command():
+        short = verb.get_short_help_str(limit=1000)
+        assert f"  {name:<11}  {short}\n" in said
 
 
 def test_help_shows_first_what_matters_first(prep):

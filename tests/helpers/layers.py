@@ -42,8 +42,8 @@ OWNERS = {
 }
 """Who may import an outside library: one package, and its neighbour above for click."""
 
-BY_NAME = {"__init__", "pictures.thinner"}
-"""The modules that may import what a string names: the public names, and dedupe methods."""
+BY_NAME = {"__init__", "cli", "pictures.thinner"}
+"""The modules that may import what a string names: public names, commands, and dedupe methods."""
 
 _NAMES = ("pipeline", "video_prep")
 _EVERYWHERE = sys.stdlib_module_names | {"numpy"}
