@@ -414,9 +414,10 @@ def test_the_shell_completes_commands_and_options(words, answer, tmp_path):
 
 
 CVAT_COMMANDS = {"run", "upload", "status", "annotate", "audit", "doctor"}
+VERBS = {*cli.list_commands(None)}
 COMMANDS_OF = {
     "commands": set(),  # the module's own name
-    "cli": set(cli.list_commands(None)),
+    "cli": VERBS,
     "doctor": {"doctor"},
     "cvat": CVAT_COMMANDS,
     "dataset.files": {"report", "validate", "audit"},
@@ -477,7 +478,7 @@ def commands_of(module):
     parent, _, name = module.partition(".")
     if parent == "commands":
         shared = {"console", "layout", "options", "progress"}
-        return set(cli.list_commands(None)) if name in shared else {name}
+        return VERBS if name in shared else {name}
     return next((v for k, v in COMMANDS_OF.items() if f"{module}.".startswith(f"{k}.")), None)
 
 
@@ -494,14 +495,12 @@ def test_advice_names_only_options_that_are_there():
         module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
         for text in texts_of(path):
             for verb, rest in QUOTED.findall(text):
-                if verb in cli.list_commands(None) and not set(OPTION.findall(rest)) <= options_of(
-                    verb
-                ):
+                if verb in VERBS and not set(OPTION.findall(rest)) <= options_of(verb):
                     wrong.append((module, verb, text))
-                quoted += verb in cli.list_commands(None)
+                quoted += verb in VERBS
             bare = set(OPTION.findall(QUOTED.sub("", text)))
             if module.startswith("settings."):  # the help of options, also in the settings file
-                assert bare <= set().union(*map(options_of, cli.list_commands(None))), text
+                assert bare <= set().union(*map(options_of, VERBS)), text
             elif bare and not text.startswith("--") and module != "commands.options":
                 wrong += list(unknown_to_commands(module, bare, text))
     assert wrong == []
