@@ -36,8 +36,9 @@ from .cells import (
 LAGS = (1, 6)
 """How many frames apart noise is measured."""
 
-EVERY = 5
-"""Every which frame it is measured at: often enough to follow it."""
+EVERY, EVERY_IN_MOTION = 5, 10
+"""Every which frame it is measured at: often enough to follow it. Next to a frame in which
+something else changed, half as often, for mostly more such follow."""
 
 _MEASURED_PAIRS = 40
 """How many measurements count, the newest ones: those of 200 frames."""
@@ -100,13 +101,14 @@ class Noise:
         zeros = np.zeros(2 * len(MEASURES))
         self._pairs.append((zeros,) * len(LAGS))
 
-    def add(self, pairs: list[tuple[Cells, Cells]]) -> None:
-        """Add pairs of pictures, the neighbours first."""
+    def add(self, pairs: list[tuple[Cells, Cells]]) -> bool:
+        """Add pairs of pictures, the neighbours first; return whether noise alone changed them."""
         changes = [differences(*pair) for pair in pairs]
         is_noise = not any(
             _is_other(*pair, change) for pair, change in zip(pairs, changes, strict=True)
         ) and _looks_like_noise(*pairs[0], changes[0])
         self._pairs.append(tuple(map(_measure_pair, changes)) if is_noise else None)
+        return is_noise
 
     def limits(self) -> Numbers:
         """Return what of `MEASURES` is more than noise."""

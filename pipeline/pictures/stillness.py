@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .cells import MEASURES, WINDOWS, Cells, Flags, Numbers, differences, measure_change
-from .noise import EVERY, LAGS, Noise
+from .noise import EVERY, EVERY_IN_MOTION, LAGS, Noise
 
 _AHEAD = 25
 """How many frames are looked at before the first is judged."""
@@ -95,8 +95,8 @@ class StillFilter:
             self._noise.add_nothing()
             self._next_measured += EVERY
         if self._next_measured == place:
-            self._noise.add([(cells, self._at(place - lag)) for lag in LAGS])
-            self._next_measured += EVERY
+            is_noise = self._noise.add([(cells, self._at(place - lag)) for lag in LAGS])
+            self._next_measured += EVERY if is_noise else EVERY_IN_MOTION
         self._recent.append((place, cells))
         while len(self._recent) > 1 and self._recent[1][0] <= place + 1 - max(LAGS):
             self._recent.popleft()
