@@ -89,21 +89,21 @@ def run(
     config: Config | None = None,
     *,
     overwrite: bool = False,
+    again: bool = False,
     destination: Destination | None = None,
     engine: Engine | None = None,
     watch: Watch | None = None,
 ) -> RunResult:
     """Extract, look for duplicates, validate, balance the accounts, upload, write the report.
 
-    What is done already is left as it is, so a run that was cut off is simply repeated.
-
-    So many parameters, as all but the first two are optional: they are those of all stages.
+    What is done already is left as it is. So many parameters, for all but two are optional.
 
     Args:
         inputs: files, folders (recursive) and glob patterns.
         dataset: the folder to write into; made if absent.
         config: the settings of all stages; the defaults if absent.
         overwrite: extract again what is there already.
+        again: read all images, also those that were right.
         destination: where to upload; nothing is uploaded if absent.
         engine: carries out the work; the one that the settings name if absent.
         watch: told how each stage goes on.
@@ -132,13 +132,14 @@ def run(
         deduped = None
         if settings.method.looks_across:  # copies in other videos are seen only when all are there
             deduped = dedupe(dataset, settings, how, breaks=breaks, engine=engine, watch=watch)
-        validated = validate(dataset, limits, how, breaks=breaks, engine=engine, watch=watch)
+        validated = validate(
+            dataset, limits, how, breaks=breaks, again=again, engine=engine, watch=watch
+        )
         accounts = balance_dataset(store)
         uploaded, upload_error = None, None
-        if destination is not None:
-            try:
-                uploaded = destination.upload(dataset, config, watch)
-            except (CvatError, UsageError) as error:  # the report is worth having all the same
-                upload_error = error
+        try:
+            uploaded = destination.upload(dataset, config, watch) if destination else None
+        except (CvatError, UsageError) as error:  # the report is worth having all the same
+            upload_error = error
         reported = report(dataset, how, breaks=breaks, validate=limits, engine=engine, watch=watch)
         return RunResult(extracted, deduped, validated, accounts, uploaded, upload_error, reported)

@@ -171,6 +171,14 @@ dataset_argument = click.argument(
 """The dataset to work on; what cannot be read is told by the stage, with the way out."""
 
 
+again_option = click.option(
+    "--again",
+    is_flag=True,
+    help="Read all images, also those that were right at the last check and whose files are the "
+    "same since, by inode, size and time of the last change.",
+)
+
+
 def output_option(
     help_text: str, default: str | None = DEFAULT_DATASET, name: str = "--output"
 ) -> Callable[[Any], Any]:

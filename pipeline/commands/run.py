@@ -23,6 +23,7 @@ from .console import Answer, Console, cvat_server, verb
 from .extract import count_outcomes, without_input
 from .options import (
     MATTER_FIRST,
+    again_option,
     config_option,
     cvat_options,
     engine_options,
@@ -49,6 +50,7 @@ _TASK_STATUSES = ("uploaded", "unchanged", "changed", "unproven", "failed")
 @config_option
 @extraction_options
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
+@again_option
 @click.option("--cvat", is_flag=True, help="Also upload to CVAT, as 'prep upload --cvat' does.")
 @cvat_options
 @settings_options(RunSettings, "hwaccel")
@@ -59,6 +61,7 @@ def run(
     output: Path,
     config_file: str | None,
     overwrite: bool,
+    again: bool,
     cvat: bool,
     auth: str | None,
     **flags: Any,
@@ -85,6 +88,7 @@ def run(
             output,
             config,
             overwrite=overwrite,
+            again=again,
             destination=destination,
             engine=engine,
             watch=watch,

@@ -17,6 +17,7 @@ from ..stages.validate import UNITS
 from .console import Answer, Console, verb
 from .layout import align
 from .options import (
+    again_option,
     config_option,
     dataset_argument,
     engine_options,
@@ -40,8 +41,14 @@ _FINDINGS_SHOWN = 20
 @config_option
 @settings_options(ValidateSettings)
 @engine_options
+@again_option
 def validate(
-    console: Console, dataset: Path, output: Path | None, config_file: str | None, **flags: Any
+    console: Console,
+    dataset: Path,
+    output: Path | None,
+    config_file: str | None,
+    again: bool,
+    **flags: Any,
 ) -> Answer:
     """Check every image of a dataset against its record.
 
@@ -62,6 +69,7 @@ def validate(
             run,
             breaks=breaks,
             output=output,
+            again=again,
             engine=engine,
             watch=watch,
         )
@@ -74,6 +82,7 @@ def _answer(result: "ValidateResult", console: Console) -> Answer:
         "videos": len(result.videos),
         "failed": len(result.failures),
         "images": sum(video.images for video in videos),
+        "proven": sum(video.proven for video in videos),
         "kept": sum(video.record.counts.kept for video in videos),
         "rejected": sum(video.record.counts.rejected for video in videos),
         "recovered": sum(video.recovered for video in videos),
@@ -123,6 +132,8 @@ def _lines(
         + (f", {totals['recovered']:,} right again" if totals["recovered"] else "")
         + (f"; {count(totals['failed'], 'video')} failed" if totals["failed"] else "")
     )
+    if totals["proven"]:
+        yield "Files that were right before, and were not written since, were not read (--again)."
 
 
 def _row(video: "ValidatedVideo | Failure") -> tuple[str, str, str]:

@@ -9,8 +9,8 @@
         video.json
         manifest.jsonl      where images are not sent to CVAT, but lie where it finds them
       .prep/                lock, the work folders of a run that is going on, the segments of long
-                            videos that are not complete (`video.shelf`), and which sources failed
-                            (`dataset.failed`)
+                            videos that are not complete (`video.shelf`), which sources failed
+                            (`dataset.failed`) and which images were right (`dataset.proven`)
 """
 
 import contextlib
@@ -178,6 +178,10 @@ class Dataset:
             remover.start()
             remover.join(patience_seconds)
 
+    def proven_file(self, video_id: str) -> Path:
+        """Return the file that says which images of a video were found right."""
+        return self.path / _PRIVATE / "proven" / f"{video_id}.npy"
+
     def shelf_folder(self, video_id: str) -> Path:
         """Return where the segments of a video wait until it is complete."""
         return self.path / _PRIVATE / "segments" / video_id
@@ -235,6 +239,7 @@ class Dataset:
             DatasetError: it cannot be moved out of its place.
         """
         scratch = Path(tempfile.mkdtemp(dir=self.path / _PRIVATE / "work"))
+        self.proven_file(video_id).unlink(missing_ok=True)
         try:
             self.folder(video_id).rename(scratch / video_id)
         except OSError as error:

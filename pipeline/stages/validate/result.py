@@ -18,14 +18,16 @@ from .video import Finding
 class ValidatedVideo:
     """What was found out about one video.
 
-    ``images`` counts the frames that should have an image, ``recovered`` those of them that an
-    earlier run rejected and that are right now. ``marked`` has for each mark the frames that have
+    ``images`` counts the frames that should have an image, ``proven`` those of them that were found
+    right before and are the same files still, ``recovered`` those that an earlier run rejected and
+    that are right now. ``marked`` has for each mark the frames that have
     it, the worst first, int64, and what was measured there, float32, both of shape (images,).
     """
 
     id: str
     record: VideoRecord
     images: int
+    proven: int = field(compare=False)
     recovered: int
     marked: dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] = field(compare=False)
     findings: tuple[Finding, ...]
@@ -95,6 +97,7 @@ def _video_json(video: ValidatedVideo | Failure) -> dict[str, Any]:
     if isinstance(video, Failure):
         found: dict[str, Any] = {
             "images": 0,
+            "proven": 0,
             "recovered": 0,
             "counts": None,
             "marks": {},
@@ -105,6 +108,7 @@ def _video_json(video: ValidatedVideo | Failure) -> dict[str, Any]:
     else:
         found = {
             "images": video.images,
+            "proven": video.proven,
             "recovered": video.recovered,
             "counts": asdict(video.record.counts),
             "marks": video.marks,

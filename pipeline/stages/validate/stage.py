@@ -38,6 +38,7 @@ def validate(
     *,
     breaks: BreakSettings | None = None,
     output: str | os.PathLike[str] | None = None,
+    again: bool = False,
     engine: Engine | None = None,
     watch: Watch | None = None,
 ) -> ValidateResult:
@@ -45,9 +46,9 @@ def validate(
 
     A frame whose image fails gets the fate ``rejected`` with the reason; the file stays where it
     is. A rejected frame whose image is right again is ``kept`` again. Counts and breaks follow.
-    What is right gets its measures. Hidden files are not looked at. A second run changes nothing.
-    So many parameters, for each is something else that a caller may want; all but the first are
-    optional.
+    What is right gets its measures, and is not read again as long as its file is the same. Hidden
+    files are not looked at. A second run changes nothing.
+    So many parameters, for all but the first are optional.
 
     Args:
         dataset: the folder.
@@ -56,6 +57,7 @@ def validate(
         breaks: where a tracker must not interpolate; the defaults if absent.
         output: a folder to write ``validate.json`` into, what was found out of each video; the
             dataset is only read then, and its measures are kept nowhere.
+        again: read all images, also those that were found right before.
         engine: carries out the work; the one that ``run`` names if absent.
         watch: told how the work goes on.
 
@@ -76,6 +78,7 @@ def validate(
             breaks or BreakSettings(),
             watch or Watch(),
             is_read_only=results_to is not None,
+            again=again,
         )
         with closing(engine.run(judge_chunk, batch.chunks())) as results:
             for chunk, judgements in results:
@@ -101,9 +104,10 @@ class _Batch:
         watch: Watch,
         *,
         is_read_only: bool,
+        again: bool,
     ) -> None:
         self.store, self.settings, self.breaks = store, settings, breaks
-        self.watch, self.is_read_only = watch, is_read_only
+        self.watch, self.is_read_only, self.again = watch, is_read_only, again
         self.open: dict[str, VideoCheck] = {}
         self.outcomes: dict[str, ValidatedVideo | Failure] = {}
 
@@ -156,7 +160,9 @@ class _Batch:
             self._finish(video)
 
     def _open(self, record: VideoRecord, folder: Path) -> VideoCheck:
-        return VideoCheck(record, self.store.read_frames(record.id), folder)
+        frames = self.store.read_frames(record.id)
+        proven_file = self.store.proven_file(record.id)
+        return VideoCheck(record, frames, folder, proven_file, again=self.again)
 
     def _finish(self, video: VideoCheck) -> None:
         outcome = guard(functools.partial(self._conclude, video), video.record.id, video.folder)
@@ -170,13 +176,16 @@ class _Batch:
         """Return what was found out, and write it down where it is news."""
         record = video.conclude(self.breaks)
         findings = tuple(video.findings())
-        if video.is_changed and not self.is_read_only:
-            self.store.update(record, video.now)
+        if not self.is_read_only:
+            if video.is_changed:
+                self.store.update(record, video.now)
+            video.save_proven()
         recovered = (video.frames.fate == Fate.REJECTED) & (video.now.fate == Fate.KEPT)
         return ValidatedVideo(
             id=record.id,
             record=record,
             images=len(video.indices),
+            proven=video.proven,
             recovered=int(recovered.sum()),
             marked={
                 name: (

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ...base.work import Link, refuse_stopped
 from ...dataset.accounts import may_have_image, recount
 from ...dataset.breaks import find_breaks
 from ...dataset.frame_table import MEASURES, Fate, FrameTable, Reason
+from ...dataset.proven import find_proven, look_at, save_proven
 from ...dataset.records import VideoRecord
 from ...dataset.video_folder import FRAMES_NAME, RECORD_NAME, is_record
 from ...pictures.judge import Judgement, checksum, judge
@@ -97,11 +99,26 @@ def _judgements(chunk: Chunk, link: Link) -> Iterator[Judgement]:
 class VideoCheck:
     """One video while its images are judged: ``frames`` as they were, ``now`` as they are found.
 
-    ``indices`` are the frames that should have an image, int64; ``waiting`` says how many of them
-    are not judged yet.
+    ``indices`` are the frames that should have an image, int64; ``proven`` says how many of them
+    were found right before and are the same files still, ``waiting`` how many are not judged yet.
+
+    Args:
+        record: of the video.
+        frames: of the video.
+        folder: of the video.
+        proven_file: says which images were found right before (`dataset.proven`).
+        again: judge these as well.
     """
 
-    def __init__(self, record: VideoRecord, frames: FrameTable, folder: Path) -> None:
+    def __init__(
+        self,
+        record: VideoRecord,
+        frames: FrameTable,
+        folder: Path,
+        proven_file: Path,
+        *,
+        again: bool,
+    ) -> None:
         if recount(record.counts, frames) != record.counts:
             raise DatasetError(
                 f"{printable(folder)}: {RECORD_NAME} and {FRAMES_NAME} do not count the same "
@@ -111,15 +128,23 @@ class VideoCheck:
         self.record, self.frames, self.folder = record, frames, folder
         self._found = {name: getattr(frames, name).copy() for name in _CHANGING_COLUMNS}
         self.indices = np.flatnonzero(np.isin(frames.fate, (Fate.KEPT, Fate.REJECTED)))
-        self.waiting = len(self.indices)
-        self._faults: dict[int, Judgement] = {}
         self._images = record.images
+        self._proven_file, self._looked_at_ns = proven_file, time.time_ns()
+        names = self._images.names(self.indices)
+        self._files = look_at(folder, names, self.indices, frames.crc32[self.indices])
+        is_measured = ~np.isnan(frames.sharpness[self.indices])
+        is_right = (frames.fate[self.indices] == Fate.KEPT) & is_measured
+        self._is_proven = is_right & find_proven(proven_file, self._files) & (not again)
+        self.proven = int(self._is_proven.sum())
+        self.waiting = len(self.indices) - self.proven
+        self._faults: dict[int, Judgement] = {}
 
     def chunks(self, length: int) -> Iterator[Chunk]:
         """Yield all images that are to be judged, so many at a time."""
         size = (self.record.image_width or 0, self.record.image_height or 0)
-        for start in range(0, len(self.indices), length):
-            indices = self.indices[start : start + length]
+        to_judge = self.indices[~self._is_proven]
+        for start in range(0, len(to_judge), length):
+            indices = to_judge[start : start + length]
             yield Chunk(
                 self.record.id,
                 self.folder,
@@ -145,6 +170,12 @@ class VideoCheck:
     def now(self) -> FrameTable:
         """The frames as they were found, once nothing is waiting."""
         return dataclasses.replace(self.frames, **self._found)
+
+    def save_proven(self) -> None:
+        """Write down which images are right now, unless that is known already."""
+        if self.proven < len(self.indices):
+            is_right = ~np.isin(self.indices, list(self._faults))
+            save_proven(self._proven_file, self._files[is_right], self._looked_at_ns)
 
     @property
     def is_changed(self) -> bool:

@@ -389,6 +389,7 @@ def test_json_has_fixed_keys(clean, prep, tmp_path):
         "videos": 1,
         "failed": 0,
         "images": 50,
+        "proven": 0,
         "kept": 49,
         "rejected": 1,
         "recovered": 0,
@@ -401,7 +402,18 @@ def test_json_has_fixed_keys(clean, prep, tmp_path):
     }
     (video,) = done.json["videos"]
     assert video.keys() == {
-        *("id", "status", "images", "recovered", "counts", "marks", "marked", "findings", "error"),
+        *(
+            "id",
+            "status",
+            "images",
+            "proven",
+            "recovered",
+            "counts",
+            "marks",
+            "marked",
+            "findings",
+            "error",
+        ),
     }
     assert video["findings"][0].keys() == {"kind", "frame", "file", "message"}
 
