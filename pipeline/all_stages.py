@@ -24,6 +24,7 @@ from .stages.extract import UNITS as EXTRACT_UNITS
 from .stages.extract.result import ExtractResult
 from .stages.extract.stage import extract
 from .stages.report import UNITS as REPORT_UNITS
+from .stages.report.current import CurrentReport, find_current
 from .stages.report.stage import ReportResult, report
 from .stages.upload.result import UploadResult
 from .stages.upload.stage import upload
@@ -37,7 +38,8 @@ class RunResult:
     """What each stage gave. Later stages are absent where no video could be extracted.
 
     ``deduped`` is absent as well where frames are left out while extracting and nothing more was
-    asked for. ``upload_error`` says why nothing was uploaded that should have been.
+    asked for. ``reported`` is brief where the report was up to date. ``upload_error`` says why
+    nothing was uploaded that should have been.
     """
 
     extracted: ExtractResult
@@ -46,7 +48,7 @@ class RunResult:
     accounts: DatasetAccounts | None = None
     uploaded: UploadResult | None = None
     upload_error: CvatError | UsageError | None = None
-    reported: ReportResult | None = None
+    reported: ReportResult | CurrentReport | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -141,5 +143,7 @@ def run(
             uploaded = destination.upload(dataset, config, watch) if destination else None
         except (CvatError, UsageError) as error:  # the report is worth having all the same
             upload_error = error
-        reported = report(dataset, how, breaks=breaks, validate=limits, engine=engine, watch=watch)
+        reported = find_current(store, breaks, limits) or report(
+            dataset, how, breaks=breaks, validate=limits, engine=engine, watch=watch
+        )
         return RunResult(extracted, deduped, validated, accounts, uploaded, upload_error, reported)

@@ -24,6 +24,7 @@ from ...settings.stages import BreakSettings, RunSettings, ValidateSettings
 from ...tracks.audit_record import AuditRecord, read_audit
 from ...tracks.statistics import TrackCounts
 from . import UNITS
+from .current import NUMBERS_NAME, PAGE_NAME, describe_inputs, remember
 from .exhibits import Exhibit, Picture
 from .galleries import Gallery, choose, hang, images_of, open_galleries
 from .page import Pictures, write_page
@@ -95,6 +96,7 @@ def report(
     store, breaks = open_dataset(dataset), breaks or BreakSettings()
     validate = validate or ValidateSettings()
     folder = store.path if output is None else results_folder(output)
+    inputs = describe_inputs(store, breaks, validate)
     look = _look_of(store, folder, breaks, validate)
     with engine_for(engine, run or RunSettings(), UNITS) as engine:
         seen = _look_at_all(look, store.video_ids(), engine, watch or Watch())
@@ -105,8 +107,8 @@ def report(
     failed = read_failed(store.path)
     findings = (*tell_failed(failed), *find(videos, breaks, audit), *tell_worth_a_look(galleries))
     result = ReportResult(
-        page=folder / "report.html",
-        numbers=folder / "report.json",
+        page=folder / PAGE_NAME,
+        numbers=folder / NUMBERS_NAME,
         totals=total(videos, findings),
         findings=findings,
         histograms=Distribution.of(validate, (each.measures for each in seen)).histograms(),
@@ -118,6 +120,8 @@ def report(
     text = json.dumps(numbers, separators=(",", ":"))
     save_text(result.numbers, [text, "\n"], way_out=WRITE_ELSEWHERE)
     write_page(result.page, numbers, Pictures.of(seen, drawn, look.images_at))
+    if folder == store.path:
+        remember(store, inputs, result.totals)
     return result
 
 
