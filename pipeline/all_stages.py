@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from .base.errors import CvatError, ExitCode, UsageError
 from .base.guard import worst
@@ -85,6 +85,14 @@ class Destination:
         )
 
 
+class _Common(TypedDict):
+    """What all later stages are given alike."""
+
+    breaks: BreakSettings
+    engine: Engine
+    watch: Watch | None
+
+
 def run(
     inputs: Iterable[str | os.PathLike[str]],
     dataset: str | os.PathLike[str],
@@ -131,19 +139,17 @@ def run(
         store = Dataset(Path(os.path.abspath(dataset)))
         if not store.video_ids():
             return RunResult(extracted)
+        common = _Common(breaks=breaks, engine=engine, watch=watch)
         deduped = None
         if settings.method.looks_across:  # copies in other videos are seen only when all are there
-            deduped = dedupe(dataset, settings, how, breaks=breaks, engine=engine, watch=watch)
-        validated = validate(
-            dataset, limits, how, breaks=breaks, again=again, engine=engine, watch=watch
-        )
+            deduped = dedupe(dataset, settings, how, **common)
+        validated = validate(dataset, limits, how, again=again, **common)
         accounts = balance_dataset(store)
         uploaded, upload_error = None, None
         try:
             uploaded = destination.upload(dataset, config, watch) if destination else None
         except (CvatError, UsageError) as error:  # the report is worth having all the same
             upload_error = error
-        reported = find_current(store, breaks, limits) or report(
-            dataset, how, breaks=breaks, validate=limits, engine=engine, watch=watch
-        )
+        current = find_current(store, breaks, limits)
+        reported = current or report(dataset, how, validate=limits, **common)
         return RunResult(extracted, deduped, validated, accounts, uploaded, upload_error, reported)
