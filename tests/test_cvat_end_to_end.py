@@ -558,6 +558,61 @@ def test_what_jobs_that_overlap_show_is_put_back_once(kind, cvat, dataset, tmp_p
     assert tracks_of_jobs() == before
 
 
+def test_each_job_has_what_a_track_for_the_task_would_be_there(cvat, dataset, tmp_path):
+    """Jobs are annotated, saved and restored one by one; CVAT shows one track all the same."""
+    size = ("--jobs", "size", "--job-size", "8", "--overlap", "2")
+    cvat.upload("--labels", "labels.yaml", *size)
+    (task,) = (task for task in cvat.tasks() if task["name"] == dataset.name)
+    jobs = [job.id for job in cvat.server.jobs(task["id"])]
+
+    def in_jobs():
+        told = (cvat.session.get(f"jobs/{job}/annotations/")["tracks"] for job in jobs)
+        return [
+            [[(s["frame"], s["points"], s["outside"]) for s in t["shapes"]] for t in own]
+            for own in told
+        ]
+
+    (tmp_path / "tracks").mkdir()
+    # Frame 3 of the video was rejected, a cut is before frame 9 of the task: on either side of a
+    # break there is a keyframe, and at either end of a straight line.
+    frames = [f for f in range(20) if f != 3]
+    lines = [f"{f + 1},1,{10 + 4 * n},5,30,60,1,-1,-1,-1" for n, f in enumerate(frames)]
+    (tmp_path / "tracks" / f"{dataset.name}.txt").write_text("\n".join(lines))
+    command = ("annotate", "ds", "--project", cvat.project, "--tracks", "tracks", "--label")
+    done = cvat.prep(*command, "person", "--json")
+    assert done.code == 0, done.out + done.err
+    there = in_jobs()
+    assert [len(own) for own in there] == [1, 1, 1]
+    labels = {
+        each["name"]: each["id"] for each in cvat.session.list_all("labels", task_id=task["id"])
+    }
+    shapes = [shape(n, [10 + 4 * n, 5, 40 + 4 * n, 65]) for n in (0, 2, 3, 8, 9, 18)]
+    track = {"frame": 0, "label_id": labels["person"], "group": 0, "source": "auto",
+             "attributes": [], "shapes": shapes}  # fmt: skip
+    body = {"version": 0, "tags": [], "shapes": [], "tracks": [track]}
+    path = f"tasks/{task['id']}/annotations/"
+    cvat.session.request("PUT", path, body=body)
+    assert in_jobs() == there
+    assert len(cvat.session.get(path)["tracks"]) == 1
+
+    # Somebody has moved it in the second job alone.
+    (piece,) = cvat.session.get(f"jobs/{jobs[1]}/annotations/")["tracks"]
+    for each in piece["shapes"]:
+        each["points"] = [value + 3 for value in each["points"]]
+    body["tracks"] = [piece]
+    change = {"action": "update"}
+    cvat.session.request("PATCH", f"jobs/{jobs[1]}/annotations/", query=change, body=body)
+    before = in_jobs()
+    assert before[1] != there[1]
+    assert cvat.prep("annotations", "save", "ds", "--json").code == 0
+    body["tracks"] = []
+    cvat.session.request("PUT", path, body=body)
+    file = tmp_path / "ds" / f"cvat-annotations-{task['id']}.json"
+    done = cvat.prep("annotations", "restore", file)
+    assert done.code == 0, done.err
+    assert in_jobs() == before
+
+
 def test_ground_truth_is_work_too(cvat, dataset, tmp_path):
     cvat.upload("--labels", "labels.yaml", "--ground-truth", "0.2")
     (task,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import CvatUncertainError, printable
+from .jobs import list_jobs, put_annotations, read_annotations
 from .journal import Journal
 from .model import ServerJob
 from .named import NamedAnnotations
-from .server import CvatServer, list_jobs
+from .server import CvatServer
 from .session import Session
 
 _PLACE = ("id", "frame", "type", "outside", "rotation")
@@ -121,20 +122,20 @@ class CvatAnnotations:
                 names[int(each["id"])] = str(each["name"])
         return names
 
-    def of_task(self, task_id: int) -> dict[str, Any]:
-        """Return the annotations of a task, pieces of tracks joined at the borders of jobs.
+    def places_of_job(self, job_id: int) -> dict[str, Any]:
+        """Return the annotations of a job, without all that does not tell where they are.
 
-        There may be a million shapes, so they have only what tells where they are: ``id``,
-        ``frame``, ``type``, ``outside``, ``rotation`` and ``points``.
+        A task may have a million shapes, so these have only ``id``, ``frame``, ``type``,
+        ``outside``, ``rotation`` and ``points``.
         """
-        response = self._session.request("GET", f"tasks/{task_id}/annotations/")
+        response = self._session.request("GET", f"jobs/{job_id}/annotations/")
         text = response.data.decode(errors="replace")
         del response  # not the bytes too beside the text and what comes of it
         try:
             return dict(json.loads(text, object_hook=_lean))
         except ValueError:
             raise CvatUncertainError(
-                f"{printable(self.host)}: the annotations of task {task_id} are no JSON",
+                f"{printable(self.host)}: the annotations of job {job_id} are no JSON",
                 "Check the address, and whether a proxy asks for something.",
             ) from None
 
@@ -145,7 +146,7 @@ class CvatAnnotations:
 
     def of_job(self, job_id: int) -> dict[str, Any]:
         """Return the annotations of a job, with the ids that they have in it."""
-        return dict(self._session.get(f"jobs/{job_id}/annotations/"))
+        return read_annotations(self._session, job_id)
 
     def update_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
         """Replace tracks of a job, by their ids; those with other ids stay as they are."""
@@ -155,25 +156,19 @@ class CvatAnnotations:
         """Remove tracks of a job, by their ids; those that are gone already are no error."""
         self._patch(job_id, "delete", tracks)
 
+    def add_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
+        """Add tracks to a job; the server does it wholly or not at all."""
+        self._patch(job_id, "create", tracks)
+
+    def put_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
+        """Put tracks in place of all annotations of a job, wholly or not at all."""
+        put_annotations(self._session, job_id, {"tags": [], "shapes": [], "tracks": tracks})
+
     def _patch(self, job_id: int, action: str, tracks: Sequence[Mapping[str, Any]]) -> None:
         body = {"version": 0, "tags": [], "shapes": [], "tracks": [*tracks]}
         self._session.request(
             "PATCH", f"jobs/{job_id}/annotations/", query={"action": action}, body=body
         )
-
-    def put_tracks(
-        self, task_id: int, tracks: Sequence[Mapping[str, Any]], *, replace: bool = False
-    ) -> None:
-        """Add tracks to a task, or put them in place of all annotations that it has.
-
-        The server does it wholly or not at all.
-        """
-        body = {"version": 0, "tags": [], "shapes": [], "tracks": [*tracks]}
-        path = f"tasks/{task_id}/annotations/"
-        if replace:
-            self._session.request("PUT", path, body=body)
-        else:
-            self._session.request("PATCH", path, query={"action": "create"}, body=body)
 
     def issues(self, task_id: int, job_ids: Sequence[int]) -> list[PostedIssue]:
         """Return the issues of a task, those that are resolved too."""

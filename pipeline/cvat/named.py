@@ -8,6 +8,8 @@ from typing import Any
 from ..base.errors import CvatRefusedError, UnprovenError
 from ..base.words import listing
 from ..dataset.saved_annotations import KINDS, SavedAnnotations
+from .jobs import put_annotations
+from .model import ServerJob
 from .names import Names, facts
 from .server import CvatServer
 from .session import Session
@@ -41,16 +43,21 @@ class NamedAnnotations:
         return Names(self._session.list_all("labels", task_id=task_id))
 
     def read(self, task_id: int) -> SavedAnnotations | None:
-        """Return all annotations of a task, pieces of tracks joined where jobs overlap.
+        """Return all annotations of a task, each with its job; see `SavedAnnotations`.
 
         ``None`` if there is no such task, or if it has no frames.
         """
         task = self._session.find(f"tasks/{task_id}")
         if task is None or not task.get("size"):
             return None
-        names, told = self.names(task_id), self._session.get(f"tasks/{task_id}/annotations/")
-        named = {kind: [names.named(one) for one in told.get(kind) or ()] for kind in KINDS}
-        return self._saved(task, named)
+        names = self.names(task_id)
+        named: dict[str, list[Json]] = {kind: [] for kind in KINDS}
+        jobs = self.server.jobs(task_id)
+        for place, job in enumerate(jobs):
+            told = self.server.annotations(job.id)
+            for kind in KINDS:
+                named[kind] += [{"job": place, **names.named(one)} for one in told[kind]]
+        return self._saved(task, jobs, named)
 
     def tracks(self, task_id: int, jobs: Mapping[int, Sequence[Json]]) -> SavedAnnotations:
         """Return tracks of a task, to be put back in the place of what they become.
@@ -65,10 +72,16 @@ class NamedAnnotations:
             for job_id, tracks in jobs.items()
             for track in tracks
         ]
-        return self._saved(task, {"tags": [], "shapes": [], "tracks": named}, is_part=True)
+        given = {"tags": [], "shapes": [], "tracks": named}
+        return self._saved(task, self.server.jobs(task_id), given, is_part=True)
 
     def _saved(
-        self, task: Mapping[str, Any], named: Mapping[str, list[Json]], *, is_part: bool = False
+        self,
+        task: Mapping[str, Any],
+        jobs: Sequence[ServerJob],
+        named: Mapping[str, list[Json]],
+        *,
+        is_part: bool = False,
     ) -> SavedAnnotations:
         shown = self.server.frames(task["id"])
         first = shown.frames[0]
@@ -81,7 +94,7 @@ class NamedAnnotations:
             images=tuple(frame.name for frame in shown.frames),
             image_size=(first.width, first.height),
             deleted=tuple(sorted(shown.deleted)),
-            jobs=tuple((job.start, job.stop) for job in self.server.jobs(task["id"])),
+            jobs=tuple((job.start, job.stop) for job in jobs),
             is_part=is_part,
             tags=named["tags"],
             shapes=named["shapes"],
@@ -122,7 +135,7 @@ class NamedAnnotations:
             )
         waiting = []
         for job_id, given in jobs.items():
-            there = facts(self._session.get(f"jobs/{job_id}/annotations/"))
+            there = facts(self.server.annotations(job_id))
             if not any(there) and not any(given[kind] for kind in KINDS):
                 continue
             if any(there) and there == facts(_with_ids(names, given)):
@@ -136,9 +149,8 @@ class NamedAnnotations:
             waiting.append(job_id)
         for job_id in waiting:
             body = _with_ids(names, jobs[job_id])
-            path = f"jobs/{job_id}/annotations/"
-            self._session.request("PUT", path, body={"version": 0, **body})
-            if facts(self._session.get(path)) != facts(body):
+            put_annotations(self._session, job_id, body)
+            if facts(self.server.annotations(job_id)) != facts(body):
                 raise UnprovenError(
                     task_id, [f"the annotations of job {job_id} are not as they were sent"]
                 )
@@ -159,8 +171,7 @@ class NamedAnnotations:
         return [
             job.id
             for job in self.server.all_jobs(task_id)
-            if job.type != "annotation"
-            and any(facts(self._session.get(f"jobs/{job.id}/annotations/")))
+            if job.type != "annotation" and any(facts(self.server.annotations(job.id)))
         ]
 
     def issues(self, task_id: int) -> list[FullIssue]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from ..base.errors import CvatPermissionError, CvatRefusedError, RequestLostError, printable
 from .archive import Archive
 from .failures import AGAIN, refuse_to_write
+from .jobs import list_jobs, read_annotations
 from .model import Project, ServerFrame, ServerFrames, ServerJob, TaskSpec, TaskState
 from .session import Session
 from .transfer import Transfer
@@ -262,35 +263,13 @@ class CvatServer:
         query = {"type": "frame", "number": number, "quality": "original"}
         return self._session.request("GET", f"tasks/{task_id}/data/", query=query).data
 
-    def annotations(self, task_id: int) -> dict[str, Any]:
-        """Return all annotations of a task, ``{}`` if it is gone."""
-        return self._session.find(f"tasks/{task_id}/annotations/") or {}
+    def annotations(self, job_id: int) -> dict[str, Any]:
+        """Return all annotations of a job, with the ids that they have."""
+        return read_annotations(self._session, job_id)
 
     def _finish(self, task_id: int, params: Mapping[str, Any]) -> str:
         answer = self._session.post(f"tasks/{task_id}/data/", params, headers={"Upload-Finish": ""})
         return str(answer["rq_id"])
-
-
-def list_jobs(session: Session, task_id: int, *, every: bool = False) -> tuple[ServerJob, ...]:
-    """Return the jobs of a task, ordered by their first frame.
-
-    Args:
-        session: with the server.
-        task_id: of the task.
-        every: also those that show the same frames again.
-    """
-    jobs = (
-        ServerJob(
-            each["id"],
-            each["start_frame"],
-            each["stop_frame"],
-            (each.get("assignee") or {}).get("username"),
-            each.get("type", "annotation"),
-        )
-        for each in session.list_all("jobs", task_id=task_id)
-    )
-    shown = (job for job in jobs if every or job.type == "annotation")
-    return tuple(sorted(shown, key=lambda job: (job.start, job.stop)))
 
 
 def _state(told: Mapping[str, Any]) -> TaskState:

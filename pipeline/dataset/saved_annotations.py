@@ -3,8 +3,9 @@
 One format for all that prep saves. It is JSON: what task they are of, the names of its images in
 order, and the tags, shapes and tracks as CVAT's API writes them, but for three things. ``label``
 has the name of the label, ``attributes`` are values by name, and nothing has an id. ``frame`` is
-the place of an image in ``images``. Tracks that a file is to put back in place of others keep the
-ids that they have on the server, and their job.
+the place of an image in ``images``, ``job`` that of a job in ``jobs``: what jobs that overlap both
+show is there for each of them. Tracks that a file is to put back in place of others keep the ids
+that they have on the server, and so does their ``job``.
 """
 
 import dataclasses
@@ -129,6 +130,8 @@ def load(file: Path) -> SavedAnnotations:
         for kind in KINDS:
             for one in getattr(saved, kind):
                 _check(one, kind)
+                if not saved.is_part:
+                    saved.jobs[int(one["job"])]
     except OSError as error:
         raise UsageError(f"{printable(file)}: cannot be read: {cause_of(error)}.") from error
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:

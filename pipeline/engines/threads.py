@@ -1,14 +1,15 @@
 """An engine of one machine: threads of this process."""
 
 import contextlib
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from ..base.work import Link
-from .base import SILENCE_SECONDS, Event, EventKind
+from ..base.work import Batch, Link, Watch
+from .base import SILENCE_SECONDS, Event, EventKind, Lost
 from .local import LocalEngine, Metronome
 
 T = TypeVar("T")
@@ -17,6 +18,8 @@ R = TypeVar("R")
 _GRACE_SECONDS = 10.0
 """How long units may take to give up. Threads cannot be killed: those that go on are left behind,
 and end with the process."""
+_AT_ONCE = 3
+"""Of what mostly waits for a server, so many at once: it has others to serve as well."""
 
 
 class InProcess(LocalEngine):
@@ -94,6 +97,33 @@ class InProcess(LocalEngine):
 
     def close(self) -> None:
         """Do nothing: threads end with their units."""
+
+
+def in_threads(
+    act: Callable[[T], R], items: Sequence[T], noun: str, stop: threading.Event, watch: Watch
+) -> list[R]:
+    """Return what a function that waits for a server makes of items, in their order.
+
+    What it raises is raised. Threads, for the session with a server cannot be shared with other
+    processes.
+
+    Args:
+        act: the function.
+        items: in any number; of a few at once.
+        noun: what they are, in the plural.
+        stop: as `InProcess` sets it.
+        watch: told how it goes on.
+    """
+    engine = InProcess(_AT_ONCE, math.inf, stop)
+    watch.batch_started(Batch(len(items), len(items), noun, ""))
+    places = range(len(items))
+    done: dict[int, R] = {}
+    with contextlib.closing(engine.run(lambda place, _: act(items[place]), places)) as results:
+        for place, result in results:
+            if not isinstance(result, Lost):  # which no thread is
+                done[place] = result
+            watch.item_done(str(place), 1)
+    return [done[place] for place in places]
 
 
 class _ThreadLink(Link):

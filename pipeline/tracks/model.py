@@ -214,7 +214,7 @@ def tracks_from_api(annotations: Mapping[str, Any], labels: Mapping[int, str]) -
     """Return the tracks of an answer of CVAT's API, in its order; a skeleton is its elements.
 
     Args:
-        annotations: the answer to ``GET /api/tasks/ID/annotations/`` (or of a job).
+        annotations: with ``tracks`` as CVAT's API tells of them.
         labels: the names of labels and sublabels by their ids.
     """
     made = []

@@ -31,7 +31,7 @@ def rejoined(
     for a whole track is the same.
 
     Args:
-        tracks: of a task, as its server tells of them all together.
+        tracks: of a task, as `by_job.pieces` or its server tells of them all together.
         frame_count: how many frames it has.
         deleted: numbers of those that are deleted.
         jobs: first and last frame of each of its jobs.
@@ -57,7 +57,10 @@ def rejoined(
 
 
 def _laid_together(tracks: Sequence[Json], clock: TaskClock) -> list[Json]:
-    """Return the tracks, with those as one whose pieces lie on each other where jobs overlap."""
+    """Return the tracks, with those as one whose pieces lie on each other where jobs overlap.
+
+    Of what holds for a whole track, what the first piece has counts.
+    """
     shared = [
         (after[1], before[2])
         for before, after in itertools.pairwise(clock.jobs)
@@ -66,7 +69,7 @@ def _laid_together(tracks: Sequence[Json], clock: TaskClock) -> list[Json]:
     if not shared:
         return [*tracks]
     pieces = [
-        make_track(part["shapes"], number, _kind(track), element=element)
+        make_track(part["shapes"], number, track["label"], element=element)
         for number, track in enumerate(tracks)
         for element, part in _parts(track)
         if part["shapes"]

@@ -80,11 +80,11 @@ def statistics(tracks: Sequence[Track], clock: TaskClock) -> TrackStatistics:
 
 
 def boxes_by_frame(annotations: Mapping[str, Any], frames: int) -> npt.NDArray[np.int64]:
-    """Return how many boxes and other shapes each frame of a task shows, shape (frames,).
+    """Return how many boxes and other shapes a job shows on each frame, shape (frames,).
 
     Args:
-        annotations: the answer to ``GET /api/tasks/ID/annotations/``.
-        frames: how many the task has; a track that nothing ends goes on to the last.
+        annotations: the answer to ``GET /api/jobs/ID/annotations/``.
+        frames: how many its task has; a track that nothing ends goes on to the last.
     """
     steps = np.zeros(frames + 1, np.int64)
     for track in tracks_from_api(annotations, {}):

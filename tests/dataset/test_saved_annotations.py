@@ -8,7 +8,7 @@ from video_prep.base.errors import DatasetError, UsageError
 from video_prep.dataset.saved_annotations import SavedAnnotations, keep, load
 
 TRACK = {
-    "label": "car", "frame": 0, "attributes": {"colour": "ré\u2028d"},
+    "job": 0, "label": "car", "frame": 0, "attributes": {"colour": "ré\u2028d"},
     "shapes": [{"type": "rectangle", "frame": 0, "points": [0.01, 2, 3, 4], "outside": False}],
 }  # fmt: skip
 SAVED = SavedAnnotations(
@@ -21,7 +21,7 @@ SAVED = SavedAnnotations(
     image_size=(64, 48),
     deleted=(1,),
     jobs=((0, 1),),
-    tags=[{"label": "car", "frame": 1}],
+    tags=[{"job": 0, "label": "car", "frame": 1}],
     shapes=[],
     tracks=[TRACK],
 )

@@ -53,18 +53,17 @@ def read(stand_in, task):
     """Return the tags, shapes and tracks of a task, without ids, frames by their images."""
     told = Caller(stand_in)("GET", f"/api/tasks/{task.id}/annotations/").json
     names = [int(frame.name[-10:-4]) for frame in task.data.frames]
-    return {
-        kind: [_bare(one, names) for one in told[kind]] for kind in ("tags", "shapes", "tracks")
-    }
+    return {kind: [bare(one, names) for one in told[kind]] for kind in ("tags", "shapes", "tracks")}
 
 
-def _bare(one, names):
-    bare = {key: value for key, value in one.items() if key not in {"id", "frame"}}
-    bare["frame"] = names[one["frame"]]
+def bare(one, names):
+    """Return a tag, shape or track without ids; ``names`` of its frames."""
+    told = {key: value for key, value in one.items() if key not in {"id", "frame"}}
+    told["frame"] = names[one["frame"]]
     for kind in ("shapes", "elements"):
         if kind in one:
-            bare[kind] = [_bare(each, names) for each in one[kind]]
-    return bare
+            told[kind] = [bare(each, names) for each in one[kind]]
+    return told
 
 
 def where(track):

@@ -1,7 +1,7 @@
 """Which pieces of overlapping jobs are one track, and which only lie near each other."""
 
 import pytest
-from helpers.tracks import LABELS, answer, shape, steady
+from helpers.tracks import LABELS, answer, box, shape, steady
 from video_prep.tracks.model import tracks_from_api
 from video_prep.tracks.overlaps import join_pieces
 
@@ -75,3 +75,27 @@ def test_labels_and_all_elements_of_a_skeleton_count():
     assert [track.element for track in seen(7).tracks] == ["nose", "foot"]
     assert seen(7).joined == {1: 0}
     assert len(seen(7.5).tracks) == 4
+
+
+def test_boxes_need_to_lie_on_each_other_by_half_as_for_the_server():
+    """On average over the frames that show either; the box of the fixtures is 50 pixels wide."""
+    first = [box(0, 0), box(9, 90), box(10, 90, outside=True)]
+    for apart, is_one in ((16, True), (17, False)):  # 34/66 and 33/67 of the box in common
+        assert len(joined(first, [box(8, 80 + apart), box(17, 170 + apart)]).tracks) == 2 - is_one
+    for later in ([box(9, 90), box(17, 170)], [box(8, 80), box(9, 80, outside=True), box(12, 120)]):
+        assert len(joined(first, later).tracks) == 1  # seen on one of the two frames alone
+        later[0] = {**later[0], "points": [value + 5 for value in later[0]["points"]]}
+        assert len(joined(first, later).tracks) == 2
+    whole = joined(first, [box(8, 90), box(9, 95), box(17, 170)])
+    (track,) = whole.tracks
+    assert [(f, track.raw(k)[0]) for k, f in enumerate(track.frames.tolist())] == [
+        (0, 0), (8, 90), (9, 90), (17, 170),
+    ]  # fmt: skip
+
+
+def test_of_several_pieces_the_nearest_go_together():
+    crowd = [[box(0, x), box(9, x), box(10, x, outside=True)] for x in (0, 12, 24)]
+    later = [[box(8, x), box(17, x)] for x in (23, 14, -1, 36)]
+    whole = joined(*crowd, *later)
+    assert whole.joined == {3: 2, 4: 1, 5: 0}
+    assert [track.number for track in whole.tracks] == [0, 1, 2, 6]

@@ -19,15 +19,46 @@ class PlannedTrack:
 
     ``label`` is a place in the names of the file. ``frames``: int64, shape (keyframes,), of the
     task, ascending. ``corners``: float64, shape (keyframes, 4), in pixels of the images.
-    ``is_outside``: bool, shape (keyframes,). ``end`` is the first frame of the next job, where the
-    track goes on as another one, ``None`` where it ends before.
+    ``is_outside``: bool, shape (keyframes,).
     """
 
     label: int
     frames: Ints
     corners: Floats
     is_outside: npt.NDArray[np.bool_]
-    end: int | None
+
+    def inside(self, start: int, stop: int) -> "PlannedTrack | None":
+        """Return the piece in a job, ``None`` where that shows nothing of the track.
+
+        It is what the server makes of a track that it is given for a whole task: at the job's
+        borders the piece gets keyframes, at the last frame only if the box has moved.
+        """
+        borders = [edge for edge in (start, stop) if self._is_between(edge)]
+        if stop in borders and not self._moves(stop):
+            borders.remove(stop)
+        is_own = (self.frames >= start) & (self.frames <= stop)
+        frames = np.union1d(self.frames[is_own], np.array(borders, np.int64))
+        is_outside = np.isin(frames, self.frames[self.is_outside])
+        if is_outside.all():
+            return None
+        frames, is_outside = frames[is_outside.argmin() :], is_outside[is_outside.argmin() :]
+        corners = interpolated_boxes(self.frames, self.corners, frames)
+        return PlannedTrack(self.label, frames, corners, is_outside)
+
+    def _before(self, frame: int) -> int:
+        """Return the place of the last keyframe up to a frame, -1 if there is none."""
+        return int(np.searchsorted(self.frames, frame, side="right")) - 1
+
+    def _is_between(self, frame: int) -> bool:
+        """Whether a frame that the track shows lies between two of its keyframes."""
+        here = self._before(frame)
+        is_inside = 0 <= here < len(self.frames) - 1 and self.frames[here] < frame
+        return bool(is_inside and not self.is_outside[here])
+
+    def _moves(self, frame: int) -> bool:
+        """Whether the box is on its way on a frame between two keyframes."""
+        here = self._before(frame)
+        return bool((self.corners[here] != self.corners[here + 1]).any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +153,6 @@ class _Fitted:
         corners: list[Floats] = []
         gone: list[int] = []
         starts = [int(each[0][0]) for each in self._keyframes[1:]]
-        end = None
         for (own, boxes), start in zip(self._keyframes, [*starts, next_job], strict=True):
             frames.append(own)
             corners.append(boxes)
@@ -131,10 +161,8 @@ class _Fitted:
                 gone.append(behind)
                 frames.append(np.array([behind], np.int64))
                 corners.append(boxes[-1:])
-            elif start == next_job < self._task.frame_count:
-                end = next_job
         joined = np.concatenate(frames)
-        return PlannedTrack(label, joined, np.concatenate(corners), np.isin(joined, gone), end)
+        return PlannedTrack(label, joined, np.concatenate(corners), np.isin(joined, gone))
 
     def _next_shown(self, frame: int) -> int:
         """Return the next frame that the task shows, or one behind its last."""

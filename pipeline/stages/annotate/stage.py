@@ -1,11 +1,9 @@
 """The stage: tracks of another program into the tasks that were uploaded of a dataset."""
 
 import functools
-import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +17,12 @@ from ...base.errors import (
 )
 from ...base.guard import Failure, done, failures
 from ...base.words import count, listing
-from ...base.work import Batch, Watch
+from ...base.work import Watch
 from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import Journal, TaskEntry
 from ...dataset.box_table import BoxTable
 from ...dataset.store import Dataset, open_dataset
-from ...engines.base import Lost
-from ...engines.threads import InProcess
+from ...engines.threads import in_threads
 from ...settings.cvat import AnnotateSettings
 from ...settings.stages import BreakSettings
 from .labels import check_labels
@@ -34,9 +31,6 @@ from .sources import find_boxes
 from .task import PreparedTask, Preparer, put
 
 R = TypeVar("R")
-T = TypeVar("T")
-
-_TASKS_AT_ONCE = 3
 
 
 def annotate(
@@ -88,10 +82,11 @@ def annotate(
     preparer = Preparer(server, settings, breaks or BreakSettings())
     look = functools.partial(_look, preparer, store, tables)
     work = [entry for entry in entries if entry.video in tables]
-    prepared = _all(server, look, work, watch)
+    prepared = in_threads(look, work, "tasks", server.stopped, watch)
     check_labels(server.host, done(prepared))
     act = functools.partial(_act, server, Path(dataset), add=add, replace=replace, dry_run=dry_run)
-    tasks = [each for each in _all(server, act, prepared, watch) if each is not None]
+    acted = in_threads(act, prepared, "tasks", server.stopped, watch)
+    tasks = (each for each in acted if each is not None)
     return AnnotateResult(
         (*tasks, *failures(boxes[video] for video in boxes if video in uploaded)),
         _boxes_elsewhere(tables, work, prepared),
@@ -162,22 +157,6 @@ def _left_out(boxes: Mapping[str, BoxTable | Failure], uploaded: Set[str]) -> It
                 yield f"{printable(video)}: its file has no boxes."
 
 
-def _all(
-    server: CvatAnnotations, act: Callable[[T], R], items: Sequence[T], watch: Watch
-) -> list[R]:
-    """Return what became of each item, in their order; several are looked after at once."""
-    # Threads, for the session with the server cannot be shared with other processes.
-    engine = InProcess(_TASKS_AT_ONCE, math.inf, server.stopped)
-    watch.batch_started(Batch(len(items), len(items), "tasks", ""))
-    done: dict[int, R] = {}
-    with closing(engine.run(lambda place, _: act(items[place]), range(len(items)))) as results:
-        for place, result in results:
-            if not isinstance(result, Lost):  # which no thread is
-                done[place] = result
-            watch.item_done(str(place), 1)
-    return [done[place] for place in range(len(items))]
-
-
 def _look(
     preparer: Preparer, store: Dataset, tables: Mapping[str, BoxTable], entry: TaskEntry
 ) -> PreparedTask | Failure:
@@ -216,14 +195,15 @@ def _act(
     if not task.lacking and not is_replacing:
         return task.outcome("unchanged")
     if task.is_occupied and not (add or replace):
-        there = len(task.plan.tracks) - len(task.lacking)
+        there = len(task.plan.tracks) - task.tracks_lacking
         return task.outcome(
             "occupied",
             message=f"it has annotations already, and {there:,} of these tracks among them. --add "
             "puts the others beside what is there, --replace all in its place.",
         )
     if dry_run:
-        return task.outcome("planned", len(task.plan.tracks if is_replacing else task.lacking))
+        added = len(task.plan.tracks) if is_replacing else task.tracks_lacking
+        return task.outcome("planned", added)
     return _guarded(functools.partial(put, server, task, folder, replace_all=replace), task.entry)
 
 

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import CvatUncertainError, InputError, UnprovenError, printable
+from ...base.errors import (
+    CvatError,
+    CvatUncertainError,
+    InputError,
+    InterruptedRunError,
+    UnprovenError,
+    printable,
+)
 from ...base.words import count
 from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import TaskEntry
@@ -27,23 +34,33 @@ from .result import AnnotatedTask
 
 _ROUNDING_PX = 0.02
 
+Pieces = list[tuple[int, PlannedTrack]]
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedTask:
     """A task and the tracks that it is to have.
 
-    ``labels``: id and type of those that it knows, by name. ``lacking`` of the tracks are not
-    there; ``is_occupied``: something is, perhaps only of these; ``has_others``: something else.
+    ``labels``: id and type of those that it knows, by name. ``pieces``: by the id of each job what
+    it is to have of the tracks, each with the place of its track in the plan; ``lacking``: those
+    of them that are not there. ``has_others``: something else is; ``is_occupied``: or only some of
+    the pieces of a job are, so that somebody may have removed the others.
     """
 
     entry: TaskEntry
     names: tuple[str, ...]
     plan: TaskPlan
     labels: Mapping[str, tuple[int, str]]
-    lacking: tuple[PlannedTrack, ...]
+    pieces: Mapping[int, Pieces]
+    lacking: Mapping[int, Pieces]
     is_occupied: bool
     has_others: bool
     url: str
+
+    @property
+    def tracks_lacking(self) -> int:
+        """How many tracks are not there wholly."""
+        return len({place for pieces in self.lacking.values() for place, _ in pieces})
 
     def label_of(self, track: PlannedTrack) -> str:
         """Return the label of a track, the task's only one where the file names none."""
@@ -94,22 +111,29 @@ class Preparer:
         assert entry.task_id is not None  # noqa: S101 - it is complete
         task = self._view(entry.task_id, record, frames)
         plan = plan_task(self._scaled(boxes, record), task, self.settings.max_error_px)
-        labels = self.server.label_types(entry.task_id)
-        given = self.server.of_task(entry.task_id)
+        pieces = {job_id: _pieces(plan, start, stop) for job_id, start, stop in task.clock.jobs}
         prepared = PreparedTask(
             entry=entry,
             names=boxes.label_names,
             plan=plan,
-            labels=labels,
-            lacking=(),
-            is_occupied=any(given[kind] for kind in ("tags", "shapes", "tracks")),
+            labels=self.server.label_types(entry.task_id),
+            pieces=pieces,
+            lacking={},
+            is_occupied=False,
             has_others=False,
             url=f"{self.server.host}/tasks/{entry.task_id}",
         )
-        lacking = _lacking(prepared, given)
-        others = len(given["tracks"]) - (len(plan.tracks) - len(lacking))
-        has_others = bool(given["tags"] or given["shapes"] or others)
-        return replace(prepared, lacking=lacking, has_others=has_others)
+        lacking = {}
+        has_others = is_partial = False
+        for job_id, own in pieces.items():
+            given = self.server.places_of_job(job_id)
+            if missing := _lacking(prepared, own, given):
+                lacking[job_id] = missing
+            others = len(given["tracks"]) > len(own) - len(missing)
+            has_others |= bool(given["tags"] or given["shapes"] or others)
+            is_partial |= 0 < len(missing) < len(own)
+        is_occupied = has_others or is_partial
+        return replace(prepared, lacking=lacking, has_others=has_others, is_occupied=is_occupied)
 
     def _view(self, task_id: int, record: VideoRecord, frames: FrameTable) -> TaskView:
         task = self.server.task(task_id)
@@ -163,27 +187,51 @@ def put(
     task_id = task.entry.task_id
     assert task_id is not None  # noqa: S101 - it is complete
     is_replacing = replace_all and task.has_others
-    tracks = task.plan.tracks if is_replacing else task.lacking
+    sent = task.pieces if is_replacing else task.lacking
     saved = _save(server, task_id, folder) if is_replacing else None
-    sent = [_to_api(task, track) for track in tracks]
-    uncertain = None
+    unproven = set()
     try:
-        server.put_tracks(task_id, sent, replace=is_replacing)
-    except CvatUncertainError as error:  # it may have been done all the same
-        uncertain = error
-    lacking = _lacking(task, server.of_task(task_id))
-    if lacking and uncertain is not None:
-        raise uncertain
-    if lacking:
+        for job_id, pieces in sent.items():
+            unproven |= {place for place, _ in _put_job(server, task, job_id, pieces, is_replacing)}
+    except (CvatError, InterruptedRunError) as error:
+        raise error.with_more(
+            "Some of its jobs may be done; the same command goes on with the others."
+            + (f" What was there before is in {printable(saved)}." if saved else "")
+        ) from error
+    count_sent = len(task.plan.tracks) if is_replacing else task.tracks_lacking
+    if unproven:
         raise UnprovenError(
             task_id,
             [
-                f"task {task_id}: {len(lacking):,} of {count(len(tracks), 'track')} cannot be "
+                f"task {task_id}: {len(unproven):,} of {count(count_sent, 'track')} cannot be "
                 "read back as sent",
                 *([f"what was there before is in {printable(saved)}"] if saved else []),
             ],
         )
-    return task.outcome("annotated", len(tracks), saved=saved)
+    return task.outcome("annotated", count_sent, saved=saved)
+
+
+def _put_job(
+    server: CvatAnnotations, task: PreparedTask, job_id: int, pieces: Pieces, is_replacing: bool
+) -> Pieces:
+    """Put what a job is to have, read it back, and return what of it is not there."""
+    sent = [_to_api(task, track) for _, track in pieces]
+    put_tracks = server.put_tracks if is_replacing else server.add_tracks
+    uncertain = None
+    try:
+        put_tracks(job_id, sent)
+    except CvatUncertainError as error:  # it may have been done all the same
+        uncertain = error
+    lacking = _lacking(task, pieces, server.places_of_job(job_id))
+    if lacking and uncertain is not None:
+        raise uncertain
+    return lacking
+
+
+def _pieces(plan: TaskPlan, start: int, stop: int) -> Pieces:
+    """Return what a job shows of planned tracks, by their places in the plan."""
+    found = ((place, track.inside(start, stop)) for place, track in enumerate(plan.tracks))
+    return [(place, piece) for place, piece in found if piece is not None]
 
 
 def _save(server: CvatAnnotations, task_id: int, folder: Path) -> Path | None:
@@ -197,9 +245,7 @@ def _save(server: CvatAnnotations, task_id: int, folder: Path) -> Path | None:
 def _to_api(task: PreparedTask, track: PlannedTrack) -> dict[str, Any]:
     """Return a track as CVAT's API takes it; CVAT itself fills in attributes."""
     frames, outside = track.frames.tolist(), track.is_outside.tolist()
-    keyframes = [*zip(frames, track.corners.tolist(), outside, strict=True)]
-    if track.end is not None:  # else it would go on in the next job
-        keyframes.append((track.end, track.corners[-1].tolist(), True))
+    keyframes = zip(frames, track.corners.tolist(), outside, strict=True)
     return {
         "frame": frames[0],
         "label_id": task.labels[task.label_of(track)][0],
@@ -223,8 +269,8 @@ def _to_api(task: PreparedTask, track: PlannedTrack) -> dict[str, Any]:
     }
 
 
-def _lacking(task: PreparedTask, given: Mapping[str, Any]) -> tuple[PlannedTrack, ...]:
-    """Return the planned tracks that are not among the annotations of a task.
+def _lacking(task: PreparedTask, pieces: Pieces, given: Mapping[str, Any]) -> Pieces:
+    """Return the pieces that are not among the annotations of a job.
 
     One that has more keyframes by now is there all the same.
     """
@@ -234,14 +280,14 @@ def _lacking(task: PreparedTask, given: Mapping[str, Any]) -> tuple[PlannedTrack
         if track.shape == "rectangle":
             there[track.label, int(track.frames[0])].append(track)
     lacking = []
-    for planned in task.plan.tracks:
+    for place, planned in pieces:
         fitting = there[task.label_of(planned), int(planned.frames[0])]
         found = next((each for each in fitting if _holds(each, planned)), None)
         if found is None:
-            lacking.append(planned)
+            lacking.append((place, planned))
         else:
             fitting.remove(found)
-    return tuple(lacking)
+    return lacking
 
 
 def _holds(track: Track, planned: PlannedTrack) -> bool:

@@ -14,6 +14,7 @@ from ...base.words import count
 from ...settings.cvat import AuditSettings
 from ...tracks.extents import Extents
 from ...tracks.model import Track, outline_at
+from ...tracks.overlaps import overlaps
 from ...tracks.pieces import Reading, TaskView
 from .collapses import sampled
 from .fault import Fault
@@ -210,15 +211,6 @@ def _touching(boxes: Floats, groups: Ints, least: float) -> Ints:
             pairs = order[np.stack([active[may_lie], after[may_lie]], axis=1)]
             found.append(pairs[overlaps(boxes[pairs[:, 0]], boxes[pairs[:, 1]]) >= least])
     return np.concatenate(found) if found else np.zeros((0, 2), np.int64)
-
-
-def overlaps(one: Floats, other: Floats) -> Floats:
-    """Return the intersection of boxes over their union, shape (boxes,), 0 to 1."""
-    width = np.minimum(one[:, 2], other[:, 2]) - np.maximum(one[:, 0], other[:, 0])
-    height = np.minimum(one[:, 3], other[:, 3]) - np.maximum(one[:, 1], other[:, 1])
-    common = np.maximum(width, 0) * np.maximum(height, 0)
-    areas = ((e[:, 2] - e[:, 0]) * (e[:, 3] - e[:, 1]) for e in (one, other))
-    return np.asarray(common / np.maximum(sum(areas) - common, 1e-9))
 
 
 def _stretch(

@@ -7,7 +7,7 @@ the later begins.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ import numpy.typing as npt
 
 from ...base.words import count
 from ...cvat.annotations import CvatAnnotations
-from ...tracks.model import TURNING, Track, make_track, placed_at
+from ...tracks.model import TURNING, Track, make_track, placed_at, tracks_from_api
+from ...tracks.overlaps import join_pieces
 from ...tracks.pieces import TaskView
 from .mend import save_tracks, send
 from .result import JoinResult, TaskAudit
+from .task import pieces_of
 
 Json = dict[str, Any]
 Ints = npt.NDArray[np.int64]
@@ -48,7 +50,7 @@ def join_task(
     task = TaskView(audited.match.clock)
     pairs, left = _pairs(audited)
     plan = _Plan(task)
-    pieces = _pieces(server, audited.task_id, task, {each for pair in pairs for each in pair})
+    pieces = _pieces(server, task, {each for pair in pairs for each in pair})
     joined = 0
     for one, other in pairs:
         if _attributes_differ(pieces[one], pieces[other]):
@@ -237,29 +239,23 @@ def _attributes_differ(one: Mapping[int, Json], other: Mapping[int, Json]) -> bo
 
 
 def _pieces(
-    server: CvatAnnotations, task_id: int, task: TaskView, wanted: set[int]
+    server: CvatAnnotations, task: TaskView, wanted: set[int]
 ) -> dict[int, dict[int, Json]]:
     """Return by the id that a track has in its task, and by job, its pieces."""
     pieces: dict[int, dict[int, Json]] = defaultdict(dict)
     if not wanted:
         return pieces
+    given = pieces_of(server, task.clock.jobs)["tracks"]
+    joined = join_pieces(tracks_from_api({"tracks": given}, {}), task.clock).joined
     owners = {
-        shape["id"]: track["id"]
-        for track in server.of_task(task_id)["tracks"]
-        if track["id"] in wanted
-        for shape in track["shapes"]
+        piece["id"]: given[joined.get(number, number)]["id"] for number, piece in enumerate(given)
     }
     for job_id, _, _ in task.clock.jobs:
         for track in server.of_job(job_id)["tracks"]:
-            # At borders of jobs a task shows one of two shapes, so not every one is known.
-            owner = next(_owners(track["shapes"], owners), None)
-            if owner is not None:
+            owner = owners.get(track["id"])
+            if owner in wanted:
                 pieces[owner][job_id] = track
     return pieces
-
-
-def _owners(shapes: Sequence[Json], owners: Mapping[int, int]) -> Iterator[int]:
-    return (owners[shape["id"]] for shape in shapes if shape["id"] in owners)
 
 
 def _without_id(shape: Json) -> Json:

@@ -1,6 +1,5 @@
 """Change tracks: save, send, prove by reading back; and put back what was saved."""
 
-import itertools
 import time
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -26,6 +25,7 @@ from ...tracks.overlaps import join_pieces
 from ...tracks.pieces import TaskView
 from .result import RetimeResult, TaskAudit
 from .retime import Guide, parts_of, retimed
+from .task import pieces_of
 
 _ROUNDING_PX = 0.02
 
@@ -57,14 +57,18 @@ def retime_task(
     """
     assert audited.task_id is not None  # noqa: S101 - it is on a server
     task = TaskView(audited.match.clock)
-    guides = _Guides(server.of_task(audited.task_id), task, settings, _uneven(audited))
+    given = pieces_of(server, task.clock.jobs)
+    guides = _guides(given, task, settings, _uneven(audited))
     before: dict[int, list[Json]] = {}
     after: dict[int, list[Json]] = {}
     for job_id, start, stop in task.clock.jobs:
         for track in server.of_job(job_id)["tracks"]:
-            known = guides.of(track)
+            parts = parts_of(track)
+            known = [guides[part["id"]] for part in parts if part["id"] in guides]
+            if not parts or len(known) < len(parts):
+                continue
             frames = range(start, stop + 1)
-            if known and (changed := retimed(track, known, frames, task.clock.deleted)):
+            if changed := retimed(track, known, frames, task.clock.deleted):
                 before.setdefault(job_id, []).append(track)
                 after.setdefault(job_id, []).append(changed)
     keyframes = sum(
@@ -133,39 +137,30 @@ def undo(server: CvatAnnotations, file: Path, folder: Path | None = None) -> Ret
     return RetimeResult(saved.task, len(saved.tracks), 0, kept)
 
 
-class _Guides:
-    """The tracks of a whole task, to be found by the shapes that a piece in a job has."""
+def _guides(
+    given: Json, task: TaskView, settings: AuditSettings, wanted: Set[int | None]
+) -> dict[int, Guide]:
+    """Return what makes pieces of tracks follow the clock, by their ids or those of elements.
 
-    def __init__(
-        self,
-        annotations: Json,
-        task: TaskView,
-        settings: AuditSettings,
-        wanted: Set[int | None],
-    ) -> None:
-        seen = tracks_from_api(annotations, {})
-        whole = join_pieces(seen, task.clock)
-        given = annotations["tracks"]
-        guides = {
-            (track.number, track.element): Guide.of(track, task, settings)
-            for track in whole.tracks
-            if given[track.number]["id"] in wanted
-        }
-        self._by_shape: dict[int, Guide] = {}
-        for number, piece in itertools.groupby(seen, key=lambda track: track.number):
-            for part, one in zip(parts_of(given[number]), piece, strict=True):
-                guide = guides.get((whole.joined.get(number, number), one.element))
-                if guide is not None:
-                    self._by_shape |= {shape["id"]: guide for shape in part["shapes"]}
-
-    def of(self, track: Json) -> list[Guide] | None:
-        """Return the guides of a track in a job; ``None`` where none is wanted or known."""
-        known = []
-        for part in parts_of(track):
-            # At borders of jobs a task shows one of two shapes, so not every one is known.
-            ids = (shape["id"] for shape in part["shapes"])
-            known += [self._by_shape[each] for each in ids if each in self._by_shape][:1]
-        return known if len(known) == len(parts_of(track)) else None
+    Args:
+        given: the pieces of all jobs.
+        task: their task.
+        settings: the tolerance, and what is a stall.
+        wanted: the ids of the tracks whose pieces are meant.
+    """
+    seen = tracks_from_api(given, {})
+    whole = join_pieces(seen, task.clock)
+    guides = {
+        (track.number, track.element): Guide.of(track, task, settings)
+        for track in whole.tracks
+        if (track.parent_id or track.id) in wanted
+    }
+    found = {}
+    for piece in seen:
+        number = whole.joined.get(piece.number, piece.number)
+        if (number, piece.element) in guides and piece.id is not None:
+            found[piece.id] = guides[number, piece.element]
+    return found
 
 
 def _uneven(audited: TaskAudit) -> Set[int | None]:

@@ -1,21 +1,19 @@
 """The stage: find where CVAT's interpolation of tracks is wrong, in tasks or in an export."""
 
 import functools
-import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import InputError, printable
-from ...base.work import Batch, Watch
+from ...base.work import Watch
 from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import Journal
 from ...dataset.files import results_folder
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
-from ...engines.threads import InProcess
+from ...engines.threads import in_threads
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BreakSettings
 from ...tracks.audit_record import write_audit
@@ -28,8 +26,6 @@ from .page import PAGE_NAME, write_page
 from .post import post_task
 from .result import AuditResult, JoinResult, PostResult, RetimeResult, TaskAudit
 from .task import audit_task
-
-_TASKS_AT_ONCE = 3
 
 
 def audit(
@@ -77,18 +73,18 @@ def audit(
     if (join or retime or post) and not dry_run:
         server.refuse_read_only()
     chosen = list(dict.fromkeys([*tasks, *_of_project(server, project)]))
-    is_named = bool(chosen)
-    if not is_named:
+    if not (is_named := bool(chosen)):
         server, chosen = _uploaded(store, server)
     matcher = Matcher(store, breaks or BreakSettings())
     look = functools.partial(audit_task, server, matcher, settings, may_be_gone=not is_named)
-    audited = _audit_all(server, look, chosen, watch or Watch())
+    look_at_all = functools.partial(in_threads, look, chosen, "tasks", server.stopped)
+    audited = look_at_all(watch or Watch())
     joined = _join_all(server, audited, folder, dry_run) if join else ()
     if not dry_run and any(each.pairs for each in joined):
-        audited = _audit_all(server, look, chosen, Watch())
+        audited = look_at_all(Watch())
     mended = _retime_all(server, audited, settings, folder, dry_run) if retime else ()
     if not dry_run and any(each.keyframes for each in mended):
-        audited = _audit_all(server, look, chosen, Watch())
+        audited = look_at_all(Watch())
     posted = _post_all(server, audited, dry_run) if post else ()
     changes = {"joined": joined, "mended": mended, "posted": posted}
     return _written(store, folder, audited, settings, changes)
@@ -116,7 +112,7 @@ def audit_export(
     tasks = tasks_from_xml(file)
     settings = settings or AuditSettings()
     judged = [audit_exported(task, store, matcher, settings) for task in tasks]
-    return _written(store, folder, tuple(judged), settings, {})
+    return _written(store, folder, judged, settings, {})
 
 
 def _of_project(server: CvatAnnotations, project: str | None) -> list[int]:
@@ -154,25 +150,6 @@ def _uploaded(store: Dataset, server: CvatAnnotations) -> tuple[CvatAnnotations,
     return server, list(dict.fromkeys(found))
 
 
-def _audit_all(
-    server: CvatAnnotations,
-    look: Callable[[int], TaskAudit],
-    task_ids: Sequence[int],
-    watch: Watch,
-) -> tuple[TaskAudit, ...]:
-    """Return what was found in tasks, in their order."""
-    # Threads, for the session with the server cannot be shared with other processes.
-    engine = InProcess(_TASKS_AT_ONCE, math.inf, server.stopped)
-    watch.batch_started(Batch(len(task_ids), len(task_ids), "tasks", ""))
-    audited: dict[int, TaskAudit] = {}
-    with closing(engine.run(lambda task_id, _: look(task_id), task_ids)) as results:
-        for task_id, task in results:
-            if isinstance(task, TaskAudit):
-                audited[task_id] = task
-            watch.item_done(str(task_id), 1)
-    return tuple(audited[task_id] for task_id in task_ids)
-
-
 def _retime_all(
     server: CvatAnnotations,
     tasks: Sequence[TaskAudit],
@@ -208,14 +185,14 @@ def _join_all(
 def _written(
     store: Dataset,
     folder: Path,
-    tasks: tuple[TaskAudit, ...],
+    tasks: Sequence[TaskAudit],
     settings: AuditSettings,
     changes: Mapping[str, Any],
 ) -> AuditResult:
     """Write what was found, joined, mended and posted, and return it."""
     result = AuditResult(
         dataset=os.fspath(store.path),
-        tasks=tasks,
+        tasks=tuple(tasks),
         page=folder / PAGE_NAME,
         numbers=folder / AUDIT_NAME,
         limits=asdict(settings),

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ...base.errors import InputError, printable
 from ...cvat.annotations import CvatAnnotations
 from ...settings.cvat import AuditSettings
+from ...tracks.by_job import pieces
 from ...tracks.model import Track, tracks_from_api
 from ...tracks.overlaps import join_pieces
 from ...tracks.statistics import statistics
@@ -56,10 +58,19 @@ def audit_task(
         )
     jobs = tuple((job.id, job.start, job.stop) for job in server.jobs(task_id))
     place = replace(place, job_urls={job[0]: f"{place.url}/jobs/{job[0]}" for job in jobs})
-    # One without frames has no annotations either; the server refuses to look.
-    given = server.of_task(task_id) if task.size else {}
-    tracks = tracks_from_api(given, server.labels(task_id))
+    tracks = tracks_from_api(pieces_of(server, jobs), server.labels(task_id))
     return judge(task.name, place, matcher.match(task, jobs), tracks, settings)
+
+
+def pieces_of(server: CvatAnnotations, jobs: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
+    """Return the tracks of a task, in pieces, with what tells where they are alone.
+
+    Args:
+        server: where the task is.
+        jobs: (job id, first frame, last frame) of its jobs, in order.
+    """
+    given = ((stop, server.places_of_job(job_id)["tracks"]) for job_id, _, stop in jobs)
+    return {"tracks": pieces([*given])}
 
 
 def judge(
@@ -71,7 +82,7 @@ def judge(
         name: that of their task.
         place: where that is.
         match: which frames it shows.
-        tracks: all that it has; where jobs overlap they are joined.
+        tracks: all that it has; pieces in jobs that overlap are joined.
         settings: what is a finding.
     """
     tracks = join_pieces(tracks, match.clock).tracks

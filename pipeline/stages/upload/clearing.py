@@ -12,8 +12,10 @@ from ...dataset.saved_annotations import SavedAnnotations, keep
 from .target import Target
 
 
-def refuse_foreign(target: Target, entry: TaskEntry) -> None:
+def refuse_foreign(target: Target, entry: TaskEntry) -> bool:
     """Find out whether a task that is to be replaced is prep's, with no work that cannot be saved.
+
+    Returns whether it is there at all.
 
     Raises:
         CvatRefusedError: the task with its id is another one, or was made one; or there is work in
@@ -21,7 +23,7 @@ def refuse_foreign(target: Target, entry: TaskEntry) -> None:
     """
     state = target.state(entry)
     if state is None:
-        return
+        return False
     if not target.is_here(state, entry.name, entry.working_name):
         raise CvatRefusedError(
             f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
@@ -35,6 +37,7 @@ def refuse_foreign(target: Target, entry: TaskEntry) -> None:
             "task was not replaced. Export them in CVAT and delete these jobs there, then run the "
             "same command again."
         )
+    return True
 
 
 def annotations_of(target: Target, entry: TaskEntry) -> SavedAnnotations | None:
@@ -45,9 +48,8 @@ def annotations_of(target: Target, entry: TaskEntry) -> SavedAnnotations | None:
 
 
 def issues_of(target: Target, entry: TaskEntry) -> list[FullIssue]:
-    """Return the issues of a task."""
-    if entry.task_id is None or target.state(entry) is None:
-        return []
+    """Return the issues of a task that is there."""
+    assert entry.task_id is not None  # noqa: S101 - it is there
     return NamedAnnotations(target.server.session).issues(entry.task_id)
 
 

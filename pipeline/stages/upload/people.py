@@ -216,8 +216,11 @@ class Staff:
         mine = [job for job in jobs if job.type == "annotation"]
         counts: list[int | None] = [None] * len(mine)
         if self._ids and self._counts_boxes:
-            shown = boxes_by_frame(server.annotations(entry.task_id), entry.frames_sent)
-            counts = [int(shown[job.start : job.stop + 1].sum()) for job in mine]
+            shown = [boxes_by_frame(server.annotations(job.id), entry.frames_sent) for job in mine]
+            counts = [
+                int(boxes[job.start : job.stop + 1].sum())
+                for job, boxes in zip(mine, shown, strict=True)
+            ]
         return [
             (job, Share(entry.video, job.stop - job.start + 1, boxes))
             for job, boxes in zip(mine, counts, strict=True)

@@ -12,6 +12,7 @@ from ...base.errors import UsageError, printable
 from ...cvat.named import FullIssue, NamedAnnotations
 from ...dataset.image_folder import frame_of
 from ...dataset.saved_annotations import KINDS, SavedAnnotations
+from ...tracks.by_job import in_same_jobs, shifted, together
 from ...tracks.frame_map import Shown
 from ...tracks.recut import Recut, recut
 from ...tracks.recut_part import NotMoved
@@ -66,7 +67,9 @@ class Row:
         for each, (old, new) in zip(saved, views, strict=True):
             is_deleted = np.isin(np.arange(len(old)), each.deleted)
             shown = Shown(old, is_deleted, each.jobs), Shown(new, self._is_deleted, jobs)
-            cuts.append(recut(_regrouped(each, groups), *shown))
+            given = _regrouped(each, groups)
+            same = in_same_jobs(given, *shown)
+            cuts.append(Recut(same) if same else recut(together(given, each.jobs), *shown))
             groups += _largest_group(each)
         self._write(cuts, spares)
         return [tuple(cut.not_moved) for cut in cuts]
@@ -99,7 +102,7 @@ class Row:
             first = sum(map(len, self._jobs[:number]))
             given = {
                 job.id: {
-                    kind: [_shifted(o, -start) for cut in cuts for o in cut.jobs[first + at][kind]]
+                    kind: [shifted(o, -start) for cut in cuts for o in cut.jobs[first + at][kind]]
                     for kind in KINDS
                 }
                 for at, job in enumerate(self._jobs[number])
@@ -163,14 +166,3 @@ def _regrouped(saved: SavedAnnotations, more: int) -> dict[str, list[Json]]:
         kind: [{**o, "group": o["group"] + more} if o.get("group") else o for o in ones]
         for kind, ones in saved.annotations.items()
     }
-
-
-def _shifted(one: Json, frames: int) -> Json:
-    """Return a tag, shape or track that lies some frames further on."""
-    if not frames:
-        return one
-    made = {**one, "frame": one["frame"] + frames}
-    for kind in ("shapes", "elements"):
-        if kind in one:
-            made[kind] = [_shifted(each, frames) for each in one[kind]]
-    return made

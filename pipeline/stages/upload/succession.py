@@ -40,8 +40,8 @@ def doom(target: Target, entries: Sequence[TaskEntry], replacing: Replacing) -> 
         DatasetError: the journal cannot be written.
     """
     for entry in entries:
-        refuse_foreign(target, entry)
-        spares = not (replacing.forces or replacing.carries)
+        is_there = refuse_foreign(target, entry)
+        spares = is_there and not (replacing.forces or replacing.carries)
         if spares and annotations_of(target, entry):
             return (
                 f"task {entry.task_id} has annotations, so it was not replaced. 'prep upload "

@@ -1,5 +1,7 @@
 """Tracks of a tracker in the tasks of a dataset: what CVAT then shows is what the file has."""
 
+import contextlib
+import itertools
 from copy import deepcopy
 from types import SimpleNamespace
 
@@ -8,16 +10,31 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers import media
-from helpers.cvat import LABELS, Caller, annotate, box, by_name, delete_frames, label_id, send
+from helpers.cvat import (
+    LABELS,
+    Caller,
+    annotate,
+    box,
+    by_name,
+    delete_frames,
+    label_id,
+    send,
+)
 from helpers.cvat_stand_in import Fault, Kind
 from helpers.cvat_stand_in.tracks import interpolated
+from helpers.dying import DiedError, die_at
 from helpers.handmade import STEADY, change_fates, film
 from video_prep.base.errors import UsageError
+from video_prep.cvat.annotations import CvatAnnotations
+from video_prep.cvat.connect import connect
 from video_prep.dataset.frame_table import Fate, Reason
+from video_prep.settings.cvat import CvatSettings
 from video_prep.stages.annotate.sources import find_boxes
+from video_prep.stages.annotate.stage import annotate as annotate_all
 
 STILL = (Fate.DUPLICATE, Reason.STILL)
 GONE = (Fate.REJECTED, Reason.TRUNCATED)
+OVERLAP = {"jobs": "size", "job_size": 12, "overlap": 3}
 TWO = [{"name": "car"}, {"name": "person"}]
 
 
@@ -161,7 +178,7 @@ def test_nothing_is_filled_in_across_a_break_inside_a_job(tmp_path, stand_in, ru
 def test_jobs_that_overlap_show_a_track_as_one(tmp_path, stand_in, run):
     folder = tmp_path / "ds"
     film(folder, "a", STEADY)
-    send(stand_in, folder, jobs="size", job_size=12, overlap=3, labels=LABELS)
+    send(stand_in, folder, **OVERLAP, labels=LABELS)
     (task,) = stand_in.state.tasks.values()
     objects = [moving(range(30)), moving(range(8, 11), 200), moving(range(11, 30), 300)]
     first = run(mot(tmp_path / "a.txt", *objects))
@@ -169,6 +186,78 @@ def test_jobs_that_overlap_show_a_track_as_one(tmp_path, stand_in, run):
     assert first["totals"]["tracks"] == 3
     again = run(mot(tmp_path / "a.txt", *objects))
     assert (again["totals"]["unchanged"], again["totals"]["tracks_added"]) == (1, 0)
+
+
+def in_jobs(stand_in, task):
+    """Return what each job has, without ids."""
+    bare = [
+        sorted(
+            [(s["frame"], s["points"], s["outside"]) for s in track["shapes"]]
+            for track in job.tracks
+        )
+        for job in stand_in.state.jobs_of(task)
+    ]
+    assert all(bare)
+    return bare
+
+
+@pytest.mark.parametrize("more", [(), ("--replace",)], ids=["new", "replace"])
+@pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
+def test_killed_at_each_request_the_same_command_does_the_rest_and_nothing_twice(
+    more, is_sent, tmp_path, monkeypatch, asked, stand_in
+):
+    folder = tmp_path / "ds"
+    film(folder, "a", STEADY)
+    send(stand_in, folder, **OVERLAP, labels=LABELS)
+    (task,) = stand_in.state.tasks.values()
+    file = mot(tmp_path / "a.txt", moving(range(30)), moving(range(8, 11), 200))
+    command = ("annotate", "ds", "--tracks", file, *more)
+    asked(*command, code=0)
+    expected = in_jobs(stand_in, task)
+    for number in itertools.count():
+        for job in stand_in.state.jobs_of(task):
+            job.tracks = []
+        if more:
+            annotate(stand_in, task, [box(5, 300), box(25, 310)])
+            theirs = in_jobs(stand_in, task)
+        with monkeypatch.context() as patch:
+            is_dead = die_at(patch, number, is_sent=is_sent)
+            with (
+                contextlib.suppress(DiedError),
+                connect(CvatSettings(host=stand_in.url), "admin:secret") as session,
+            ):
+                annotate_all(folder, CvatAnnotations(session), file, replace=bool(more))
+        saved = sorted(folder.glob("cvat-annotations-*"))
+        touched = not more or in_jobs(stand_in, task) != theirs
+        assert len(saved) >= bool(more and touched)
+        done = asked(*command, code=0)
+        assert done["totals"]["failed"] == 0
+        assert in_jobs(stand_in, task) == expected
+        if more and touched:
+            asked("annotations", "restore", saved[0], "--force", code=0)
+            assert in_jobs(stand_in, task) == theirs
+        for each in folder.glob("cvat-annotations-*"):
+            each.unlink()
+        if not is_dead.is_set():
+            break
+    assert number > 15
+
+
+def test_a_job_of_which_somebody_removed_tracks_is_left_alone(tmp_path, stand_in, run):
+    folder = tmp_path / "ds"
+    film(folder, "a", STEADY)
+    send(stand_in, folder, **OVERLAP, labels=LABELS)
+    (task,) = stand_in.state.tasks.values()
+    file = mot(tmp_path / "a.txt", moving(range(30)), moving(range(30), 200))
+    run(file)
+    expected = in_jobs(stand_in, task)
+    first, _, third = stand_in.state.jobs_of(task)
+    first.tracks.pop()
+    left = run(file, code=1)
+    assert "1 of these tracks among them. --add" in left["tasks"][0]["message"]
+    third.tracks = []
+    assert run(file, "--add")["totals"]["tracks_added"] == 2
+    assert in_jobs(stand_in, task) == expected
 
 
 def test_keyframes_do_not_stand_on_frames_that_were_deleted_in_cvat(ds, stand_in, run, tmp_path):
@@ -321,7 +410,7 @@ def test_a_dry_run_counts_and_changes_nothing(ds, stand_in, run, tmp_path):
 
 
 def is_put(request):
-    return request.method in {"PATCH", "PUT"} and request.path.startswith("/api/tasks/")
+    return request.method in {"PATCH", "PUT"} and request.path.startswith("/api/jobs/")
 
 
 @pytest.mark.parametrize("kind", [Kind.CUT_REQUEST, Kind.CUT_ANSWER])
@@ -338,7 +427,7 @@ def test_an_answer_that_is_lost_is_looked_for_and_never_put_twice(
 
 
 def test_what_cvat_does_not_show_is_told(ds, stand_in, run, tmp_path, monkeypatch):
-    monkeypatch.setattr("helpers.cvat_stand_in.annotations.patch_task", lambda *args: {})
+    monkeypatch.setattr("helpers.cvat_stand_in.annotations.patch_job", lambda *args: {})
     failed = run(table(tmp_path / "t.parquet", moving(range(9))), code=4)
     assert "1 of 1 track cannot be read back as sent" in failed["errors"][0]["message"]
 

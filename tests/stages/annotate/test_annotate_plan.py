@@ -1,14 +1,18 @@
 """The tracks of a task over any footage, held against a plain reading of what CVAT shows."""
 
 import itertools
+from copy import deepcopy
 
 import numpy as np
+import pytest
+from helpers.cvat import box as keyframe
+from helpers.cvat_stand_in.tracks import cut
 from helpers.handmade import video
 from helpers.tracks import clock
 from hypothesis import given, settings, strategies as st
 from video_prep.dataset.box_table import BoxTable
 from video_prep.dataset.frame_table import Fate, Reason
-from video_prep.stages.annotate.plan import plan_task
+from video_prep.stages.annotate.plan import PlannedTrack, plan_task
 from video_prep.tracks.pieces import TaskView
 
 
@@ -87,9 +91,7 @@ def test_what_is_shown_is_what_the_file_has_and_nothing_is_filled_in_across_a_br
         assert not task.is_deleted[track.frames].any()
         (job,) = [job for job in jobs if job[1] <= track.frames[0] <= job[2]]
         assert track.frames[-1] <= job[2]
-        assert track.end in {None, job[2] + 1}
-        assert track.end is None or track.end < len(kept)
-        assert track.is_outside[-1] or track.end or job[2] == len(kept) - 1
+        assert track.is_outside[-1] or task.shown_between(track.frames[-1], job[2] + 1) == 0
         seen += [(frame, tuple(box)) for frame, box in shown(track, task, job[2]).items()]
         for (a, is_outside), b in zip(
             zip(track.frames, track.is_outside, strict=True), track.frames[1:], strict=False
@@ -103,3 +105,37 @@ def test_what_is_shown_is_what_the_file_has_and_nothing_is_filled_in_across_a_br
         apart = [np.abs(np.subtract(box, other)) for at, other in expected if at == frame]
         assert min(np.hypot(each[::2].max(), each[1::2].max()) for each in apart) <= 1.5
     assert plan.worst_px <= 1.5
+
+
+JOBS = [(0, 9), (8, 17), (16, 25)]
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_piece_is_what_the_server_makes_of_a_track_in_a_job(data):
+    frames = sorted(data.draw(st.sets(st.integers(0, 25), min_size=1, max_size=6)))
+    rows = data.draw(st.lists(st.integers(0, 3), min_size=len(frames), max_size=len(frames)))
+    gone = [False, *data.draw(st.lists(st.booleans(), min_size=5, max_size=5))][: len(frames)]
+    is_held = frames[-1] < 25 and not gone[-1]  # what is planned never is behind its last keyframe
+    frames, rows, gone = frames + [25] * is_held, rows + rows[-1:] * is_held, [*gone, True]
+    gone = np.array(gone[: len(frames)])
+    corners = np.array([[30.0 * row, 0, 30 * row + 80, 40] for row in rows])
+    for place in np.flatnonzero(gone):
+        corners[place] = corners[place - 1]
+    track = PlannedTrack(0, np.array(frames), corners, gone)
+    shapes = [
+        keyframe(frame, 0, bool(out)) | {"points": points}
+        for frame, points, out in zip(frames, corners.tolist(), gone, strict=True)
+    ]
+    for start, stop in JOBS:
+        piece = track.inside(start, stop)
+        expected = cut({"frame": frames[0], "shapes": deepcopy(shapes)}, start, stop)
+        assert (piece is None) == (expected is None)
+        if piece is not None:
+            there = [(s["frame"], s["points"], s["outside"]) for s in expected["shapes"]]
+            rows = zip(piece.frames.tolist(), piece.corners, piece.is_outside, strict=True)
+            found = [(f, pytest.approx(c.tolist()), bool(out)) for f, c, out in rows]
+            # The server forgets an end that comes first in a job, if the track goes on after it.
+            first = next((f for f in track.frames[~gone].tolist() if f >= start), stop)
+            ends = [each for each in found if each[2] and each[0] < first]
+            assert [e for e in found if e not in ends] == [e for e in there if e not in ends]

@@ -1,16 +1,22 @@
 """Annotations are saved by names, and put back wherever these are."""
 
+import contextlib
+import itertools
 import json
+from pathlib import Path
 
 import pytest
-from helpers.annotating import LABELS, SHAPE, TAG, TRACK, put, read, where
+from helpers.annotating import LABELS, SHAPE, TAG, TRACK, bare, put, read, where
 from helpers.cvat import Caller, access, boxes, send, task_named
+from helpers.dying import DiedError, die_at
 from helpers.handmade import change_fates, write_video
 from video_prep.cvat.connect import connect
 from video_prep.cvat.named import NamedAnnotations
+from video_prep.cvat.server import CvatServer
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.dataset.saved_annotations import keep
 from video_prep.settings.cvat import CvatSettings
+from video_prep.stages.upload.annotations import restore_annotations
 
 
 @pytest.fixture
@@ -56,6 +62,89 @@ def test_what_was_saved_is_put_back(run, stand_in, ds, annotated):
     assert (done.code, done.json["tasks"]) == (0, [{"task_id": annotated.id}])
     assert read(stand_in, annotated) == before
     assert run("restore", told["file"]).code == 0  # all is there
+
+
+@pytest.fixture
+def overlapping(stand_in, ds):
+    """A task whose jobs share two frames, in which two people saw things differently."""
+    send(stand_in, ds, labels=LABELS, jobs="size", job_size=6, overlap=2)
+    task = task_named(stand_in, "a")
+    line = [{**each, "type": "polyline"} for each in boxes((0, 100), (11, 210))]
+    tracks = [{"label": "car", "frame": 0, "shapes": line}, TRACK]
+    put(stand_in, task, tracks=tracks, shapes=[{**SHAPE, "frame": 5}], tags=[{**TAG, "frame": 4}])
+    _, second, third = stand_in.state.jobs_of(task)
+    theirs = next(track for track in second.tracks if track["shapes"][0]["type"] == "rectangle")
+    for each in theirs["shapes"]:
+        each["points"] = [value + 2 for value in each["points"]]
+    theirs["source"] = "semi-auto"
+    third.tracks.pop()
+    return task
+
+
+def jobs_of(stand_in, task):
+    """Return what each job has, without ids."""
+    told = (
+        Caller(stand_in)("GET", f"/api/jobs/{job.id}/annotations/").json
+        for job in stand_in.state.jobs_of(task)
+    )
+    names = range(12)
+    return [
+        {kind: [bare(one, names) for one in each[kind]] for kind in ("tags", "shapes", "tracks")}
+        for each in told
+    ]
+
+
+def test_each_job_has_what_it_had_whatever_its_neighbours_have(run, stand_in, ds, overlapping):
+    before = jobs_of(stand_in, overlapping)
+    saved = run("save", ds).json
+    assert saved["totals"] == {"tags": 2, "shapes": 2, "tracks": 5}
+    clear(stand_in, overlapping)
+    assert run("restore", saved["tasks"][0]["file"]).code == 0
+    assert jobs_of(stand_in, overlapping) == before
+
+
+def test_cut_elsewhere_it_is_one_again(run, stand_in, ds, overlapping):
+    """In one job nothing is there twice; where both have a keyframe, that of the earlier counts."""
+    (told,) = run("save", ds).json["tasks"]
+    send(stand_in, ds, labels=LABELS, project="other", jobs="one")
+    (new,) = (task for task in stand_in.state.tasks.values() if task is not overlapping)
+    assert run("restore", told["file"], "--task", new.id).code == 0
+    there = read(stand_in, new)
+    assert (len(there["tags"]), len(there["shapes"])) == (1, 1)
+    line, car = there["tracks"]
+    assert where(line)[0] == (0, 100, False)
+    # Between its own keyframes the second job has it two pixels off; the third lost it.
+    assert where(car) == [
+        (1, 0.5, False), (4, 30.25, False), (5, 40.19, False), (8, 72, False), (9, 82, False),
+        (10, 82, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
+def test_killed_at_each_request_a_restore_is_finished_by_the_next(
+    is_sent, run, stand_in, ds, overlapping, monkeypatch
+):
+    before = jobs_of(stand_in, overlapping)
+    (told,) = run("save", ds).json["tasks"]
+    for number in itertools.count():
+        other = {"label": "car", "frame": 2, "shapes": boxes((2, 5))}
+        put(stand_in, overlapping, tracks=[other])
+        theirs = jobs_of(stand_in, overlapping)
+        with monkeypatch.context() as patch:
+            is_dead = die_at(patch, number, is_sent=is_sent)
+            settings = CvatSettings(host=stand_in.url)
+            with contextlib.suppress(DiedError), connect(settings, "admin:secret") as session:
+                restore_annotations(Path(told["file"]), CvatServer(session), force=True)
+        is_begun = jobs_of(stand_in, overlapping) != theirs
+        assert run("restore", told["file"], "--force").code == 0
+        assert jobs_of(stand_in, overlapping) == before
+        if is_begun:
+            kept = ds / f"cvat-annotations-{overlapping.id}-2.json"
+            assert run("restore", kept, "--force").code == 0
+            assert jobs_of(stand_in, overlapping) == theirs
+        if not is_dead.is_set():
+            break
+    assert number > 15
 
 
 def test_other_annotations_are_replaced_by_force_alone_and_saved(run, stand_in, ds, annotated):
