@@ -362,6 +362,9 @@ def test_two_tracks_of_one_object_are_joined_and_undone(cvat, dataset, tmp_path)
     (file,) = (tmp_path / "ds").glob("cvat-undo-*.json")
     assert cvat.prep("audit", "ds", "--undo", str(file)).code == 0
     assert tracks() == before
+    (kept,) = set((tmp_path / "ds").glob("cvat-undo-*.json")) - {file}
+    assert cvat.prep("audit", "ds", "--undo", str(kept)).code == 0
+    assert tracks() == [one, other]
 
 
 MOVING = {

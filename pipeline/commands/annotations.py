@@ -92,7 +92,7 @@ def _restore(session: "Session", file: Path, tasks: tuple[int, ...], force: bool
     from ..cvat.annotations import CvatAnnotations
     from ..cvat.server import CvatServer
     from ..dataset.saved_annotations import load
-    from ..stages.audit.mend import undo
+    from ..stages.audit.undo import undo
     from ..stages.upload.annotations import restore_annotations
 
     if load(file).is_part:

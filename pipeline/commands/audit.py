@@ -93,8 +93,8 @@ def audit(
     """
     from ..cvat.annotations import CvatAnnotations
     from ..dataset.files import results_folder
-    from ..stages.audit.mend import undo as undo_retime
     from ..stages.audit.stage import audit as audit_stage, audit_export
+    from ..stages.audit.undo import undo as undo_retime
 
     changes = post or join or retime
     _refuse_contradictions(annotations, undo, bool(tasks or project), changes, dry_run)

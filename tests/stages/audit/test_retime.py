@@ -39,12 +39,13 @@ from video_prep.base.errors import (
 )
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
-from video_prep.stages.audit.mend import retime_task, undo
+from video_prep.stages.audit.mend import retime_task
 from video_prep.stages.audit.path import can_follow, fewest_keyframes
 from video_prep.stages.audit.result import PostResult
 from video_prep.stages.audit.retime import Guide, retimed
 from video_prep.stages.audit.rules import audit_tracks
 from video_prep.stages.audit.stage import audit, audit_export
+from video_prep.stages.audit.undo import undo
 from video_prep.tracks.clock import TaskClock
 from video_prep.tracks.model import (
     interpolate,
@@ -774,16 +775,19 @@ def test_what_people_did_since_is_saved_before_it_is_undone(stand_in, server, un
     assert rounded(stored(stand_in, task)) == rounded(since)
 
 
-def test_where_nothing_is_there_nothing_is_saved_by_an_undo(stand_in, server, uneven):
+def test_what_was_not_there_before_an_undo_is_not_there_after_its_undo(stand_in, server, uneven):
     ds, task, before = uneven
     file = retime(server, ds).undo_file
     (job,) = stand_in.state.jobs_of(task)
     job.tracks.clear()
-    assert undo(server, file).undo_file is None
+    since = stored(stand_in, task)
+    kept = undo(server, file).undo_file
     assert stored(stand_in, task) == before
-    job.tracks.clear()
+    assert '"absent"' not in file.read_text()  # files of before are known again, byte for byte
+    undo(server, kept)
+    assert stored(stand_in, task) == since
     stand_in.faults.add(Fault(Kind.REFUSE, match=is_patch, status=500))
-    with pytest.raises(CvatError, match="the same command puts back all of them"):
+    with pytest.raises(CvatError, match=r"--undo .* puts all of them back"):
         undo(server, file)
 
 
