@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .fit import corners_of_path, point_errors
+from .fit import corners_of_path
 from .interpolation import PLACED_BY_SHARE, Placed, between, is_held
 from .model import distance, outline_of, outlines
 
@@ -30,8 +30,6 @@ def stands(shape: str, frames: Ints, way: Sequence[Placed], tolerance_px: float)
     knots = [0, len(frames) - 1]
     drawn = _straight(shape, way)
     if drawn is not None:
-        if _is_close(frames, drawn, tolerance_px) and shape not in PLACED_BY_SHARE:
-            return []
         knots = corners_of_path(frames, drawn, tolerance_px)
         if shape not in PLACED_BY_SHARE:
             return knots[1:-1]
@@ -52,13 +50,6 @@ def _straight(shape: str, way: Sequence[Placed]) -> Floats | None:
         return None
     drawn = outlines(shape, np.stack([each.values for each in way]), turns)
     return drawn.reshape(len(way), -1)
-
-
-def _is_close(frames: Ints, drawn: Floats, tolerance_px: float) -> bool:
-    """Whether a straight way from the first to the last stays close to all between."""
-    share = (frames - frames[0]) / (frames[-1] - frames[0])
-    shown = drawn[0] + share[:, np.newaxis] * (drawn[-1] - drawn[0])
-    return bool(point_errors(drawn, shown).max() <= tolerance_px)
 
 
 def split(
