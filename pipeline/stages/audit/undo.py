@@ -43,7 +43,8 @@ def undo(server: CvatAnnotations, file: Path, folder: Path | None = None) -> Ret
             f"{printable(file)}: it is of {printable(saved.host)}, not of "
             f"{printable(server.host)}. Name that with --host."
         )
-    wanted = {int(track["job"]) for track in saved.tracks} | {job_id for job_id, _ in saved.absent}
+    absent = set(saved.absent)
+    wanted = {int(track["job"]) for track in saved.tracks} | {job_id for job_id, _ in absent}
     if gone := sorted(wanted - {job.id for job in server.jobs(saved.task)}):
         raise CvatRefusedError(
             f"{printable(file)}: {plural(len(gone), 'job')} {', '.join(map(str, gone))} of task "
@@ -56,7 +57,7 @@ def undo(server: CvatAnnotations, file: Path, folder: Path | None = None) -> Ret
     for track in saved.tracks:
         given = {key: value for key, value in track.items() if key != "job"}
         jobs[int(track["job"])].append(names.with_ids(given))
-    ids = {track["id"] for track in saved.tracks} | {track_id for _, track_id in saved.absent}
+    ids = {track["id"] for track in saved.tracks} | {track_id for _, track_id in absent}
     there = {
         job_id: [track for track in server.of_job(job_id)["tracks"] if track["id"] in ids]
         for job_id in sorted(wanted)
@@ -67,7 +68,7 @@ def undo(server: CvatAnnotations, file: Path, folder: Path | None = None) -> Ret
     leaving = {
         job_id: found
         for job_id, tracks in there.items()
-        if (found := [track for track in tracks if (job_id, track["id"]) in saved.absent])
+        if (found := [track for track in tracks if (job_id, track["id"]) in absent])
     }
     send(server, saved.task, jobs, kept, leaving)
     return RetimeResult(saved.task, len(saved.tracks) + len(saved.absent), 0, kept)
