@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .fit import corners_of_path
-from .interpolation import PLACED_BY_SHARE, Placed, between, is_held
+from .interpolation import PLACED_BY_SHARE, Placed, along, is_held
 from .model import distance, outline_of, outlines
 
 Ints = npt.NDArray[np.int64]
@@ -70,11 +70,12 @@ def split(
     waiting = [ends]
     while waiting:
         a, b = waiting.pop()
+        shares = (frames[a + 1 : b] - frames[a]) / (frames[b] - frames[a])
         off = [
-            distance(outline_of(shape, way[place]), outline_of(shape, shown))
-            for place in range(a + 1, b)
-            for share in [(frames[place] - frames[a]) / (frames[b] - frames[a])]
-            for shown in [between(shape, way[a], way[b], float(share))]
+            distance(outline_of(shape, wanted), outline_of(shape, shown))
+            for wanted, shown in zip(
+                way[a + 1 : b], along(shape, way[a], way[b], shares.tolist()), strict=True
+            )
         ]
         if max(off, default=0.0) > tolerance_px:
             worst = a + 1 + int(np.argmax(off))

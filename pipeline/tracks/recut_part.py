@@ -13,7 +13,7 @@ from .api_shapes import is_same_place, placed, states, turn
 from .fit import corners_of_curve
 from .follow import stands
 from .frame_map import FrameMap
-from .interpolation import PLACED_BY_SHARE, Placed, between, is_held
+from .interpolation import PLACED_BY_SHARE, Placed, along, is_held
 from .model import TURNING, distance, make_track, movements, outline_of
 
 Json = dict[str, Any]
@@ -169,22 +169,23 @@ class RecutPart:
         }
         if at == one["frame"] or place + 1 == len(self.old):
             return shape
-        shown = self._shown_at(number)
+        (shown,) = self._shown_at([number])
         shape["points"] = [round(each, _DECIMALS) for each in shown.values.tolist()]
         if one["type"] in TURNING:
             shape["rotation"] = shown.rotation
         return shape
 
-    def _shown_at(self, number: int) -> Placed:
-        """Return where CVAT showed it on a new frame; it was visible there."""
-        at = self.frames.places[number]
-        place = bisect.bisect_right(self._old_frames, at) - 1
-        one = self.old[place]
-        if place + 1 == len(self.old):
-            return placed(one)
-        other = self.old[place + 1]
-        share = (at - one["frame"]) / (other["frame"] - one["frame"])
-        return between(one["type"], placed(one), placed(other), share)
+    def _shown_at(self, numbers: Iterable[int]) -> list[Placed]:
+        """Return where CVAT showed it on new frames, ascending; it was visible there."""
+        shown = []
+        places = (self.frames.places[number] for number in numbers)
+        legs = itertools.groupby(places, lambda at: bisect.bisect_right(self._old_frames, at) - 1)
+        for place, group in legs:
+            one, other = self.old[place], self.old[min(place + 1, len(self.old) - 1)]
+            way = other["frame"] - one["frame"]
+            shares = [(at - one["frame"]) / way if way else 0.0 for at in group]
+            shown += along(one["type"], placed(one), placed(other), shares)
+        return shown
 
     def inside(self, borders: tuple[int, int]) -> list[Json]:
         """Return the shapes of a job, with keyframes where its borders cut the track."""
@@ -242,7 +243,7 @@ class RecutPart:
                 step = self._movements[place] / (ends[1] - ends[0])
                 way = [places[number] * step for number in frames]
                 return [frames[at] for at in corners_of_curve(frames, way, tolerance)[1:-1]]
-        shown = [placed(shapes[a]), *map(self._shown_at, inside), placed(shapes[b])]
+        shown = [placed(shapes[a]), *self._shown_at(inside), placed(shapes[b])]
         return [frames[at] for at in stands(kind, np.array(frames), shown, tolerance)]
 
     @cached_property
@@ -258,7 +259,7 @@ class RecutPart:
     def _is_off(self, shape: Json, numbers: Iterable[int]) -> bool:
         """Whether it is elsewhere on a frame than the shape that is held there."""
         drawn = outline_of(shape["type"], placed(shape))
-        shown = (outline_of(shape["type"], self._shown_at(number)) for number in numbers)
+        shown = (outline_of(shape["type"], each) for each in self._shown_at(numbers))
         return any(distance(drawn, each) > TOLERANCE_PX - _ROUNDING_PX for each in shown)
 
     def _open_before(self, number: int) -> Json | None:
