@@ -22,7 +22,7 @@ from video_prep.cvat.server import CvatServer
 from video_prep.dataset.store import Dataset
 from video_prep.settings.cvat import CvatSettings
 from video_prep.tracks.interpolation import Placed
-from video_prep.tracks.model import outline_at, outline_of, tracks_from_api
+from video_prep.tracks.model import distance, outline_at, outline_of, tracks_from_api
 
 REAL = os.environ.get("PREP_TEST_CVAT_HOST")
 SERVERS = ["stand-in", *([pytest.param("real", marks=pytest.mark.cvat)] if REAL else [])]
@@ -362,6 +362,9 @@ def test_two_tracks_of_one_object_are_joined_and_undone(cvat, dataset, tmp_path)
     (file,) = (tmp_path / "ds").glob("cvat-undo-*.json")
     assert cvat.prep("audit", "ds", "--undo", str(file)).code == 0
     assert tracks() == before
+    (kept,) = set((tmp_path / "ds").glob("cvat-undo-*.json")) - {file}
+    assert cvat.prep("audit", "ds", "--undo", str(kept)).code == 0
+    assert tracks() == [one, other]
 
 
 MOVING = {
@@ -484,25 +487,39 @@ def told(cvat, task_id):
     }
 
 
+def seen(cvat, task_id):
+    """Return the outline on each image, by its number, of each track, by its shape."""
+    frames = [int(frame.name[-10:-4]) for frame in cvat.server.frames(task_id).frames]
+    tracks = tracks_from_api(cvat.session.get(f"tasks/{task_id}/annotations/"), {})
+    return {
+        track.shape: {frame: outline_at(track, place) for place, frame in enumerate(frames)}
+        for track in tracks
+    }
+
+
 def test_annotations_go_to_the_new_task(cvat, dataset, prep, tmp_path):
     cvat.upload("--labels", "labels.yaml", "--jobs", "one")
     (old,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)
     annotate(cvat, old)
-    before = told(cvat, old)
+    before, seen_before = told(cvat, old), seen(cvat, old)
     (dataset / images(dataset)[5]).unlink()  # a keyframe of the first track is on it
     prep("validate", "ds")
     cvat.upload("--replace", "--carry", "--jobs", "one")
     (new,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)
     assert cvat.server.task(old) is None
-    after = told(cvat, new)
+    after, seen_after = told(cvat, new), seen(cvat, new)
+    # Keyframes that were added keep it where it was between those that stayed.
+    for shape_of_track, outlines in seen_after.items():
+        for frame, outline in outlines.items():
+            was = seen_before[shape_of_track][frame]
+            assert (outline is None) == (was is None)
+            assert outline is None or distance(outline, was) <= 0.5
     # What began to hold on the frame that is gone begins on the next: there it is hidden.
     first = next(track for track in after["tracks"] if track[0][0] == 1)
-    assert (first[1][0], first[1][2]) == (6, True)
-    assert [t for t in after["tracks"] if t is not first] == [
-        t for t in before["tracks"] if t[0][0] != 1
-    ]
-    assert [one for one in first if one[0] != 6] == [
-        one for track in before["tracks"] if track[0][0] == 1 for one in track if one[0] != 5
+    assert (6, True) in [(one[0], one[2]) for one in first]
+    stayed = {one[0] for track in before["tracks"] for one in track} - {5}
+    assert [[one for one in track if one[0] in stayed] for track in after["tracks"]] == [
+        [one for one in track if one[0] != 5] for track in before["tracks"]
     ]
     assert {k: after[k] for k in ("shapes", "tags", "values")} == {
         k: before[k] for k in ("shapes", "tags", "values")

@@ -54,7 +54,8 @@ def annotations(
     'save' writes a file for each task of the dataset PATH (default: dataset). 'restore' puts back
     what the file PATH holds: one of these, one that 'prep upload --replace' has saved of a task
     that it replaced, or the tracks as they were before 'prep audit --retime'. Labels, attributes
-    and images are found by their names, so it may be another task by now.
+    and images are found by their names, so it may be another task by now; what has no frame there
+    is named, with exit code 1.
     """
     if action == SAVE and force:
         raise UsageError("--force goes with restore.")
@@ -91,7 +92,7 @@ def _restore(session: "Session", file: Path, tasks: tuple[int, ...], force: bool
     from ..cvat.annotations import CvatAnnotations
     from ..cvat.server import CvatServer
     from ..dataset.saved_annotations import load
-    from ..stages.audit.mend import undo
+    from ..stages.audit.undo import undo
     from ..stages.upload.annotations import restore_annotations
 
     if load(file).is_part:
@@ -107,31 +108,36 @@ def _restore(session: "Session", file: Path, tasks: tuple[int, ...], force: bool
         return Answer(ExitCode.OK, lines=tuple(lines), totals={"tracks": done.tracks})
     task = tasks[0] if tasks else None
     result = restore_annotations(file, CvatServer(session), task=task, force=force)
-    return _restored(result)
+    return _restored(file, result)
 
 
-def _restored(result: "RestoreResult") -> Answer:
+def _restored(file: Path, result: "RestoreResult") -> Answer:
     saved = result.saved
     totals = {kind: len(ones) for kind, ones in saved.annotations.items()}
     where = ", ".join(map(str, result.task_ids))
     lines = [f"Put back into task {where}, and read back: {_counts(saved)}."]
-    lost = [each for each in result.not_moved if each.moved_to is None]
-    moved = len(result.not_moved) - len(lost)
+    lost = sum(each.moved_to is None for each in result.cut.not_moved)
+    moved = len(result.cut.not_moved) - lost
+    added = result.cut.keyframes_added
     warnings = []
+    if added:
+        lines.append(
+            f"{count(added, 'keyframe')} more, where frames are further apart or closer than "
+            "before, so that tracks stay where they were."
+        )
     if moved:
         warnings.append(f"{count(moved, 'keyframe')} moved to the nearest frame that is there.")
     if lost:
         warnings.append(
-            f"{count(len(lost), 'tag, shape or keyframe', 'tags, shapes or keyframes')} had no "
-            "frame to go to; the file still has them."
+            f"{result.lost} had no frame to go to; {printable(file)} still has what was lost."
         )
     lines += warnings
     lines += [f"What was there before is in {printable(each)}." for each in result.replaced]
     return Answer(
-        ExitCode.FINDINGS if lost else ExitCode.OK,
+        ExitCode.FINDINGS if result.lost else ExitCode.OK,
         lines=tuple(lines),
         results=tuple({"task_id": task_id} for task_id in result.task_ids),
-        totals={**totals, "moved": moved, "without_frame": len(lost)},
+        totals={**totals, "moved": moved, "added": added, "without_frame": lost},
         warnings=tuple(warnings),
     )
 

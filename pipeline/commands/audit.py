@@ -93,8 +93,8 @@ def audit(
     """
     from ..cvat.annotations import CvatAnnotations
     from ..dataset.files import results_folder
-    from ..stages.audit.mend import undo as undo_retime
     from ..stages.audit.stage import audit as audit_stage, audit_export
+    from ..stages.audit.undo import undo as undo_retime
 
     changes = post or join or retime
     _refuse_contradictions(annotations, undo, bool(tasks or project), changes, dry_run)
@@ -172,14 +172,15 @@ def _answer(
         + (f"; undo with --undo {printable(each.undo_file)}" if each.undo_file else "")
         + "."
         for each in result.mended
+        if each.tracks
     ]
     extra += [
         f"Task {each.task_id}: {count(each.posted, 'issue')}{would} posted, "
         f"{each.known:,} already there."
         for each in result.posted
     ]
-    if is_retimed and not is_dry_run:
-        extra += _not_mended(result)
+    if is_retimed:
+        extra += [*_nothing_to_retime(result), *_not_mended(result, is_dry_run)]
     notes = [f"{task.name}: {task.note}" for task in result.tasks if task.note]
     return Answer(
         exit_code=result.exit_code,
@@ -190,12 +191,33 @@ def _answer(
     )
 
 
-def _not_mended(result: "AuditResult") -> Iterable[str]:
-    """Say why findings are left after a retime, each reason once."""
+def _nothing_to_retime(result: "AuditResult") -> Iterable[str]:
+    """Say of each task that gets no keyframes why there is nothing to add."""
+    for task in result.tasks:
+        found = [each.tracks for each in result.mended if each.task_id == task.task_id]
+        if any(found):
+            continue
+        if found:
+            why = "no keyframe brings what is off any closer; set some by hand"
+        elif not task.statistics.total.tracks:
+            why = "it has no tracks"
+        elif not task.match.clock.matched:
+            why = "when its frames were filmed is not known"
+        else:
+            limit = result.limits["tolerance_px"]
+            why = f"by the clock, no track is off by more than {limit:g} px between two breaks"
+        yield f"Task {task.task_id}: nothing to retime: {why}."
+
+
+def _not_mended(result: "AuditResult", is_dry_run: bool) -> Iterable[str]:
+    """Say why findings are left after a retime, or would be, each reason once."""
     left = Counter((each.finding.kind, each.finding.not_mended) for each in result.findings)
+    not_retimed = "Would not be retimed" if is_dry_run else "Not retimed"
     for (kind, reason), number in left.items():
+        if reason is None and is_dry_run:
+            continue
         why = reason or "it is off still: set keyframes by hand where it is"
-        yield f"Not retimed: {number:,} {kind}: {why}."
+        yield f"{not_retimed}: {number:,} {kind}: {why}."
 
 
 def _lines(result: "AuditResult", console: Console) -> Iterable[str]:

@@ -51,7 +51,7 @@ _COLOURS = {"uploaded": "green", "unchanged": "green", "planned": "green", "fail
     "--carry",
     is_flag=True,
     help="With --replace: even if they have annotations, which go to the same frames of the new "
-    "tasks.",
+    "tasks; exit code 1 if some of them had no frame left.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be created; send and ask nothing.")
 def upload(

@@ -41,12 +41,16 @@ class TaskFrames:
 
 @dataclass(frozen=True)
 class PostedIssue:
-    """An issue on the server. ``messages`` are its comments; a resolved one is one as well."""
+    """An issue on the server. ``messages`` are its comments; a resolved one is one as well.
+
+    ``position``: left, top, right and bottom in pixels.
+    """
 
     id: int
     job_id: int
     frame: int
     messages: tuple[str, ...]
+    position: tuple[float, ...]
 
 
 class CvatAnnotations:
@@ -178,7 +182,13 @@ class CvatAnnotations:
             for comment in self._session.list_all("comments", job_id=job_id):
                 messages.setdefault(comment["issue"], []).append(comment["message"])
         return [
-            PostedIssue(each["id"], each["job"], each["frame"], tuple(messages.get(each["id"], ())))
+            PostedIssue(
+                each["id"],
+                each["job"],
+                each["frame"],
+                tuple(messages.get(each["id"], ())),
+                tuple(map(float, each["position"])),
+            )
             for each in listed
         ]
 

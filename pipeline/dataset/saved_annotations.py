@@ -32,8 +32,8 @@ class SavedAnnotations:
     ``host``, ``organization``, ``project`` and ``task`` (ids) say where they were. ``images``: the
     names of its images, in order; ``image_size`` of the first, width and height in pixels;
     ``deleted``: the places of those that were deleted in CVAT; ``jobs``: of the first and last of
-    each job. ``is_part``: only some tracks, which
-    take the place of those with their ids.
+    each job. ``is_part``: only some tracks, which take the place of those with their ids; those of
+    ``absent`` (job and id) are to be removed then.
     """
 
     host: str
@@ -46,6 +46,7 @@ class SavedAnnotations:
     deleted: tuple[int, ...]
     jobs: tuple[tuple[int, int], ...]
     is_part: bool = False
+    absent: tuple[tuple[int, int], ...] = ()
     tags: list[Json]
     shapes: list[Json]
     tracks: list[Json]
@@ -61,7 +62,8 @@ class SavedAnnotations:
 
     def to_text(self) -> Iterator[str]:
         """Yield the file, a line for each tag, shape and track."""
-        fields = (each.name for each in dataclasses.fields(self) if each.name not in KINDS)
+        unused = KINDS if self.absent else (*KINDS, "absent")
+        fields = (each.name for each in dataclasses.fields(self) if each.name not in unused)
         head = {"format": _FORMAT, "version": _VERSION, **{n: getattr(self, n) for n in fields}}
         yield json.dumps(head)[:-1]
         for kind in KINDS:
@@ -125,6 +127,7 @@ def load(file: Path) -> SavedAnnotations:
                 "image_size": None if size is None else (int(size[0]), int(size[1])),
                 "deleted": tuple(map(int, data["deleted"])),
                 "jobs": tuple((int(first), int(last)) for first, last in data["jobs"]),
+                "absent": tuple((int(job), int(one)) for job, one in data.get("absent", ())),
             }
         )
         for kind in KINDS:

@@ -1,10 +1,11 @@
-"""The fewest keyframes between which CVAT's interpolation stays close to given boxes.
+"""The fewest keyframes between which CVAT's interpolation stays close to where things are to be.
 
-CVAT moves a box linearly in the frame number, so a track is a polyline in four coordinates, and
-keyframes are its corners.
+CVAT moves shapes linearly in the frame number, so a track is a polyline in as many coordinates as
+its shape has, and keyframes are its corners.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ _REACHES = (0, 3)
 """Over how many boxes to either side the path of keyframes is smoothed: it may turn sharply, or the
 boxes may jitter."""
 _BLOCK = 32
+_SHORT = 64
+"""Up to so many places plain Python is faster: there are very many short spans."""
 
 
 def fit_boxes(frames: Ints, boxes: Floats, max_error_px: float) -> tuple[Ints, Floats]:
@@ -28,9 +31,7 @@ def fit_boxes(frames: Ints, boxes: Floats, max_error_px: float) -> tuple[Ints, F
 
     Between the first and the last frame no corner of an interpolated box is further from the given
     one than ``max_error_px``. Keyframes stand on the boxes themselves, or on their smoothed path,
-    whichever needs fewer. Of all choices of keyframes on a path it is one with the fewest (Imai and
-    Iri, "Polygonal approximations of a curve", 1988: the shortest path over all segments that stay
-    close enough).
+    whichever needs fewer; see `corners_of_path`.
 
     Args:
         frames: int64, shape (boxes,), numbers of the task's frames, ascending.
@@ -39,12 +40,75 @@ def fit_boxes(frames: Ints, boxes: Floats, max_error_px: float) -> tuple[Ints, F
     """
     tolerance = max_error_px - _ROUNDING_PX
     curves = [
-        _Curve(frames.astype(np.float64), boxes, _smoothed(boxes, reach, tolerance))
+        _Curve(frames.astype(np.float64), boxes, _smoothed(boxes, reach, tolerance), corner_errors)
         for reach in _REACHES
     ]
     fitted = [(curve.keyframes(tolerance), curve.path) for curve in curves]
     chosen, path = min(fitted, key=lambda each: len(each[0]))
     return frames[chosen], np.round(path[chosen], _DECIMALS)
+
+
+def corners_of_path(frames: Ints, points: Floats, tolerance: float) -> list[int]:
+    """Return the fewest places, the first and last among them, at which keyframes must stand.
+
+    The polyline through the points at these places is nowhere further from a point than
+    ``tolerance``. Of all such polylines it is one with the fewest corners (Imai and Iri, "Polygonal
+    approximations of a curve", 1988: the shortest path over all segments that stay close enough).
+
+    Args:
+        frames: int64, shape (places,), ascending.
+        points: float64, shape (places, 2 × points): x and y of all points that move together; or
+            (places, 1), a single number.
+        tolerance: in the unit of the points.
+    """
+    curve = _Curve(frames.astype(np.float64), points, points, point_errors)
+    return [int(place) for place in curve.keyframes(tolerance)]
+
+
+def corners_of_curve(
+    frames: Sequence[int], numbers: Sequence[float], tolerance: float
+) -> list[int]:
+    """Return what `corners_of_path` does for a single number, such as how far a thing has come.
+
+    Args:
+        frames: ascending.
+        numbers: one for each frame.
+        tolerance: in the unit of the numbers.
+    """
+    if len(frames) > _SHORT:
+        column = np.array(numbers, np.float64)[:, np.newaxis]
+        return corners_of_path(np.array(frames, np.int64), column, tolerance)
+    last = len(frames) - 1
+    steps, before = [last + 1] * (last + 1), [0] * (last + 1)
+    steps[0] = 0
+    for start, (frame, number) in enumerate(zip(frames, numbers, strict=True)):
+        if steps[start] + 1 >= steps[last]:
+            continue
+        low, high = -math.inf, math.inf
+        for place in range(start + 1, last + 1):
+            run, rise = frames[place] - frame, numbers[place] - number
+            # A segment is close enough if its slope is in the cone of all places that it passes.
+            if low <= rise / run <= high and steps[place] > steps[start] + 1:
+                steps[place], before[place] = steps[start] + 1, start
+            low = max(low, (rise - tolerance) / run)
+            high = min(high, (rise + tolerance) / run)
+            if low > high:
+                break
+    places = [last]
+    while places[-1] > 0:
+        places.append(before[places[-1]])
+    return places[::-1]
+
+
+def point_errors(points: Floats, others: Floats) -> Floats:
+    """Return how far the point that is furthest off is.
+
+    Args:
+        points: float64, shape (…, 2 × points): x and y of each.
+        others: of the same shape.
+    """
+    off = points - others
+    return np.asarray(np.hypot(off[..., 0::2], off[..., 1::2]).max(axis=-1, initial=0.0))
 
 
 def corner_errors(boxes: Floats, others: Floats) -> Floats:
@@ -86,14 +150,17 @@ def _smoothed(boxes: Floats, reach: int, tolerance: float) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """Boxes, and the path on which keyframes may stand.
+    """Boxes or points, and the path on which keyframes may stand.
 
-    ``frames``: float64, shape (boxes,). ``boxes`` and ``path``: float64, shape (boxes, 4).
+    ``frames``: float64, shape (boxes,). ``boxes`` and ``path``: float64, shape (boxes, numbers).
+    ``errors`` tells how far one is from the other in the plane: no less than each number differs,
+    and no more than √2 times the number that differs most.
     """
 
     frames: Floats
     boxes: Floats
     path: Floats
+    errors: Callable[[Floats, Floats], Floats]
 
     def keyframes(self, tolerance: float) -> Ints:
         """Return the fewest places at which keyframes must stand, the first and last among them."""
@@ -134,6 +201,8 @@ class _Curve:
         is_wanted = is_better[: len(places)] & is_maybe
         if not is_wanted.any():
             return np.empty(0, np.int64)
+        if self.boxes.shape[1] == 1:  # the cone tells all
+            return places[is_wanted]
         # In each coordinate a segment must lie in the cone of all boxes that it passes; in that of
         # a smaller tolerance no corner can be too far off. All corners are looked at between.
         _, is_sure = self._cone(start, places, tolerance / math.sqrt(2))
@@ -162,5 +231,5 @@ class _Curve:
             :, np.newaxis
         ]
         shown = self.path[start] + way[:, np.newaxis] * run[:, np.newaxis]
-        off = corner_errors(shown, self.boxes[places])
+        off = self.errors(shown, self.boxes[places])
         return np.asarray(((places > ends[:, np.newaxis]) | (off <= tolerance)).all(axis=1))

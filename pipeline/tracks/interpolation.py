@@ -3,7 +3,7 @@
 The rules are those by which its server (2.54) exports, held against every shape of real exports.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +42,22 @@ def between(shape: str, one: Placed, other: Placed, share: float) -> Placed:
     if share >= 1:
         return other
     if shape in PLACED_BY_SHARE:
-        return Placed(_by_place(shape, one.values, other.values, share), 0.0)
+        return Placed(next(_by_place(shape, one.values, other.values, [share])), 0.0)
     turn = (other.rotation - one.rotation + 180) % 360 - 180
     turn = 1.0 if turn == -180 else turn  # CVAT turns half a turn by a degree, and then jumps
     values = one.values + (other.values - one.values) * share
     return Placed(values, float((one.rotation + turn * share) % 360))
+
+
+def along(shape: str, one: Placed, other: Placed, shares: Sequence[float]) -> list[Placed]:
+    """Return what CVAT shows at several places between two keyframes, as `between` does."""
+    if shape not in PLACED_BY_SHARE or is_held(shape, len(one.values), len(other.values)):
+        return [between(shape, one, other, share) for share in shares]
+    inside = _by_place(shape, one.values, other.values, [s for s in shares if 0 < s < 1])
+    return [
+        Placed(next(inside), 0.0) if 0 < share < 1 else between(shape, one, other, share)
+        for share in shares
+    ]
 
 
 def is_held(shape: str, *counts: int) -> bool:
@@ -61,15 +72,16 @@ def is_held(shape: str, *counts: int) -> bool:
     return shape == "mask" or len(set(counts)) > 1 or (shape == "points" and max(counts) > 2)
 
 
-def _by_place(shape: str, one: Floats, other: Floats, share: float) -> Floats:
-    """Return the numbers of a polygon or polyline between two others."""
+def _by_place(shape: str, one: Floats, other: Floats, shares: Sequence[float]) -> Iterator[Floats]:
+    """Yield the numbers of a polygon or polyline at these places between two others."""
     left, right = one.reshape(-1, 2), other.reshape(-1, 2)
     if shape == "polygon":
         left, right = (np.concatenate([points, points[:1]]) for points in (left, right))
     partners = _partners(_shares(left), _shares(right))
-    moved = [left[i] + (right[js] - left[i]) * share for i, js in enumerate(partners)]
-    points = np.concatenate(list(_thinned(moved, partners, left, right)))
-    return np.asarray((points[:-1] if shape == "polygon" else points).reshape(-1))
+    for share in shares:
+        moved = [left[i] + (right[js] - left[i]) * share for i, js in enumerate(partners)]
+        points = np.concatenate(list(_thinned(moved, partners, left, right)))
+        yield np.asarray((points[:-1] if shape == "polygon" else points).reshape(-1))
 
 
 def _shares(points: Floats) -> Floats:

@@ -1,19 +1,27 @@
 """One track, or one element of a skeleton, on other frames of its video."""
 
 import bisect
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from .api_shapes import is_same_place, placed, states, turn
+from .fit import corners_of_curve
+from .follow import stands
 from .frame_map import FrameMap
-from .interpolation import Placed, between, is_held
-from .model import TURNING
+from .interpolation import PLACED_BY_SHARE, Placed, along, is_held
+from .model import TURNING, distance, make_track, movements, outline_of
 
 Json = dict[str, Any]
 
+TOLERANCE_PX = 0.5
+"""How far a shape may be from where it was, on frames without a keyframe of its own."""
 _DECIMALS = 2  # CVAT keeps no more
+_ROUNDING_PX = 0.02  # how far that moves what lies between
 
 
 @dataclass(frozen=True)
@@ -31,13 +39,18 @@ class NotMoved:
 
 
 class RecutPart:
-    """What moves by itself, a track or an element of a skeleton, on the new frames."""
+    """What moves by itself, a track or an element of a skeleton, on the new frames.
+
+    ``added``: how many keyframes the shapes that were asked for have more than the old ones, so
+    that what lies between stays where it was.
+    """
 
     def __init__(
         self, frames: FrameMap, track: Json, label: str, *, is_element: bool = False
     ) -> None:
         self.frames, self.track, self.is_element = frames, track, is_element
         self.not_moved: list[NotMoved] = []
+        self.added = 0
         self._label = label
         known = {shape["frame"]: shape for shape in track["shapes"]}  # of several the last wins
         deleted = frames.old.is_deleted
@@ -45,7 +58,7 @@ class RecutPart:
         # What is on a deleted frame does not count, but it comes back with the frame.
         self.old = [shape for shape in ordered if not deleted[shape["frame"]]]
         self._old_frames = [int(shape["frame"]) for shape in self.old]
-        self.states = list(_states(self.old))
+        self.states = list(states(self.old))
         self.made: dict[int, Json] = {}
         gone = []
         for shape in ordered:
@@ -129,7 +142,7 @@ class RecutPart:
 
     def _moves(self, place: int) -> bool:
         one, other = self.old[place], self.old[place + 1]
-        return not _is_same_place(one, other)
+        return not is_same_place(one, other)
 
     def _end_with_the_old_task(self) -> None:
         """End what was held to the last frame of the old task, where the new ones go on."""
@@ -156,13 +169,23 @@ class RecutPart:
         }
         if at == one["frame"] or place + 1 == len(self.old):
             return shape
-        other = self.old[place + 1]
-        share = (at - one["frame"]) / (other["frame"] - one["frame"])
-        shown = between(one["type"], _placed(one), _placed(other), share)
+        (shown,) = self._shown_at([number])
         shape["points"] = [round(each, _DECIMALS) for each in shown.values.tolist()]
         if one["type"] in TURNING:
-            shape["rotation"] = round(shown.rotation, _DECIMALS)
+            shape["rotation"] = shown.rotation
         return shape
+
+    def _shown_at(self, numbers: Iterable[int]) -> list[Placed]:
+        """Return where CVAT showed it on new frames, ascending; it was visible there."""
+        shown = []
+        places = (self.frames.places[number] for number in numbers)
+        legs = itertools.groupby(places, lambda at: bisect.bisect_right(self._old_frames, at) - 1)
+        for place, group in legs:
+            one, other = self.old[place], self.old[min(place + 1, len(self.old) - 1)]
+            way = other["frame"] - one["frame"]
+            shares = [(at - one["frame"]) / way if way else 0.0 for at in group]
+            shown += along(one["type"], placed(one), placed(other), shares)
+        return shown
 
     def inside(self, borders: tuple[int, int]) -> list[Json]:
         """Return the shapes of a job, with keyframes where its borders cut the track."""
@@ -180,11 +203,64 @@ class RecutPart:
             at_last = self._cut_behind(last, shapes)
             if at_last is not None:
                 shapes[last] = at_last
+            self._keep_close(shapes, borders[1])
         ordered = [shapes[number] for number in sorted(shapes)]
         if not self.is_element:
             while ordered and ordered[0]["outside"]:
                 ordered.pop(0)
         return ordered
+
+    def _keep_close(self, shapes: dict[int, Json], stop: int) -> None:
+        """Add the keyframes to a job's that it needs to be shown where it was on common frames."""
+        counting = [n for n in sorted(shapes) if not self.frames.new.is_deleted[n]]
+        last = counting[-1] if counting else None
+        went_on = last is not None and self.frames.places[last] < self._old_frames[-1]
+        if last is not None and went_on and not shapes[last]["outside"]:
+            held = self.frames.common_between(last, stop + 1)
+            if self._is_off(shapes[last], held):  # it went elsewhere, and came back
+                shapes[held[-1]] = self._at(held[-1])
+                counting.append(held[-1])
+                self.added += 1
+        for a, b in itertools.pairwise(counting):
+            inside = self.frames.common_between(a, b)
+            if inside and not shapes[a]["outside"]:
+                for number in self._stands(shapes, a, inside, b):
+                    shapes[number] = self._at(number)
+                    self.added += 1
+
+    def _stands(self, shapes: Mapping[int, Json], a: int, inside: list[int], b: int) -> list[int]:
+        """Return at which of the common frames between two keyframes more of them must stand."""
+        tolerance, places = TOLERANCE_PX - _ROUNDING_PX, self.frames.places
+        frames, kind = [a, *inside, b], shapes[a]["type"]
+        place = bisect.bisect_right(self._old_frames, places[a]) - 1
+        if 0 <= place < len(self.old) - 1 and places[b] <= self._old_frames[place + 1]:
+            ends = self._old_frames[place : place + 2]
+            is_straight = kind not in PLACED_BY_SHARE and turn(shapes[a]) == turn(shapes[b])
+            # Of what is cut, some goes another way in two steps than in one.
+            if self.frames.is_even(a, b) and (is_straight or [places[a], places[b]] == ends):
+                return []
+            if is_straight:
+                step = self._movements[place] / (ends[1] - ends[0])
+                way = [places[number] * step for number in frames]
+                return [frames[at] for at in corners_of_curve(frames, way, tolerance)[1:-1]]
+        shown = [placed(shapes[a]), *self._shown_at(inside), placed(shapes[b])]
+        return [frames[at] for at in stands(kind, np.array(frames), shown, tolerance)]
+
+    @cached_property
+    def _movements(self) -> list[float]:
+        """How far it moves from each old keyframe to the next, in pixels; 0 where it is held."""
+        track = make_track(self.old, 0, "")
+        moved: list[float] = movements(track, np.arange(len(track))).tolist()
+        for place, (one, other) in enumerate(itertools.pairwise(self.old)):
+            if is_held(one["type"], len(one["points"]), len(other["points"])):
+                moved[place] = 0.0
+        return moved
+
+    def _is_off(self, shape: Json, numbers: Iterable[int]) -> bool:
+        """Whether it is elsewhere on a frame than the shape that is held there."""
+        drawn = outline_of(shape["type"], placed(shape))
+        shown = (outline_of(shape["type"], each) for each in self._shown_at(numbers))
+        return any(distance(drawn, each) > TOLERANCE_PX - _ROUNDING_PX for each in shown)
 
     def _open_before(self, number: int) -> Json | None:
         """Return the shape at the first frame of a job of a track that came in from before."""
@@ -202,27 +278,7 @@ class RecutPart:
         if number in shapes or place < 0 or place + 1 == len(self._counting):
             return None
         before, behind = (self.made[self._counting[each]] for each in (place, place + 1))
-        if before["outside"] or _is_same_place(before, behind):
+        if before["outside"] or is_same_place(before, behind):
             return None
         shown = self._at(number)
-        return None if _is_same_place(before, shown) else shown
-
-
-def _states(shapes: Iterable[Json]) -> Iterator[tuple[bool, int, Json]]:
-    """Yield what holds from each keyframe on: occluded, z-order, and all attributes."""
-    known: Json = {}
-    for shape in shapes:
-        if attributes := shape.get("attributes"):
-            known = {**known, **attributes}
-        yield bool(shape.get("occluded")), int(shape.get("z_order") or 0), known
-
-
-def _placed(shape: Json) -> Placed:
-    return Placed(np.array(shape["points"], np.float64), float(shape.get("rotation") or 0.0))
-
-
-def _is_same_place(one: Json, other: Json) -> bool:
-    return bool(
-        one["points"] == other["points"]
-        and (one.get("rotation") or 0.0) == (other.get("rotation") or 0.0)
-    )
+        return None if is_same_place(before, shown) else shown

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from .clock import TaskClock
-from .model import make_track
+from .model import Track, distance, make_track
 from .overlaps import join_pieces
 from .pieces import TaskView, find_links, read_track
+from .recut_part import TOLERANCE_PX
 
 Json = dict[str, Any]
 
@@ -44,12 +45,12 @@ def rejoined(
     if not borders or not single:
         return [*tracks]
     task = TaskView(clock)
-    made = (make_track(track["shapes"], n, _kind(track)) for n, track in enumerate(single))
+    made = [make_track(track["shapes"], n, _kind(track)) for n, track in enumerate(single)]
     after = find_links([read_track(track, task) for track in made], task).after
     after = {
         place: other
         for place, other in after.items()
-        if single[other]["shapes"] and int(_first(single[other])) in borders
+        if int(_first(single[other])) in borders and _goes_on(made[place], made[other])
     }
     later = set(after.values())
     heads = (place for place in range(len(single)) if place not in later)
@@ -99,6 +100,14 @@ def _united(one: Json, other: Json, stop: int) -> Json:
         rest = {each["label"]: each for each in other["elements"]}
         whole["elements"] = [_united(each, rest[each["label"]], stop) for each in one["elements"]]
     return whole
+
+
+def _goes_on(one: Track, other: Track) -> bool:
+    """Whether a track stays where it was up to the border if another goes on from it."""
+    seen = int(np.flatnonzero(~one.is_outside)[-1])
+    if one.frames[seen] == other.frames[0] - 1:
+        return True
+    return distance(one.outline(seen), other.outline(0)) <= TOLERANCE_PX
 
 
 def _joined(tracks: Sequence[Json], after: dict[int, int], place: int) -> Json:

@@ -169,10 +169,10 @@ def store_video(dataset, video, table, size=SIZE):
     (dataset / video / RECORD_NAME).write_text(json.dumps(record.to_json()))
 
 
-def change_fates(dataset, video, places, fate, reason=Reason.NONE):
+def change_fates(dataset, video, places, fate, reason=Reason.NONE, *, size=SIZE):
     table = Dataset(dataset).read_frames(video)
     table = table.with_rows(list(places), fate=fate, reason=reason)
-    store_video(dataset, video, table)
+    store_video(dataset, video, table, size)
 
 
 def noise(size_bytes):

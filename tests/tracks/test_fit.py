@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from video_prep.tracks.fit import fit_boxes
+from video_prep.tracks.fit import corners_of_curve, corners_of_path, fit_boxes, point_errors
 
 
 def worst(frames, boxes, keyframes, corners):
@@ -104,3 +104,19 @@ def test_a_jump_is_kept_in_its_frame():
 def test_one_box_is_one_keyframe():
     keyframes, corners = fit_boxes(np.array([5]), np.array([[1.234, 2, 3, 4]]), 2.0)
     assert (keyframes.tolist(), corners.tolist()) == ([5], [[1.23, 2, 3, 4]])
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 90), st.sampled_from([0.1, 1.0, 4.0]))
+def test_a_number_and_points_in_the_plane_take_as_many_keyframes(seed, count, tolerance):
+    """A line of points that all move by one number; up to 64 places it is told in another way."""
+    random = np.random.default_rng(seed)
+    frames = np.cumsum(random.integers(1, 5, count))
+    curve = np.cumsum(random.normal(0, 1, count))
+    points = np.stack([curve * 0.6, curve * 0.8, np.zeros(count), curve * 0.5], axis=1)
+    one = corners_of_curve(frames.tolist(), curve.tolist(), tolerance)
+    other = corners_of_path(frames, points, tolerance)
+    assert (one[0], one[-1], len(one)) == (0, count - 1, len(other))
+    for corners in (one, other):
+        shown = np.stack([np.interp(frames, frames[corners], c[corners]) for c in points.T], axis=1)
+        assert point_errors(shown, points).max() <= tolerance + 1e-9

@@ -155,7 +155,7 @@ def test_the_elements_of_a_skeleton_go_with_it():
         [(0, 0, False), (2, 20, False)], [(0, 1, True)],
     ]  # fmt: skip
     assert [frames(each, new) for each in second["elements"]] == [
-        [(4, 40, False), (7, 70, False), (9, 80, False)], [(4, 1, False)],
+        [(4, 40, False), (6, 60, False), (7, 70, False), (9, 80, False)], [(4, 1, False)],
     ]  # fmt: skip
 
 

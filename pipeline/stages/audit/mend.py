@@ -1,7 +1,8 @@
-"""Change tracks: save, send, prove by reading back; and put back what was saved."""
+"""Change tracks: save, send, prove by reading back."""
 
 import time
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,13 @@ import numpy as np
 
 from ...base.errors import (
     CvatError,
-    CvatRefusedError,
     InterruptedRunError,
     UnprovenError,
-    UsageError,
     printable,
 )
-from ...base.words import plural
 from ...cvat.annotations import CvatAnnotations
 from ...dataset.files import WRITE_ELSEWHERE
-from ...dataset.saved_annotations import MAKE_ROOM, keep, load
+from ...dataset.saved_annotations import keep
 from ...settings.cvat import AuditSettings
 from ...tracks.model import tracks_from_api
 from ...tracks.overlaps import join_pieces
@@ -84,59 +82,6 @@ def retime_task(
     return RetimeResult(audited.task_id, count, keyframes, file)
 
 
-def undo(server: CvatAnnotations, file: Path, folder: Path | None = None) -> RetimeResult:
-    """Put the tracks that a retime or a join changed back as they were before.
-
-    What is there by now is saved first: people may have gone on with it.
-
-    Args:
-        server: where they are.
-        file: as `save_tracks` has written it.
-        folder: where what is there is saved; beside the file if ``None``.
-
-    Raises:
-        UsageError: the file is not one that an audit of this server has written.
-        DatasetError: what is there cannot be saved.
-        CvatError: the server does not answer, lets nothing be changed, or has these jobs no more;
-            `UnprovenError` where it shows something else.
-    """
-    server.refuse_read_only()
-    saved = load(file)
-    if not saved.is_part:
-        raise UsageError(
-            f"{printable(file)}: this holds all annotations of a task, not tracks that an "
-            "audit has changed: 'prep annotations restore' puts it back."
-        )
-    if saved.host != server.host:
-        raise UsageError(
-            f"{printable(file)}: it is of {printable(saved.host)}, not of "
-            f"{printable(server.host)}. Name that with --host."
-        )
-    wanted = {int(track["job"]) for track in saved.tracks}
-    if gone := sorted(wanted - {job.id for job in server.jobs(saved.task)}):
-        raise CvatRefusedError(
-            f"{printable(file)}: {plural(len(gone), 'job')} {', '.join(map(str, gone))} of task "
-            f"{saved.task}, where its tracks were, cannot be found, so nothing was changed",
-            "If 'prep upload --replace' has made a new task, 'prep annotations restore' puts into "
-            "it what that saved of the old one.",
-        )
-    names = server.named.names(saved.task)
-    jobs: dict[int, list[Json]] = {}
-    for track in saved.tracks:
-        given = {key: value for key, value in track.items() if key != "job"}
-        jobs.setdefault(int(track["job"]), []).append(names.with_ids(given))
-    ids = {track["id"] for track in saved.tracks}
-    there = {
-        job_id: [track for track in server.of_job(job_id)["tracks"] if track["id"] in ids]
-        for job_id in jobs
-    }
-    kept = None
-    if any(there.values()):
-        kept = save_tracks(folder or file.parent, server, saved.task, there, MAKE_ROOM)
-    send(server, saved.task, jobs, kept)
-    return RetimeResult(saved.task, len(saved.tracks), 0, kept)
-
-
 def _guides(
     given: Json, task: TaskView, settings: AuditSettings, wanted: Set[int | None]
 ) -> dict[int, Guide]:
@@ -178,15 +123,24 @@ def save_tracks(
     server: CvatAnnotations,
     task_id: int,
     jobs: Mapping[int, Sequence[Json]],
+    absent: Sequence[tuple[int, int]] = (),
     way_out: str = WRITE_ELSEWHERE,
 ) -> Path:
-    """Save tracks by job as they are, and return the file that `undo` reads.
+    """Save tracks by job as they are, and return the file that `undo.undo` reads.
+
+    Args:
+        folder: where to.
+        server: where the task is.
+        task_id: its id.
+        jobs: the tracks, by the id of their job.
+        absent: job and id of tracks that are to come, and are to go when this is put back.
+        way_out: what to do if they cannot be saved.
 
     Raises:
         DatasetError: it cannot be written.
     """
     name = f"cvat-undo-{task_id}-{time.strftime('%Y%m%d-%H%M%S')}"
-    saved = server.named.tracks(task_id, jobs)
+    saved = replace(server.named.tracks(task_id, jobs), absent=tuple(absent))
     return keep(saved, folder, name, "Nothing was changed in CVAT. ", way_out)[0]
 
 
@@ -194,7 +148,7 @@ def send(
     server: CvatAnnotations,
     task_id: int,
     jobs: Mapping[int, Sequence[Json]],
-    file: Path | None,
+    file: Path,
     removed: Mapping[int, Sequence[Json]] | None = None,
 ) -> None:
     """Replace tracks, remove others, and read back what is there then.
@@ -203,18 +157,16 @@ def send(
         server: where the task is.
         task_id: its id.
         jobs: by job the tracks as they are to be; a track that is gone is made again, by its id.
-        file: where all of them are as they were; ``None`` if none of them was there.
+        file: where all of them are as they were.
         removed: by job those to be removed, once the others are sent.
 
     Raises:
         CvatError: the server does not answer, or, as an `UnprovenError`, shows something else.
     """
     removed = removed or {}
-    way_back = "Some tracks may be there already; the same command puts back all of them."
-    if file is not None:
-        way_back = (
-            f"Some tracks may be changed already; --undo {printable(file)} puts all of them back."
-        )
+    way_back = (
+        f"Some tracks may be changed already; --undo {printable(file)} puts all of them back."
+    )
     try:
         for job_id, tracks in jobs.items():
             server.update_tracks(job_id, tracks)
@@ -237,9 +189,8 @@ def send(
             for track in removed.get(job_id, ())
             if track["id"] in there
         ]
-    if problems and file is not None:
-        problems.append(f"what was there before is in {printable(file)}")
     if problems:
+        problems.append(f"what was there before is in {printable(file)}")
         raise UnprovenError(task_id, problems)
 
 

@@ -5,14 +5,16 @@ an object that moves steadily is elsewhere; a few keyframes between put the box 
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ...tracks.clock import TaskClock
-from ...tracks.interpolation import PLACED_BY_SHARE, Placed, between, is_held
+from ...tracks.fit import corners_of_curve
+from ...tracks.follow import split
+from ...tracks.interpolation import PLACED_BY_SHARE, Placed, is_held
 from ...tracks.model import Track, distance, interpolate, outline_of
 
 Floats = npt.NDArray[np.float64]
@@ -28,41 +30,17 @@ def fewest_keyframes(by_time: Floats, tolerance: float, may_stand: Flags) -> lis
     """Return the places between both ends of a span at which keyframes must stand.
 
     The polyline through the keyframes may differ from the curve by at most ``tolerance`` at any
-    place that counts. Its corners lie on the curve. Of all such polylines one with the fewest
-    corners is chosen (Imai and Iri, "Polygonal approximations of a curve", 1988: the shortest path
-    over all segments that stay close enough).
+    place that counts; its corners lie on the curve. See `tracks.fit.corners_of_curve`.
 
     Args:
         by_time: float64, shape (places,): how far the object has come, from 0 to 1.
         tolerance: in the same unit.
         may_stand: bool, shape (places,): where a keyframe may stand; the others do not count.
     """
-    last = len(by_time) - 1
-    places = np.flatnonzero(may_stand | np.isin(np.arange(last + 1), (0, last)))
-    curve = by_time[places]
-    count = len(places)
-    steps = np.full(count, count, dtype=np.int64)
-    before = np.zeros(count, dtype=np.int64)
-    steps[0] = 0
-    for start in range(count - 1):
-        if steps[start] + 1 >= steps[-1]:
-            continue
-        run = (places[start + 1 :] - places[start]).astype(np.float64)
-        rise = curve[start + 1 :] - curve[start]
-        # A segment is close enough if its slope is in the cone of all places that it passes.
-        low = np.maximum.accumulate((rise - tolerance) / run)
-        high = np.minimum.accumulate((rise + tolerance) / run)
-        slope = rise / run
-        passed_low = np.concatenate([[-np.inf], low[:-1]])
-        passed_high = np.concatenate([[np.inf], high[:-1]])
-        ends = start + 1 + np.flatnonzero((slope >= passed_low) & (slope <= passed_high))
-        better = ends[steps[ends] > steps[start] + 1]
-        steps[better], before[better] = steps[start] + 1, start
-    corners = []
-    place = count - 1
-    while (place := int(before[place])) > 0:
-        corners.append(int(places[place]))
-    return corners[::-1]
+    ends = (0, len(by_time) - 1)
+    places = np.flatnonzero(may_stand | np.isin(np.arange(len(by_time)), ends))
+    frames, curve = places.tolist(), by_time[places].tolist()
+    return [frames[each] for each in corners_of_curve(frames, curve, tolerance)[1:-1]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,24 +99,18 @@ class Path:
             corners += [each for span in spans for each in self._more(*span, tolerance_px)]
         return {frame: self.at(frame) for frame in sorted([*knots[1:-1], *corners])}
 
-    def _more(self, a: int, b: int, tolerance_px: float) -> Iterator[int]:
-        """Yield frames between two keyframes of an outline at which more of them must stand.
+    def _more(self, a: int, b: int, tolerance_px: float) -> list[int]:
+        """Return frames between two keyframes of an outline at which more of them must stand.
 
         CVAT pairs its points anew between each two keyframes, so it may take another way.
         """
-        ends = self.at(a), self.at(b)
-        off = {
-            frame: self._apart(
-                self.at(frame), between(self.track.shape, *ends, (frame - a) / (b - a))
-            )
-            for frame in range(a + 1, b)
-            if self.is_shown[frame - self.first]
-        }
-        worst = max(off, key=lambda frame: off[frame], default=a)
-        if worst > a and off[worst] > tolerance_px * (1 - _MARGIN / 2):
-            yield worst
-            yield from self._more(a, worst, tolerance_px)
-            yield from self._more(worst, b, tolerance_px)
+        counts = self.is_shown[a - self.first : b - self.first + 1].copy()
+        counts[[0, -1]] = True
+        frames = a + np.flatnonzero(counts)
+        way = [self.at(frame) for frame in frames.tolist()]
+        ends = (0, len(frames) - 1)
+        found = split(self.track.shape, frames, way, ends, tolerance_px * (1 - _MARGIN / 2))
+        return [int(frames[place]) for place in found]
 
     def _apart(self, one: Placed, other: Placed) -> float:
         return distance(*(outline_of(self.track.shape, each) for each in (one, other)))

@@ -14,8 +14,8 @@ from ...dataset.files import results_folder
 from ...dataset.image_folder import frame_of
 from ...dataset.saved_annotations import SavedAnnotations, keep, load
 from ...dataset.store import open_dataset
-from ...tracks.recut_part import NotMoved
-from .placing import Row
+from ...tracks.recut import Recut
+from .placing import Row, lost_of
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,19 @@ class SavedTask:
 class RestoreResult:
     """What was put back into which tasks.
 
-    ``not_moved``: what had no frame there, or not its own. ``replaced``: files of what was there
-    before.
+    ``cut`` is what it became there, with what had no frame there, or not its own. ``replaced``:
+    files of what was there before.
     """
 
     task_ids: tuple[int, ...]
     saved: SavedAnnotations
-    not_moved: tuple[NotMoved, ...]
+    cut: Recut
     replaced: tuple[Path, ...]
+
+    @property
+    def lost(self) -> str:
+        """What had no frame to go to, in words; empty for nothing."""
+        return lost_of(self.cut.not_moved)
 
 
 def save_annotations(
@@ -110,8 +115,8 @@ def restore_annotations(
     if force:
         there = (named.read(task_id) for task_id in task_ids)
         replaced = [_keep(each, file.parent) for each in there if each]
-    (not_moved,) = row.put([saved], spares=not force)
-    return RestoreResult(tuple(task_ids), saved, not_moved, tuple(f for f, is_new in replaced))
+    (cut,) = row.put([saved], spares=not force)
+    return RestoreResult(tuple(task_ids), saved, cut, tuple(f for f, is_new in replaced))
 
 
 def _uploaded(journal: Journal, host: str) -> list[int]:

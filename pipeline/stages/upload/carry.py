@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from ...base.errors import CvatRefusedError, printable
 from ...base.words import count, plural
@@ -9,9 +10,10 @@ from ...cvat.journal import TaskEntry
 from ...cvat.named import NamedAnnotations
 from ...dataset.files import save_text
 from ...dataset.saved_annotations import SavedAnnotations
-from ...tracks.recut_part import NotMoved
+from ...tracks.recut import Recut
 from .clearing import annotations_of, save
-from .placing import Row
+from .placing import Row, lost_of
+from .result import Told
 from .target import Target
 
 _ATTEMPTS = 3
@@ -44,9 +46,7 @@ def refuse_other_size(
             )
 
 
-def carry_over(
-    target: Target, old: Sequence[TaskEntry], new: Sequence[TaskEntry]
-) -> tuple[str, ...]:
+def carry_over(target: Target, old: Sequence[TaskEntry], new: Sequence[TaskEntry]) -> Told:
     """Put all annotations and issues of tasks into others of the same video, and prove it.
 
     What is there already of an attempt that was cut off is replaced or completed. Returns what a
@@ -74,27 +74,32 @@ def carry_over(
     )
 
 
-def _carry(target: Target, old: Sequence[TaskEntry], new: Sequence[TaskEntry]) -> tuple[str, ...]:
+def _carry(target: Target, old: Sequence[TaskEntry], new: Sequence[TaskEntry]) -> Told:
     server = NamedAnnotations(target.server.session)
     row = Row(server, [entry.task_id for entry in new if entry.task_id is not None])
     ids = [entry.task_id for entry in old if entry.task_id is not None]
     found = [each for task_id in ids if (each := server.read(task_id)) is not None]
-    for each in found:
-        if each:
-            save(target, each)
-    not_moved = row.put(found)
-    told = []
-    for each, left in zip(found, not_moved, strict=True):
+    files = [save(target, each)[0] if each else None for each in found]
+    told = Told()
+    for each, file, cut in zip(found, files, row.put(found), strict=True):
         moved = row.post(each, server.issues(each.task), target.server.session.user)
         if moved:
             are = plural(moved, "is", "are")
-            told.append(f"{count(moved, 'issue')} {are} now on the nearest frame that is left.")
-        if left:
-            told.append(_tell(target, row, each, left))
-    return tuple(told)
+            message = f"{count(moved, 'issue')} {are} now on the nearest frame that is left."
+            told = told.and_then(Told((message,)))
+        if cut.keyframes_added:
+            were = plural(cut.keyframes_added, "was", "were")
+            message = (
+                f"{count(cut.keyframes_added, 'keyframe')} {were} added where frames are further "
+                "apart or closer than before, so that tracks stay where they were."
+            )
+            told = told.and_then(Told((message,)))
+        if cut.not_moved and file is not None:
+            told = told.and_then(_not_moved(target, row, each, file, cut))
+    return told
 
 
-def _tell(target: Target, row: Row, saved: SavedAnnotations, not_moved: Sequence[NotMoved]) -> str:
+def _not_moved(target: Target, row: Row, saved: SavedAnnotations, file: Path, cut: Recut) -> Told:
     """Write down what did not move as it was, and return it in short."""
     listed = [
         {
@@ -103,17 +108,15 @@ def _tell(target: Target, row: Row, saved: SavedAnnotations, not_moved: Sequence
             "image": saved.images[each.frame] if each.frame < len(saved.images) else None,
             "moved_to": None if each.moved_to is None else row.images[each.moved_to],
         }
-        for each in not_moved
+        for each in cut.not_moved
     ]
-    file = target.store.path / f"cvat-not-carried-{saved.task}.json"
+    list_file = target.store.path / f"cvat-not-carried-{saved.task}.json"
     text = json.dumps({"task": saved.task, "not_carried": listed}, indent=1)
-    save_text(file, [text, "\n"], "The task stays as it is. ")
-    moved = sum(each.moved_to is not None for each in not_moved)
-    lost = [
-        count(number, kind)
-        for kind in ("keyframe", "shape", "tag")
-        if (number := sum(e.kind == kind and e.moved_to is None for e in not_moved))
-    ]
+    save_text(list_file, [text, "\n"], "The task stays as it is. ")
+    moved = sum(each.moved_to is not None for each in cut.not_moved)
+    lost = lost_of(cut.not_moved)
     parts = [f"{count(moved, 'keyframe')} moved to the nearest frame that is left"] * (moved > 0)
-    parts += [f"{', '.join(lost)} had no frame to go to"] * bool(lost)
-    return f"of the annotations of task {saved.task}, {', and '.join(parts)}: {printable(file)}."
+    parts += [f"{lost} had no frame to go to"] * bool(lost)
+    all_of_it = f"{', and '.join(parts)}: {printable(list_file)} lists each"
+    still = f"; {printable(file)} has them as they were" * bool(lost)
+    return Told((f"of the annotations of task {saved.task}, {all_of_it}{still}.",), bool(lost))

@@ -8,7 +8,7 @@ from ...base.guard import Failure
 from ...cvat.journal import TaskEntry, new_mark
 from .carry import refuse_other_size
 from .plan import Part
-from .result import FailedTask, TaskOutcome
+from .result import FailedTask, TaskOutcome, Told
 from .succession import Replacing, doom, doomed_of, finish
 from .target import Target
 from .videos import VideoPlan
@@ -27,7 +27,7 @@ class Work:
     wanted: TaskEntry
     complete: TaskEntry | None
     is_successor: bool
-    notes: tuple[str, ...]
+    notes: Told
 
 
 Decision = TaskOutcome | FailedTask | Work
@@ -63,7 +63,7 @@ def decide(
 def _decide(
     target: Target, video_id: str, plan: VideoPlan | Failure, replacing: Replacing
 ) -> Iterator[Decision]:
-    notes = tuple(finish(target, video_id))
+    notes = finish(target, video_id)
     known = [each for each in target.entries if each.video == video_id and not each.is_doomed]
     entries = {entry.part: target.settle(entry) for entry in known}
     if isinstance(plan, Failure):
@@ -89,7 +89,7 @@ def _decide(
         left = entries.pop(part.number, None)
         there = left if left is not None and left.is_complete else None
         yield Work(part, _wanted(plan, part, left), there, bool(doomed), notes)
-        notes = ()
+        notes = Told()
     for entry in entries.values():  # half-made ones of a plan with more parts
         target.delete_leftovers(entry)
         target.forget(entry)

@@ -2,13 +2,15 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...base.errors import UsageError, printable
+from ...base.words import count, listing
 from ...cvat.named import FullIssue, NamedAnnotations
 from ...dataset.image_folder import frame_of
 from ...dataset.saved_annotations import KINDS, SavedAnnotations
@@ -39,10 +41,8 @@ class Row:
         for start, each in zip(self._starts, shown, strict=False):
             self._is_deleted[[start + number for number in each.deleted]] = True
 
-    def put(
-        self, saved: Sequence[SavedAnnotations], *, spares: bool = False
-    ) -> list[tuple[NotMoved, ...]]:
-        """Replace all annotations of the tasks, and prove it; return what of each did not move.
+    def put(self, saved: Sequence[SavedAnnotations], *, spares: bool = False) -> list[Recut]:
+        """Replace all annotations of the tasks, and prove it; return what each became.
 
         Args:
             saved: the annotations, of other tasks or of these.
@@ -72,7 +72,7 @@ class Row:
             cuts.append(Recut(same) if same else recut(together(given, each.jobs), *shown))
             groups += _largest_group(each)
         self._write(cuts, spares)
-        return [tuple(cut.not_moved) for cut in cuts]
+        return cuts
 
     def _views(self, saved: SavedAnnotations) -> tuple[Ints, Ints]:
         """Return the frame indices of what was annotated, and of the frames of this row.
@@ -141,6 +141,15 @@ class Row:
                 posted.remove(known)
             self._server.post_issue(placed, texts, known)
         return moved
+
+
+def lost_of(not_moved: Iterable[NotMoved]) -> str:
+    """Return what had no frame to go to: '2 keyframes of car, 1 tag of bike'; empty for nothing."""
+    lost = Counter((each.kind, each.label) for each in not_moved if each.moved_to is None)
+    kinds = [
+        f"{count(number, kind)} of {printable(label)}" for (kind, label), number in lost.items()
+    ]
+    return listing(kinds)
 
 
 def _is_same(known: FullIssue, wanted: FullIssue, texts: Sequence[str]) -> bool:

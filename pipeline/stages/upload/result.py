@@ -1,10 +1,22 @@
 """What became of each task of an upload."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...base.errors import ExitCode
 from ...base.guard import Failure, worst
 from ...cvat.model import Project
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a person should know of annotations on their way; ``is_lossy``: some did not arrive."""
+
+    messages: tuple[str, ...] = ()
+    is_lossy: bool = False
+
+    def and_then(self, more: "Told") -> "Told":
+        """Return this, and what is to be told after it."""
+        return Told((*self.messages, *more.messages), self.is_lossy or more.is_lossy)
 
 
 @dataclass(frozen=True)
@@ -14,7 +26,7 @@ class TaskOutcome:
     ``status`` is ``uploaded``, ``unchanged`` (it was there), ``changed`` (it was there, and the
     dataset has other images by now) or ``unproven`` (CVAT does not show what was sent). ``frames``
     and ``jobs`` are those that CVAT shows of it, or was to show. ``messages`` say what a person
-    should know.
+    should know; ``is_lossy``: annotations of the task that it replaced could not go along.
     """
 
     name: str
@@ -25,11 +37,18 @@ class TaskOutcome:
     task_id: int | None
     url: str | None
     messages: tuple[str, ...]
+    is_lossy: bool = False
 
     @property
     def exit_code(self) -> ExitCode:
         """1 if a person must look at it."""
-        return ExitCode.FINDINGS if self.status in {"changed", "unproven"} else ExitCode.OK
+        is_found = self.is_lossy or self.status in {"changed", "unproven"}
+        return ExitCode.FINDINGS if is_found else ExitCode.OK
+
+    def with_told(self, told: Told) -> "TaskOutcome":
+        """Return the same, with more to tell."""
+        messages = (*self.messages, *told.messages)
+        return replace(self, messages=messages, is_lossy=self.is_lossy or told.is_lossy)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ from .manifest import write_manifests
 from .people import Staff
 from .plan import Part
 from .project import enter_organization, labels_of, open_project
-from .result import FailedTask, PersonLoad, TaskOutcome, UploadResult
+from .result import FailedTask, PersonLoad, TaskOutcome, Told, UploadResult
 from .succession import Replacing, succeed
 from .target import Target
 from .task import TaskMaker, until_certain
@@ -182,8 +182,8 @@ class _Run:
             yield self._target.failure(error, video_id, frames)
         else:
             for task in made:
-                yield _with_messages(task, told) if isinstance(task, TaskOutcome) else task
-                told = ()
+                yield task.with_told(told) if isinstance(task, TaskOutcome) else task
+                told = Told()
 
     def _size_bytes(self, part: Part) -> int:
         """Return how many bytes are to be sent; images that are gone are told when it is begun."""
@@ -201,7 +201,7 @@ class _Run:
         if self.gave_up is not None:
             return self._failure(wanted, self.gave_up)
         try:
-            return _with_messages(self._look_at_or_make(work, link), work.notes)
+            return self._look_at_or_make(work, link).with_told(work.notes)
         except (InterruptedRunError, DatasetError):
             raise
         except UnprovenError as error:
@@ -241,10 +241,6 @@ class _Run:
         )
         changed = self._target.outcome(entry, "changed", message)
         return dataclasses.replace(changed, frames=state.size)
-
-
-def _with_messages(task: TaskOutcome, more: tuple[str, ...]) -> TaskOutcome:
-    return dataclasses.replace(task, messages=(*task.messages, *more))
 
 
 def _gone(target: Target, plan: UploadPlan) -> Iterator[str]:

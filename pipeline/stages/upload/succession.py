@@ -11,6 +11,7 @@ from ...base.errors import printable
 from ...cvat.journal import TaskEntry
 from .carry import carry_over
 from .clearing import annotations_of, issues_of, refuse_foreign, remove, save
+from .result import Told
 from .target import Target
 
 
@@ -58,7 +59,7 @@ def doom(target: Target, entries: Sequence[TaskEntry], replacing: Replacing) -> 
     return None
 
 
-def succeed(target: Target, video_id: str) -> tuple[str, ...]:
+def succeed(target: Target, video_id: str) -> Told:
     """Let the new tasks of a video take the place of the old ones; all of them are proven.
 
     Returns what a person should know of it.
@@ -68,7 +69,7 @@ def succeed(target: Target, video_id: str) -> tuple[str, ...]:
         DatasetError: the journal cannot be written, or annotations cannot be saved.
     """
     doomed = doomed_of(target, video_id)
-    told: tuple[str, ...] = ()
+    told = Told()
     if any(entry.is_carried for entry in doomed):
         told = carry_over(target, doomed, successors_of(target, video_id))
     else:
@@ -76,10 +77,10 @@ def succeed(target: Target, video_id: str) -> tuple[str, ...]:
             if (found := annotations_of(target, entry)) is not None:
                 save(target, found)
     target.put_all(doomed, is_spent=True)
-    return (*told, *finish(target, video_id))
+    return told.and_then(finish(target, video_id))
 
 
-def finish(target: Target, video_id: str) -> list[str]:
+def finish(target: Target, video_id: str) -> Told:
     """Do what is left to do where the new tasks of a video count already, if they do.
 
     Raises:
@@ -87,19 +88,22 @@ def finish(target: Target, video_id: str) -> list[str]:
     """
     spent = [entry for entry in doomed_of(target, video_id) if entry.is_spent]
     if not spent:
-        return []
+        return Told()
     for entry in successors_of(target, video_id):
         if target.state(entry) is None:  # somebody has deleted it since; it is made anew
             target.forget(entry)
         elif not entry.is_complete:
             target.name(entry)
-    late = [file for entry in spent if (file := remove(target, entry)) is not None]
-    return [
-        "the task that was replaced was annotated meanwhile, after its annotations were saved: "
-        f"what it had at the end is in {printable(file)}; 'prep annotations restore' puts that "
-        "into the new task."
-        for file in late
-    ]
+    told = Told()
+    for entry in spent:
+        if (file := remove(target, entry)) is not None:
+            late = (
+                "the task that was replaced was annotated meanwhile, after its annotations "
+                f"were saved: what it had at the end is in {printable(file)}; 'prep annotations "
+                "restore' puts that into the new task."
+            )
+            told = told.and_then(Told((late,), is_lossy=entry.is_carried))
+    return told
 
 
 def doomed_of(target: Target, video_id: str) -> list[TaskEntry]:

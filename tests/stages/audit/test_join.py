@@ -27,8 +27,8 @@ from video_prep.base.errors import CvatError, UnprovenError
 from video_prep.cvat.annotations import CvatAnnotations
 from video_prep.settings.cvat import AuditSettings
 from video_prep.stages.audit.join import joined_shapes
-from video_prep.stages.audit.mend import undo
 from video_prep.stages.audit.stage import audit
+from video_prep.stages.audit.undo import undo
 from video_prep.tracks.model import make_track, outline_at
 from video_prep.tracks.pieces import TaskView
 
@@ -101,6 +101,26 @@ def test_two_tracks_become_one_that_goes_on_exactly(stand_in, server, doubled):
     undo(server, joined.undo_file)
     (back,) = stored(stand_in, task).values()
     assert sorted(back["tracks"], key=lambda t: t["id"]) == was["tracks"]
+
+
+def test_the_undo_of_an_undo_gives_the_one_track_again(stand_in, server, doubled):
+    """And so on: each gives exactly what was there before it."""
+    ds, task, before = doubled
+    states = [in_order(before)]
+    file = audit(ds, server, join=True).joined[0].undo_file
+    states.append(in_order(stored(stand_in, task)))
+    assert [len(job["tracks"]) for job in states[1].values()] == [2]
+    for place in (0, 1, 0, 1):
+        file = undo(server, file).undo_file
+        assert in_order(stored(stand_in, task)) == states[place]
+
+
+def in_order(jobs):
+    """What is in the jobs of a task, in an order that changes do not change."""
+    return {
+        number: {**job, "tracks": sorted(job["tracks"], key=lambda track: track["id"])}
+        for number, job in jobs.items()
+    }
 
 
 def test_a_dry_run_changes_nothing(stand_in, server, doubled):

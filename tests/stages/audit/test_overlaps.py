@@ -16,8 +16,8 @@ from helpers.cvat import (
     told,
 )
 from helpers.handmade import film
-from video_prep.stages.audit.mend import undo
 from video_prep.stages.audit.stage import audit
+from video_prep.stages.audit.undo import undo
 from video_prep.tracks.model import outline_at, tracks_from_api
 
 STALLED = [0.04 * step for step in [1, 1, 1, 6, 1, 1] * 5]  # 31 frames

@@ -39,12 +39,13 @@ from video_prep.base.errors import (
 )
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.settings.cvat import AuditSettings
-from video_prep.stages.audit.mend import retime_task, undo
+from video_prep.stages.audit.mend import retime_task
 from video_prep.stages.audit.path import can_follow, fewest_keyframes
 from video_prep.stages.audit.result import PostResult
 from video_prep.stages.audit.retime import Guide, retimed
 from video_prep.stages.audit.rules import audit_tracks
 from video_prep.stages.audit.stage import audit, audit_export
+from video_prep.stages.audit.undo import undo
 from video_prep.tracks.clock import TaskClock
 from video_prep.tracks.model import (
     interpolate,
@@ -436,9 +437,29 @@ def test_what_is_not_retimed_is_told_with_the_reason(prep, stand_in, tmp_path):
     assert f"Not retimed: 1 crosses-break: {across}." in done.out
     left = "Not retimed: 1 never-ends: only who sees the footage knows where the object leaves."
     assert left in done.out
-    assert "Not retimed" not in prep("audit", ds, **access(stand_in)).out
+    none = (
+        f"Task {task.id}: nothing to retime: by the clock, no track is off by more than 2 px "
+        "between two breaks."
+    )
+    assert none in done.out
+    dry = prep("audit", ds, "--retime", "--dry-run", **access(stand_in))
+    assert f"Would not be retimed: 1 crosses-break: {across}." in dry.out
+    assert none in dry.out
+    without = prep("audit", ds, **access(stand_in)).out
+    assert "to retime" not in without
+    assert "etimed: " not in without
     page = (ds / "audit.html").read_text()
     assert f"Not retimed: {across}." in page
+
+
+def test_a_dry_run_says_of_each_task_why_there_is_nothing_to_retime(prep, stand_in, tmp_path):
+    ds = tmp_path / "ds"
+    task, _ = stalled(stand_in, ds)
+    done = prep("audit", ds, "--retime", "--dry-run", **access(stand_in))
+    assert f"Task {task.id}: nothing to retime: it has no tracks." in done.out
+    annotate(stand_in, task, boxes((0, 5), (28, 6), (29, 6, OUT)))
+    done = prep("audit", ds, "--retime", "--dry-run", **access(stand_in))
+    assert f"Task {task.id}: nothing to retime: by the clock, no track is off" in done.out
 
 
 @pytest.mark.parametrize(("longest", "is_followed"), [(2.0, True), (1.99, False)])
@@ -774,16 +795,19 @@ def test_what_people_did_since_is_saved_before_it_is_undone(stand_in, server, un
     assert rounded(stored(stand_in, task)) == rounded(since)
 
 
-def test_where_nothing_is_there_nothing_is_saved_by_an_undo(stand_in, server, uneven):
+def test_what_was_not_there_before_an_undo_is_not_there_after_its_undo(stand_in, server, uneven):
     ds, task, before = uneven
     file = retime(server, ds).undo_file
     (job,) = stand_in.state.jobs_of(task)
     job.tracks.clear()
-    assert undo(server, file).undo_file is None
+    since = stored(stand_in, task)
+    kept = undo(server, file).undo_file
     assert stored(stand_in, task) == before
-    job.tracks.clear()
+    assert '"absent"' not in file.read_text()  # files of before are known again, byte for byte
+    undo(server, kept)
+    assert stored(stand_in, task) == since
     stand_in.faults.add(Fault(Kind.REFUSE, match=is_patch, status=500))
-    with pytest.raises(CvatError, match="the same command puts back all of them"):
+    with pytest.raises(CvatError, match=r"--undo .* puts all of them back"):
         undo(server, file)
 
 
@@ -936,6 +960,8 @@ def test_the_command_retimes_and_undoes(prep, stand_in, uneven):
     done = prep("audit", ds, "--retime", "--dry-run", **access(stand_in))
     assert (done.code, done.err) == (1, "")
     assert "keyframes would be added to 1 track." in done.out
+    assert "nothing to retime" not in done.out
+    assert "uneven-time: " not in done.out
     assert stored(stand_in, task) == before
     done = prep("audit", ds, "--retime", "--json", **access(stand_in))
     assert done.code in {0, 1}

@@ -191,7 +191,7 @@ def test_a_task_that_was_replaced_gives_its_annotations_to_the_new_one(
     totals = done.json["totals"]
     assert (done.code, totals["moved"], totals["without_frame"]) == (1, 1, 1)
     tracks = [read(stand_in, task_named(stand_in, name))["tracks"] for name in names]
-    assert [[f for f, _, _ in where(t)] for (t,) in tracks] == [[1, 5, 6], [8, 9, 10]]
+    assert [[f for f, _, _ in where(t)] for (t,) in tracks] == [[1, 3, 5, 6], [8, 9, 10]]
 
 
 def test_what_is_lacking_is_told_and_nothing_is_changed(run, stand_in, ds, annotated, tmp_path):
