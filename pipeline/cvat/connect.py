@@ -108,7 +108,7 @@ def _compare_versions(version: str) -> tuple[str, ...]:
 
 
 def _log_in(session: Session, client: "Client", credentials: Credentials) -> None:
-    """Log in, and find out as whom.
+    """Log in.
 
     Raises:
         CvatAuthError: the credentials are wrong.
@@ -117,12 +117,10 @@ def _log_in(session: Session, client: "Client", credentials: Credentials) -> Non
 
     if credentials.token is not None:
         client.login(AccessTokenCredentials(credentials.token))
-    else:
-        _log_in_with_password(session, client, credentials)
-    session.user = str(session.get("users/self").get("username", ""))
-    if credentials.token is not None:
         token = session.find("auth/access_tokens/self") or {}  # servers of old have no such path
         session.is_read_only = bool(token.get("read_only"))
+    else:
+        _log_in_with_password(session, client, credentials)
 
 
 def _log_in_with_password(session: Session, client: "Client", credentials: Credentials) -> None:

@@ -16,8 +16,6 @@ from .session import Session
 
 Json = dict[str, Any]
 
-_DECIMALS = 2  # of what CVAT stores
-
 
 @dataclass(frozen=True)
 class FullIssue:
@@ -189,7 +187,7 @@ class NamedAnnotations:
                 each["id"],
                 each["job"],
                 each["frame"],
-                tuple(round(float(value), _DECIMALS) for value in each["position"]),
+                tuple(map(float, each["position"])),
                 bool(each["resolved"]),
                 tuple((owner, text) for _, owner, text in sorted(said.get(each["id"], ()))),
             )

@@ -8,7 +8,8 @@ from ..dataset.saved_annotations import KINDS
 Json = dict[str, Any]
 
 _DROPPED = frozenset(("id", "label_id", "keyframe"))
-_DECIMALS = 2  # of what CVAT stores
+_DECIMALS = 2
+"""CVAT keeps every digit of a coordinate, its exports two: what differs less is the same."""
 
 
 class Names:

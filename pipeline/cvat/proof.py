@@ -100,6 +100,12 @@ def choose_verified(verify: str, jobs: Sequence[ServerJob], chunk_size: int) -> 
     return [numbers[place] for place in _spread(wanted, len(numbers))]
 
 
+def choose_ends(verify: str, frame_count: int) -> list[int]:
+    """Return the frame numbers that `choose_verified` chooses whatever the jobs and chunks are."""
+    wanted = 2 if verify == "all" else int(verify)
+    return [0, frame_count - 1][: min(wanted, frame_count)]
+
+
 def _spread(wanted: int, count: int) -> list[int]:
     """Return so many places from 0 to ``count - 1``, spread evenly, both ends among them."""
     return [round(i * (count - 1) / max(1, wanted - 1)) for i in range(wanted)]

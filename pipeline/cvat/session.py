@@ -42,7 +42,6 @@ class Session:
         waits: how long is waited for what.
         version: of the server.
         notices: what a person should know of the server.
-        user: the user name.
         is_read_only: whether it is an access token's that may not change anything.
         stopped: set while work is being stopped: all waiting ends, and nothing more is sent.
     """
@@ -60,7 +59,7 @@ class Session:
         self.waits = waits
         self.version = ""
         self.notices: tuple[str, ...] = ()
-        self.user = ""
+        self._user: str | None = None
         self.is_read_only = False
         self.stopped = threading.Event()
         self._client = client
@@ -72,6 +71,17 @@ class Session:
     def origin(self) -> str:
         """The server's address as browsers tell it in the header ``Origin``."""
         return str(self._client.api_client.build_origin_header())
+
+    @property
+    def user(self) -> str:
+        """The user name, as the server tells it when it is first asked for.
+
+        Raises:
+            CvatError: as `request`.
+        """
+        if self._user is None:
+            self._user = str(self.get("users/self").get("username", ""))
+        return self._user
 
     def within(self, organization: str | None) -> "Session":
         """Return this session in an organization; only the first one is to be closed."""

@@ -71,7 +71,7 @@ def upload_to_listener(images: Sequence[Path], crc32: Sequence[int]) -> None:
         settings = CvatSettings(host=f"http://127.0.0.1:{port}", timeout_seconds=_TIMEOUT_SECONDS)
         with closing(connect(settings, Credentials(token=_TOKEN))) as session:
             expect("token that may only read", session.is_read_only, True)
-            sent = got.headers["GET /api/users/self"]
+            sent = got.headers["GET /api/auth/access_tokens/self"]
             expect("the token sent", sent.get("Authorization"), f"Bearer {_TOKEN}")
         with closing(connect(settings, Credentials(user=_USER, password=_PASSWORD))) as session:
             expect("the user", (session.user, session.notices), (_USER, ()))

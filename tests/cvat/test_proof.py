@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 from video_prep.cvat.model import ServerFrame, ServerJob
-from video_prep.cvat.proof import choose_verified, compare_frames, compare_jobs
+from video_prep.cvat.proof import choose_ends, choose_verified, compare_frames, compare_jobs
 
 NAMES = ("a.jpg", "b.jpg", "c.jpg")
 
@@ -51,6 +51,8 @@ def test_as_many_frames_are_read_back_as_asked(count, chunk_size, wanted, size, 
     assert len(numbers) == min(wanted, count)
     assert numbers == sorted(set(numbers))
     assert wanted < 2 or (numbers[0], numbers[-1]) == (0, count - 1)
+    ends = choose_ends(str(wanted), count)
+    assert (ends, set(ends) - set(numbers)) == (sorted({0, count - 1})[:wanted], set())
 
 
 def shown(*names, width=48, height=32):

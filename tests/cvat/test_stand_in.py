@@ -308,7 +308,9 @@ def test_users_see_and_change_what_is_theirs(stand_in, call):
     assert [task["id"] for task in as_ann("GET", "/api/tasks").json["results"]] == [mine]
     assert as_bob("POST", "/api/tasks", {"name": "t"}).status == 403
     assert as_bob("POST", "/api/tasks?org=lab", {"name": "t"}).status == 403
-    as_ann("PATCH", f"/api/tasks/{mine}", {"assignee_id": bob.id})
+    # Outside an organization, people do not see each other.
+    assert as_ann("PATCH", f"/api/tasks/{mine}", {"assignee_id": bob.id}).status == 403
+    call("PATCH", f"/api/tasks/{mine}", {"assignee_id": bob.id})
     assert as_bob("GET", f"/api/tasks/{mine}").status == 200
     assert as_bob("DELETE", f"/api/tasks/{mine}").status == 403
     known = [user["username"] for user in as_ann("GET", "/api/users").json["results"]]
@@ -336,7 +338,7 @@ def test_users_see_and_change_what_is_theirs(stand_in, call):
             {"name": "t", "segment_size": -1},
             {"segment_size": ["Ensure this value is greater than or equal to 0."]},
         ),
-        ({"name": "t", "project_id": 7}, ["The specified project #7 does not exist."]),
+        ({"name": "t", "project_id": 7}, ["Project matching query does not exist."]),
         (
             {"name": "t", "project_id": 1, "labels": [{"name": "car"}]},
             ["Task must have only one of Label set or project_id"],
@@ -723,6 +725,9 @@ def test_a_chunk_of_a_job_is_made_ready_once(stand_in, call):
 # Tracks over the borders of jobs
 
 
+SHAPE = {"type": "rectangle", "frame": 1, "label_id": 1, "points": [1, 2, 3, 4]}
+
+
 def track(*keyframes, label=1, step=10.0):
     """A box that moves ``step`` px a frame; the last keyframe ends it where it is negative."""
     shapes = [
@@ -829,9 +834,125 @@ def test_attributes_have_their_defaults(call):
     task, _ = call.make(pictures(9), {"name": "t", "labels": labels})
     sent = track(0, 4, 8)
     sent["shapes"][1]["attributes"] = [{"spec_id": 2, "value": "r"}]
-    (read,) = call("PUT", f"/api/tasks/{task}/annotations/", {"tracks": [sent]}).json["tracks"]
+    path = f"/api/tasks/{task}/annotations/"
+    (told,) = call("PUT", path, {"tracks": [sent]}).json["tracks"]
+    assert [told["attributes"], told["shapes"][0]["attributes"]] == [[], []]  # only when read
+    (read,) = call("GET", path).json["tracks"]
     assert read["attributes"] == [{"spec_id": 1, "value": "red"}]
     assert [shape["attributes"][0]["value"] for shape in read["shapes"]] == ["l", "r", "r"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"rotation": 361}, {"rotation": ["Ensure this value is less than or equal to 360."]}),
+        ({"rotation": -1}, {"rotation": ["Ensure this value is greater than or equal to 0."]}),
+        ({"frame": -1}, {"frame": ["Ensure this value is greater than or equal to 0."]}),
+        ({"frame": "x"}, {"frame": ["A valid integer is required."]}),
+        ({"type": "polygon"}, {"points": ["invalid length for shape type 'polygon'"]}),
+        ({"type": "blob"}, {"type": ['"blob" is not a valid choice.']}),
+        ({"type": "skeleton", "points": []},
+         {"elements": ["at least one required for skeleton shape"]}),
+        ({"attributes": [{"spec_id": 1, "value": "x" * 4097}]},
+         {"attributes": [{"value": ["Ensure this field has no more than 4096 characters."]}]}),
+    ],
+)  # fmt: skip
+def test_a_wrong_shape_is_refused_with_the_reason(call, changed, told):
+    task, _ = call.make(pictures(9))
+    path = f"/api/tasks/{task}/annotations/"
+    refused = call("PUT", path, {"shapes": [{**SHAPE, **changed}]})
+    assert (refused.status, refused.json) == (400, {"shapes": [told]})
+    assert call("GET", path).json["shapes"] == []
+
+
+def test_attributes_must_be_those_of_the_label_and_of_their_place(call):
+    values = {"input_type": "text", "values": [""]}
+    attributes = [
+        {"name": "a", "mutable": False, **values},
+        {"name": "b", "mutable": True, **values},
+    ]
+    labels = [{"name": "car", "attributes": attributes}]
+    task, _ = call.make(pictures(9), {"name": "t", "labels": labels})
+    path = f"/api/tasks/{task}/annotations/"
+    fixed, moving, none = ([{"spec_id": number, "value": "x"}] for number in (1, 2, 3))
+    of_track = {**track(0, 4), "attributes": moving}
+    of_shape = track(0, 4)
+    of_shape["shapes"][0]["attributes"] = fixed
+    told = []
+    for body in (
+        {"tracks": [of_track]},
+        {"tracks": [of_shape]},
+        {"tags": [{"frame": 0, "label_id": 1, "attributes": none}]},
+    ):
+        refused = call("PUT", path, body)
+        told.append((refused.status, *refused.json))
+    assert told == [(400, f"spec_id `{number}` is invalid") for number in (2, 1, 3)]
+
+
+def test_every_digit_of_a_coordinate_is_kept(call):
+    task, _ = call.make(pictures(2))
+    path = f"/api/tasks/{task}/annotations/"
+    points, rotation = [0.1 + 0.2, 1 / 3, 1e-7, 12345.678901234567], 12.345678901234
+    shape = {**SHAPE, "points": points, "rotation": rotation}
+    call("PUT", path, {"shapes": [shape]})
+    (read,) = call("GET", path).json["shapes"]
+    assert (read["points"], read["rotation"]) == (points, rotation)
+
+
+def test_a_task_without_data_has_no_meta(call):
+    task = call.task(labels=[{"name": "car"}])
+    path = f"/api/tasks/{task}"
+    answers = [
+        call("GET", f"{path}/data/meta"),
+        call("PATCH", f"{path}/data/meta", {"deleted_frames": []}),
+        call("GET", f"{path}/data/?type=frame&number=0&quality=original"),
+        call("PUT", f"{path}/annotations/", {}),
+        call("PATCH", f"{path}/annotations/?action=create", {}),
+        call("GET", f"{path}/annotations/"),
+        call("GET", f"/api/jobs?task_id={task}"),
+    ]
+    assert [each.status for each in answers] == [500, 500, 500, 500, 400, 400, 200]
+
+
+def test_a_ground_truth_job_has_its_frames_alone(call):
+    task, _ = call.make(pictures(6))
+    call("PATCH", f"/api/tasks/{task}/data/meta", {"deleted_frames": [1, 3]})
+    wanted = {"type": "ground_truth", "task_id": task, "frame_selection_method": "manual"}
+    assert call("POST", "/api/jobs", {**wanted, "frames": []}).status == 400
+    job = call("POST", "/api/jobs", {**wanted, "frames": [4, 1]}).json
+    path = f"/api/jobs/{job['id']}/data/meta"
+    meta = call("GET", path).json
+    assert (meta["size"], meta["included_frames"], meta["deleted_frames"]) == (2, [1, 4], [1])
+    hidden = [frame["name"] == "placeholder.jpg" for frame in meta["frames"]]
+    assert hidden == [number not in {1, 4} for number in range(6)]
+    # What is deleted in it is deleted there alone.
+    assert call("PATCH", path, {"deleted_frames": [4]}).json["deleted_frames"] == [1, 4]
+    task_meta = call("GET", f"/api/tasks/{task}/data/meta").json
+    assert (task_meta["deleted_frames"], task_meta["included_frames"]) == ([1, 3], None)
+    told = call("GET", f"/api/tasks/{task}").json
+    assert (told["validation_mode"], told["jobs"]["count"]) == ("gt", 2)
+    (other,) = (one for one in call("GET", f"/api/jobs?task_id={task}").json["results"]
+                if one["id"] != job["id"])  # fmt: skip
+    assert call("DELETE", f"/api/jobs/{other['id']}").status == 400
+    assert call("DELETE", f"/api/jobs/{job['id']}").status == 204
+
+
+def test_what_is_gone_is_told_in_many_ways(call):
+    task, made = call.make(pictures(2))
+    (job,) = call("GET", f"/api/jobs?task_id={task}").json["results"]
+    issue = {"frame": 0, "position": [1, 2], "message": "m"}
+    call("DELETE", f"/api/tasks/{task}")
+    request = urllib.parse.quote(made["id"], safe="")
+    for answer, status in (
+        (call("GET", f"/api/tasks/{task}"), 404),
+        (call("GET", f"/api/labels?task_id={task}"), 500),
+        (call("GET", f"/api/labels?project_id={task}"), 500),
+        (call("GET", f"/api/jobs?task_id={task}"), 200),
+        (call("GET", f"/api/requests/{request}"), 400),
+        (call("POST", "/api/issues", {**issue, "job": job["id"]}), 400),
+        (call("POST", "/api/comments", {"issue": 7, "message": "m"}), 400),
+    ):
+        assert answer.status == status
 
 
 # What goes wrong on the way

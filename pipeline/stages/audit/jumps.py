@@ -26,9 +26,9 @@ _USUAL = 0.5
 """What is usual: this share of a track's keyframes, or spans, has no more. Others may slip too."""
 _BACK = 0.5
 """From the keyframe before to the next, it is at most this share of the detour."""
-_FAST_SIZES, _FASTER = 0.05, 2.0
+_FAST_SIZES, _FASTER = 0.04, 2.0
 """A slip goes more than so many of its sizes a frame, or is so much faster than is usual."""
-_FEW, _FEW_TIMES = 4, 2.0
+_FEW, _FEW_TIMES = 4, 1.5
 """Where fewer keyframes can be judged, what is usual is not known: the limit is higher."""
 _BEYOND = 0.5
 """A slip reaches beyond where the box should be, by this share of the limit. Else it has shrunk in

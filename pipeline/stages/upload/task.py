@@ -26,7 +26,7 @@ from ...cvat.archive import Archive
 from ...cvat.failures import lasting
 from ...cvat.journal import TaskEntry
 from ...cvat.model import TaskSpec
-from ...cvat.proof import choose_verified, compare_frames, compare_jobs
+from ...cvat.proof import choose_ends, choose_verified, compare_frames, compare_jobs
 from ...cvat.server import CvatServer
 from ...settings.cvat import UploadSettings
 from .plan import Part
@@ -140,7 +140,8 @@ class TaskMaker:
                     return self._prove(part, left, link)
                 if state.size > 0:
                     return self._prove(part, left, link)
-        self.target.delete_leftovers(left or wanted)
+        if left is not None:  # else nothing of it was ever begun
+            self.target.delete_leftovers(left)
         return self.target.put(wanted)
 
     def _send(self, part: Part, entry: TaskEntry, link: Link) -> str:
@@ -176,25 +177,13 @@ class TaskMaker:
         self._server.wait_created(entry.task_id, entry.request_id, self.settings.deadline_seconds)
 
     def _prove(self, part: Part, entry: TaskEntry, link: Link) -> TaskEntry:
-        """Compare all that the server says with the part."""
+        """Compare all that the server says with the part.
+
+        The images at both ends are read in any case, and what takes longest of it is the server's
+        making ready of their chunks: it does so while it is asked for all else.
+        """
         assert entry.task_id is not None  # noqa: S101
         task_id = entry.task_id
-        shown, jobs = self._server.frames(task_id), self._server.jobs(task_id)
-        problems = compare_frames(part.server_names, part.image_size, shown.frames)
-        problems += compare_jobs(part.expected_jobs, jobs)
-        verified: list[int] = []
-        if not problems:
-            verified = choose_verified(self.settings.verify, jobs, shown.chunk_size)
-            problems = self._compare_bytes(part, task_id, verified, link)
-        if problems:
-            raise UnprovenError(task_id, problems)
-        return self.target.put(
-            entry,
-            jobs=tuple((job.id, job.start, job.stop) for job in jobs),
-            frames_verified=tuple(verified),
-        )
-
-    def _compare_bytes(self, part: Part, task_id: int, numbers: list[int], link: Link) -> list[str]:
         folder = self.target.store.folder(part.video_id)
 
         def differs(number: int) -> bool:
@@ -203,10 +192,26 @@ class TaskMaker:
             return self._server.frame_bytes(task_id, number) != image.read_bytes()
 
         with ThreadPoolExecutor(_READ_AT_ONCE, "prep-proof") as threads:
-            differing = threads.map(differs, numbers)
-            names = [
-                part.names[number]
-                for number, is_other in zip(numbers, differing, strict=True)
-                if is_other
+            ends = choose_ends(self.settings.verify, len(part.names))
+            reading = {number: threads.submit(differs, number) for number in ends}
+            listing = threads.submit(self._server.jobs, task_id)
+            shown, jobs = self._server.frames(task_id), listing.result()
+            problems = compare_frames(part.server_names, part.image_size, shown.frames)
+            problems += compare_jobs(part.expected_jobs, jobs)
+            if problems:
+                raise UnprovenError(task_id, problems)
+            verified = choose_verified(self.settings.verify, jobs, shown.chunk_size)
+            others = (number for number in verified if number not in reading)
+            reading |= {number: threads.submit(differs, number) for number in others}
+            problems = [
+                f"{printable(part.names[number])}: CVAT gives other bytes than were sent"
+                for number in verified
+                if reading[number].result()
             ]
-        return [f"{printable(name)}: CVAT gives other bytes than were sent" for name in names]
+        if problems:
+            raise UnprovenError(task_id, problems)
+        return self.target.put(
+            entry,
+            jobs=tuple((job.id, job.start, job.stop) for job in jobs),
+            frames_verified=tuple(verified),
+        )

@@ -1,18 +1,16 @@
 """Tags, shapes and tracks of jobs and tasks: checked, given ids, kept by job.
 
-Ids are the rows' own: what is sent with an id keeps it, and an id that is taken is refused by the
-database. So what was read from a task with several jobs cannot be sent back with its ids.
+Ids are the rows' own. An update that names one puts a new row in its place under that id, and the
+database refuses an id that a row of another job has.
 """
 
 from contextlib import contextmanager
 from copy import deepcopy
 
+from .checks import KINDS, checked
 from .messages import Refusal, server_error
-from .state import Job, Label, State, Task, now
+from .state import Job, State, Task, now
 from .tracks import SAME_SHAPE, cut, join, shape_likeness
-
-KINDS = ("tags", "shapes", "tracks")
-POINTS = {"rectangle": {4}, "ellipse": {4}, "cuboid": {16}, "skeleton": {0}}
 
 
 def clear(job: Job) -> None:
@@ -31,14 +29,14 @@ def of_task(state: State, task: Task) -> dict:
 
 
 def put_job(state: State, job: Job, given: dict) -> dict:
-    given = _checked(state, job.task, given, "")
+    given = checked(state, job.task, given, "create")
     with _transaction([job]):
         clear(job)
         return _store(state, job, given)
 
 
 def patch_job(state: State, job: Job, given: dict, action: str) -> dict:
-    given = _checked(state, job.task, given, _known(action))
+    given = checked(state, job.task, given, _known(action))
     with _transaction([job]), _told_of_taken_ids():
         return _patched(state, job, given, action)
 
@@ -46,7 +44,7 @@ def patch_job(state: State, job: Job, given: dict, action: str) -> dict:
 def put_task(state: State, task: Task, given: dict) -> dict:
     if task.data is None:
         raise server_error()
-    given = _checked(state, task, given, "")
+    given = checked(state, task, given, "create")
     told = []
     with _transaction(state.jobs_of(task)) as jobs:
         for job in jobs:
@@ -56,7 +54,9 @@ def put_task(state: State, task: Task, given: dict) -> dict:
 
 
 def patch_task(state: State, task: Task, given: dict, action: str) -> dict:
-    given = _checked(state, task, given, _known(action))
+    if task.data is None:
+        raise Refusal(400, "'NoneType' object has no attribute 'validation_mode'")
+    given = checked(state, task, given, _known(action))
     with _transaction(state.jobs_of(task)) as jobs, _told_of_taken_ids():
         told = [(job, _patched(state, job, _inside(job, given), action)) for job in jobs]
     return _joined(task, told)
@@ -119,20 +119,25 @@ def _inside(job: Job, given: dict) -> dict:
         ]
         for kind in ("tags", "shapes")
     }
+    if any(map(_stands_twice, given["tracks"])):
+        raise server_error()  # an assertion where it is interpolated
     parts = [cut(track, job.start_frame, job.stop_frame) for track in given["tracks"]]
     return {**plain, "tracks": [part for part in parts if part]}
 
 
+def _stands_twice(track: dict) -> bool:
+    frames = [shape["frame"] for shape in track["shapes"]]
+    return len(set(frames)) < len(frames)
+
+
 def _store(state: State, job: Job, given: dict) -> dict:
     stored = deepcopy(given)
-    for shape in _shapes_of(stored):
-        shape["points"] = [round(each, 2) for each in shape["points"]]
     ids = {kind: _ids(state, kind) for kind in (*KINDS, "tracked")}
     for kind in ("tags", "shapes"):
         for one in stored[kind]:
             _identify(state, kind, one, ids)
     stored["tracks"] = [track for track in stored["tracks"] if track["shapes"]]
-    for track in (part for whole in stored["tracks"] for part in (whole, *whole["elements"])):
+    for track in (part for one in stored["tracks"] for part in (one, *one["elements"])):
         _identify(state, "tracks", track, ids)
         if not track["shapes"]:
             continue
@@ -147,16 +152,7 @@ def _store(state: State, job: Job, given: dict) -> dict:
     for kind in KINDS:
         setattr(job, kind, getattr(job, kind) + stored[kind])
     job.updated = job.task.updated = now()
-    return {"version": 0, **{kind: _filled(state, job, stored[kind]) for kind in KINDS}}
-
-
-def _shapes_of(stored: dict):
-    """Yield all that has points."""
-    pending = [*stored["shapes"], *stored["tracks"]]
-    while pending:
-        one = pending.pop()
-        pending += one.get("elements", [])
-        yield from one.get("shapes", [one])
+    return {"version": 0, **deepcopy(stored)}
 
 
 def _identify(state: State, kind: str, one: dict, ids: dict[str, set[int]]) -> None:
@@ -222,90 +218,3 @@ def _filled(state: State, job: Job, found: list[dict]) -> list[dict]:
 def _extend(attributes: list[dict], values: list[tuple[int, str]]) -> None:
     given = {attribute["spec_id"] for attribute in attributes}
     attributes += [{"spec_id": s, "value": value} for s, value in values if s not in given]
-
-
-def _checked(state: State, task: Task, given: dict, action: str) -> dict:
-    """Return the annotations with every field, or refuse them."""
-    labels = {label.id: label for label in state.labels_of(task)}
-    complete: dict = {}
-    wrong: dict = {}
-    for kind in KINDS:
-        complete[kind] = []
-        mistakes = []
-        for one in given.get(kind) or []:
-            missing = {name for name in ("frame", "label_id") if name not in one}
-            problem = {name: ["This field is required."] for name in missing}
-            if action == "create" and one.get("id") is not None:
-                problem["id"] = ["must be absent"]
-            if action == "delete" and one.get("id") is None:
-                problem["id"] = ["must be present and not null"]
-            if kind == "shapes":
-                problem |= _shape_mistakes(one)
-            if kind == "tracks":
-                shapes = [_shape_mistakes(shape) for shape in one.get("shapes", [])]
-                problem |= {"shapes": shapes} if any(shapes) else {}
-                problem |= {} if "shapes" in one else {"shapes": ["This field is required."]}
-            mistakes.append(problem)
-            if not problem:
-                complete[kind].append(_complete(one, kind))
-        if any(mistakes):
-            wrong[kind] = mistakes
-    if wrong:
-        raise Refusal(400, wrong)
-    if action != "delete":
-        _check_labels(complete, labels)
-    return complete
-
-
-def _check_labels(complete: dict, labels: dict[int, Label]) -> None:
-    for kind in KINDS:
-        for one in complete[kind]:
-            if one["label_id"] not in labels:
-                raise Refusal(400, [f"label_id `{one['label_id']}` is invalid"])
-
-
-def _shape_mistakes(shape: dict) -> dict:
-    kind = shape.get("type")
-    if kind is None:
-        return {"type": ["This field is required."]}
-    count = len(shape.get("points", ()))
-    fits = count in POINTS[kind] if kind in POINTS else count >= 2
-    return {} if fits else {"points": [f"invalid length for shape type '{kind}'"]}
-
-
-def _complete(one: dict, kind: str) -> dict:
-    common = {
-        "id": one.get("id"),
-        "frame": one["frame"],
-        "label_id": one["label_id"],
-        "group": one.get("group"),
-        "source": one.get("source", "manual"),
-        "attributes": deepcopy(one.get("attributes", [])),
-    }
-    if kind == "tags":
-        return common
-    common["elements"] = deepcopy(one.get("elements", []))
-    if kind == "shapes":
-        return {**common, **_placed(one)}
-    shapes = [
-        {
-            "id": shape.get("id"),
-            "frame": shape["frame"],
-            **_placed(shape),
-            "attributes": deepcopy(shape.get("attributes", [])),
-        }
-        for shape in one["shapes"]
-    ]
-    elements = [_complete(each, kind) for each in one.get("elements", [])]
-    return {**common, "shapes": shapes, "elements": elements}
-
-
-def _placed(shape: dict) -> dict:
-    return {
-        "type": shape["type"],
-        "occluded": shape.get("occluded", False),
-        "outside": shape.get("outside", False),
-        "z_order": shape.get("z_order", 0),
-        "rotation": shape.get("rotation", 0.0),
-        "points": [float(each) for each in shape.get("points", [])],
-    }

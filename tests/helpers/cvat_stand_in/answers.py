@@ -6,7 +6,6 @@ from urllib.parse import quote
 from .state import (
     Background,
     Comment,
-    Data,
     Issue,
     Job,
     Label,
@@ -16,6 +15,9 @@ from .state import (
     Task,
     User,
 )
+
+HIDDEN = "placeholder.jpg"
+"""The name of frames that a ground-truth job has not."""
 
 
 class Answers:
@@ -114,7 +116,7 @@ class Answers:
         }
 
     def task(self, task: Task):
-        jobs = self.state.jobs_of(task)
+        jobs = [job for job in self.state.jobs.values() if job.task is task]
         told = {
             "url": f"{self.host}/api/tasks/{task.id}",
             "id": task.id,
@@ -146,7 +148,7 @@ class Answers:
             },
             "labels": {"url": f"{self.host}/api/labels?task_id={task.id}"},
             "assignee_updated_date": task.assigned,
-            "validation_mode": None,
+            "validation_mode": "gt" if any(job.type == "ground_truth" for job in jobs) else None,
             "consensus_enabled": task.consensus_replicas > 0,
         }
         if task.data:
@@ -172,7 +174,7 @@ class Answers:
             "assignee": self.user(job.assignee),
             "guide_id": None,
             "dimension": "2d",
-            "bug_tracker": task.bug_tracker or None,
+            "bug_tracker": task.bug_tracker or (task.project.bug_tracker if task.project else None),
             "status": "completed" if job.stage == "acceptance" else job.stage,
             "stage": job.stage,
             "state": job.state,
@@ -200,21 +202,28 @@ class Answers:
         }
 
     def meta(self, task: Task, job: Job | None = None):
-        """``/data/meta`` of a task, or of the frames of one job.
+        """``/data/meta`` of a task that has data, or of the frames of one job.
 
-        A task without frames has no date of its chunks, which the SDK's model does not take.
+        A ground-truth job shows those that are not its own as placeholders.
         """
-        data = task.data or Data(0, self.state.folder)
+        data = task.data
         frames = job.frames if job else range(len(data.frames))
-        shown = data.frames[frames.start : frames.stop]
+        chosen = frozenset((job and job.chosen) or frames)
+        shown = [
+            data.frames[number] if number in chosen else replace(data.frames[number], name=HIDDEN)
+            for number in frames
+        ]
         if data.video:
             shown = [replace(each, name=data.video) for each in shown[:1]]
+        deleted = data.deleted_frames
+        if job:
+            deleted = sorted(chosen.intersection([*deleted, *job.disabled]))
         stop_frame = data.start_frame + (frames.stop - 1) * data.step if frames else data.stop_frame
         return {
             "chapters": None,
             "chunks_updated_date": data.chunks_updated if data.frames else None,
             "chunk_size": data.chunk_size,
-            "size": len(frames),
+            "size": len(chosen),
             "image_quality": data.image_quality,
             "start_frame": data.start_frame + frames.start * data.step,
             "stop_frame": stop_frame,
@@ -229,8 +238,8 @@ class Answers:
                 }
                 for frame in shown
             ],
-            "deleted_frames": [number for number in data.deleted_frames if number in frames],
-            "included_frames": None,
+            "deleted_frames": deleted,
+            "included_frames": (job and job.chosen) or None,
             "storage": data.storage,
             "cloud_storage_id": data.cloud_storage_id,
         }

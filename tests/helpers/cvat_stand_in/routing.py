@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 from urllib.parse import unquote
 
 from .accounts import may, may_in_job, owns
 from .answers import Answers
-from .messages import Answer, Refusal, Request, forbidden, not_found
-from .state import Job, Project, State, Task, User, now
+from .messages import Answer, Refusal, Request, forbidden, not_found, server_error
+from .state import Job, Organization, Project, State, Task, User, now
 
 ROUTES: list[tuple[str, re.Pattern, Callable, bool]] = []
 PUBLIC = {("GET", "/api/server/about"), ("POST", "/api/auth/login")}
@@ -61,6 +62,30 @@ class Api:
             raise forbidden()
         return job
 
+    def named(self, kind: str, number: Any) -> Any:
+        """Return the task, job or issue that a body names."""
+        held = {"Task": self.state.tasks, "Job": self.state.jobs, "Issue": self.state.issues}
+        one = held[kind].get(number)
+        if one is None:
+            raise Refusal(400, [f"{kind} matching query does not exist."])
+        job = one.job if kind == "Issue" else one
+        if not (may if kind == "Task" else may_in_job)(self.request.user, job):
+            raise forbidden()
+        return one
+
+    def assignee(self, number: int | None, organization: Organization | None) -> User | None:
+        """Return who is to have something, if one may see him."""
+        if number is None:
+            return None
+        user = self.state.users.get(number)
+        if number and self.request.user.group != "admin":
+            known = {self.request.user.id, *(organization.roles if organization else ())}
+            if number not in known:
+                raise forbidden()
+        if user is None:
+            raise server_error()
+        return user
+
     def user(self, number: int | None, field: str) -> User | None:
         if number is None:
             return None
@@ -76,7 +101,7 @@ class Api:
         one.name = given.get("name", one.name)
         one.bug_tracker = given.get("bug_tracker", one.bug_tracker)
         if "assignee_id" in given:
-            one.assignee = self.user(given["assignee_id"], "assignee_id")
+            one.assignee = self.assignee(given["assignee_id"], one.organization)
             one.assigned = now() if one.assignee else one.assigned
         if given.get("owner_id") is not None:
             one.owner = self.user(given["owner_id"], "owner_id")
@@ -123,6 +148,11 @@ def created(body: dict) -> Answer:
 def require(given: dict, *names: str) -> None:
     """Refuse a body in which a field is missing or an empty text."""
     wrong = {name: ["This field is required."] for name in names if name not in given}
-    wrong |= {name: ["This field may not be blank."] for name in names if given.get(name) == ""}
+    blank = {name for name in names if isinstance(given.get(name), str) and not given[name].strip()}
+    wrong |= {name: ["This field may not be blank."] for name in blank}
+    null = {name for name in names if name in given and given[name] is None}
+    wrong |= {name: ["This field may not be null."] for name in null}
+    is_odd = {name for name in names if "\0" in str(given.get(name))}
+    wrong |= {name: ["Null characters are not allowed."] for name in is_odd}
     if wrong:
         raise Refusal(400, wrong)

@@ -142,7 +142,8 @@ class Task:
 class Job:
     """``type``: ``annotation``; others show the same frames again, to others.
 
-    ``chosen``: the frames of a ground-truth job, whose first and last are those of the task.
+    ``chosen``: the frames of a ground-truth job, whose first and last are those of the task;
+    ``disabled`` are those of them that are deleted there alone.
     """
 
     id: int
@@ -156,6 +157,7 @@ class Job:
     type: str = "annotation"
     parent: "Job | None" = None
     chosen: list[int] = field(default_factory=list)
+    disabled: list[int] = field(default_factory=list)
     tags: list[dict[str, Any]] = field(default_factory=list)
     shapes: list[dict[str, Any]] = field(default_factory=list)
     tracks: list[dict[str, Any]] = field(default_factory=list)
@@ -276,12 +278,14 @@ class State:
         return [lb for lb in self.labels.values() if lb.task_id == task.id]
 
     def delete_task(self, task: Task) -> None:
-        jobs = {job for job in self.jobs.values() if job.task is task}
+        self.delete_jobs({job for job in self.jobs.values() if job.task is task})
+        self._drop(self.labels, lambda label: label.task_id == task.id)
+        self._drop(self.tasks, lambda other: other is task)
+
+    def delete_jobs(self, jobs: set[Job]) -> None:
         self._drop(self.comments, lambda comment: comment.issue.job in jobs)
         self._drop(self.issues, lambda issue: issue.job in jobs)
         self._drop(self.jobs, lambda job: job in jobs)
-        self._drop(self.labels, lambda label: label.task_id == task.id)
-        self._drop(self.tasks, lambda other: other is task)
 
     def delete_project(self, project: Project) -> None:
         for task in [task for task in self.tasks.values() if task.project is project]:

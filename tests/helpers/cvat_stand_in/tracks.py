@@ -40,8 +40,9 @@ def cut(track: dict, start: int, stop: int) -> dict | None:
         {name: value for name, value in shape.items() if name != "keyframe"} for shape in inside
     ]
     track["frame"] = inside[0]["frame"]
-    parts = [(each, cut(each, start, stop)) for each in track.get("elements") or ()]
-    track["elements"] = [part or {**each, "shapes": []} for each, part in parts]
+    if "elements" in track:
+        parts = [(each, cut(each, start, stop)) for each in track["elements"]]
+        track["elements"] = [part or {**each, "shapes": []} for each, part in parts]
     return track
 
 

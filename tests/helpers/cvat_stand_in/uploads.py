@@ -161,7 +161,7 @@ class Uploads:
     def _take(self, data: Data, parameters: dict) -> None:
         bucket = parameters.get("cloud_storage_id")
         if bucket is not None and bucket not in self.state.buckets:
-            raise Refusal(400, [f"The specified cloud storage {bucket} does not exist."])
+            raise Refusal(400, ["CloudStorage matching query does not exist."])
         order = parameters.get("upload_file_order")
         if parameters["sorting_method"] == "predefined" and order and data.client_files:
             _check_order(data.client_files, order)

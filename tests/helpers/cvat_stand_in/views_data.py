@@ -2,9 +2,9 @@
 
 from . import annotations
 from .creation import compressed
-from .messages import Answer, Refusal
+from .messages import Answer, Refusal, server_error
 from .routing import Api, route
-from .state import Background, Data, Job, Task, now
+from .state import Background, Task, now
 
 
 @route("POST", "/api/tasks/<id>/data/?", alone=False)
@@ -14,20 +14,27 @@ def upload(api: Api, number: str) -> Answer:
 
 @route("GET", "/api/tasks/<id>/data/?", alone=False)
 def task_picture(api: Api, number: str) -> Answer:
-    task = api.task(number)
-    return _picture(api, task, range(len(task.data.frames) if task.data else 0))
+    task = _with_data(api.task(number))
+    return _picture(api, task, range(len(task.data.frames)))
 
 
 @route("GET", "/api/tasks/<id>/data/meta")
 def task_meta(api: Api, number: str) -> Answer:
-    return Answer(body=api.answers.meta(api.task(number)))
+    return Answer(body=api.answers.meta(_with_data(api.task(number))))
 
 
 @route("PATCH", "/api/tasks/<id>/data/meta")
 def task_meta_patch(api: Api, number: str) -> Answer:
-    task = api.task(number)
-    frames = range(len(task.data.frames))
-    return _delete_frames(api, task, frames, "Unknown frames {} requested for removal")
+    task = _with_data(api.task(number))
+    wanted = _deleted(api)
+    if len(set(wanted)) != len(wanted):
+        raise Refusal(400, {"deleted_frames": ["Deleted frames cannot repeat"]})
+    if unknown := sorted(set(wanted) - set(range(len(task.data.frames)))):
+        told = f"Unknown frames {', '.join(map(str, unknown))} requested for removal"
+        raise Refusal(400, {"deleted_frames": [told]})
+    task.data.deleted_frames = wanted
+    task.updated = now()
+    return Answer(body=api.answers.meta(task))
 
 
 @route("HEAD", "/api/tasks/<id>/data/<file>", alone=False)
@@ -50,8 +57,18 @@ def job_meta(api: Api, number: str) -> Answer:
 
 @route("PATCH", "/api/jobs/<id>/data/meta")
 def job_meta_patch(api: Api, number: str) -> Answer:
+    """Delete frames of a job, and only these; of a ground-truth job, for itself alone."""
     job = api.job(number)
-    return _delete_frames(api, job.task, job.frames, "Frames {} do not belong to the job", job)
+    wanted, frames = set(_deleted(api)), set(job.chosen or job.frames)
+    if unknown := sorted(wanted - frames):
+        raise Refusal(400, [f"Frames {', '.join(map(str, unknown))} do not belong to the job"])
+    if job.chosen:
+        job.disabled = sorted(wanted)
+    else:
+        data = job.task.data
+        data.deleted_frames = sorted(wanted.union(data.deleted_frames) - (frames - wanted))
+    job.task.updated = now()
+    return Answer(body=api.answers.meta(job.task, job))
 
 
 @route("GET", "/api/tasks/<id>/annotations/?")
@@ -140,7 +157,10 @@ def _picture(api: Api, task: Task, frames: range) -> Answer:
     if quality not in {"original", "compressed"}:
         raise Refusal(400, ["Wrong quality value"])
     if number not in frames:
-        raise Refusal(400, f"Incorrect requested frame number: {number}")
+        told = (
+            f"Invalid frame '{number}'. The frame number should be in the [0, {len(frames)}] range"
+        )
+        raise Refusal(400, told)
     frame = task.data.frames[number]
     if quality == "original":
         holders = (job for job in api.state.jobs_of(task) if number in job.frames)
@@ -151,16 +171,18 @@ def _picture(api: Api, task: Task, frames: range) -> Answer:
     return Answer(body=shown, headers={"Content-Type": "image/jpeg"})
 
 
-def _delete_frames(api: Api, task: Task, frames: range, told: str, job: Job | None = None):
-    data: Data = task.data
-    wanted = api.request.json().get("deleted_frames", data.deleted_frames)
-    if len(set(wanted)) != len(wanted):
-        raise Refusal(400, {"deleted_frames": ["Deleted frames cannot repeat"]})
-    unknown = sorted(set(wanted) - set(frames))
-    if unknown:
-        listed = ", ".join(map(str, unknown))
-        raise Refusal(400, {"deleted_frames": [told.format(listed)]})
-    others = [number for number in data.deleted_frames if number not in frames]
-    data.deleted_frames = sorted([*others, *wanted])
-    task.updated = now()
-    return Answer(body=api.answers.meta(task, job))
+def _with_data(task: Task) -> Task:
+    if task.data is None:
+        raise server_error()
+    return task
+
+
+def _deleted(api: Api) -> list[int]:
+    wanted = api.request.json()["deleted_frames"]
+    for place, number in enumerate(wanted):
+        if type(number) is not int:
+            raise Refusal(400, {"deleted_frames": {str(place): ["A valid integer is required."]}})
+        if number < 0:
+            told = "Ensure this value is greater than or equal to 0."
+            raise Refusal(400, {"deleted_frames": {str(place): [told]}})
+    return wanted

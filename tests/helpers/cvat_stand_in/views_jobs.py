@@ -33,10 +33,17 @@ def jobs(api: Api) -> Answer:
 def job_create(api: Api) -> Answer:
     """Make the one ground-truth job of a task, of frames that the client names."""
     given = api.request.json()
-    require(given, "type", "task_id", "frame_selection_method", "frames")
+    require(given, "type", "task_id", "frame_selection_method")
+    if "frames" not in given:
+        raise Refusal(400, {"non_field_errors": ['The "frames" field is required']})
+    if not given["frames"]:
+        raise Refusal(400, {"frames": ["This list may not be empty."]})
     if given["type"] != "ground_truth":
         raise Refusal(400, [f"Unexpected job type '{given['type']}'"])
-    task = api.task(str(given["task_id"]))
+    task = api.named("Task", given["task_id"])
+    if task.data is None:
+        told = "This task has no data attached yet. Please set up task data and try again"
+        raise Refusal(400, [told])
     if any(job.type == "ground_truth" for job in api.state.jobs.values() if job.task is task):
         told = 'Task with validation mode "gt" cannot have more than 1 GT job'
         raise Refusal(400, [told])
@@ -57,6 +64,15 @@ def job_get(api: Api, number: str) -> Answer:
     return Answer(body=api.answers.job(api.job(number)))
 
 
+@route("DELETE", "/api/jobs/<id>")
+def job_delete(api: Api, number: str) -> Answer:
+    job = api.job(number)
+    if job.type != "ground_truth":
+        raise Refusal(400, ["Only ground truth jobs can be removed"])
+    api.state.delete_jobs({job})
+    return Answer(204)
+
+
 @route("PATCH", "/api/jobs/<id>")
 def job_patch(api: Api, number: str) -> Answer:
     job = api.job(number)
@@ -65,7 +81,7 @@ def job_patch(api: Api, number: str) -> Answer:
         if given.get(name, getattr(job, name)) not in known:
             raise Refusal(400, {name: [f'"{given[name]}" is not a valid choice.']})
     if "assignee" in given:
-        job.assignee = api.user(given["assignee"], "assignee")
+        job.assignee = api.assignee(given["assignee"], job.organization)
         job.assigned = now()
     job.stage = given.get("stage", job.stage)
     job.state = given.get("state", job.state)
@@ -90,8 +106,12 @@ def issues(api: Api) -> Answer:
 @route("POST", "/api/issues")
 def issue_create(api: Api) -> Answer:
     given = api.request.json()
-    require(given, "frame", "position", "job", "message")
-    job = api.job(str(given["job"]))
+    job = api.named("Job", given.get("job"))
+    require(given, "frame", "position", "message")
+    if given["frame"] < 0:
+        raise Refusal(400, {"frame": ["Ensure this value is greater than or equal to 0."]})
+    if not given["position"]:
+        raise Refusal(400, {"position": ["This list may not be empty."]})
     issue = Issue(
         api.state.new_id("issue"), job, api.request.user, given["frame"], given["position"]
     )
@@ -142,8 +162,8 @@ def comments(api: Api) -> Answer:
 @route("POST", "/api/comments")
 def comment_create(api: Api) -> Answer:
     given = api.request.json()
-    require(given, "issue", "message")
-    issue = _issue(api, str(given["issue"]))
+    issue = api.named("Issue", given.get("issue"))
+    require(given, "message")
     return created(api.answers.comment(_comment(api, issue, given["message"])))
 
 

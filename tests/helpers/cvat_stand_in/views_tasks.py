@@ -3,8 +3,8 @@
 from .accounts import may, may_create
 from .labels import create_labels, update_labels
 from .lists import listing
-from .messages import Answer, Refusal, forbidden
-from .routing import Api, created, require, route
+from .messages import Answer, Refusal, forbidden, server_error
+from .routing import Api, created, number_of, require, route
 from .state import Project, Task
 
 LENGTHS = {"name": 256, "subset": 64, "bug_tracker": 2000}
@@ -39,6 +39,7 @@ def project_get(api: Api, number: str) -> Answer:
 def project_patch(api: Api, number: str) -> Answer:
     project = api.project(number)
     given = _checked(api.request.json())
+    require(given, *({"name"} & given.keys()))
     api.take_base(project, given)
     update_labels(api.state, given.get("labels") or [], project_id=project.id)
     return Answer(body=api.answers.project(project))
@@ -52,7 +53,11 @@ def project_delete(api: Api, number: str) -> Answer:
 
 @route("GET", "/api/labels")
 def labels(api: Api) -> Answer:
-    query = api.request.query
+    query, state = api.request.query, api.state
+    held = {"job_id": state.jobs, "task_id": state.tasks, "project_id": state.projects}
+    for name, known in held.items():
+        if name in query and number_of(query[name]) not in known:
+            raise server_error()
     if "job_id" in query:
         found = api.state.labels_of(api.job(query["job_id"]).task)
     elif "task_id" in query:
@@ -114,7 +119,7 @@ def _project(api: Api, given: dict) -> Project | None:
     if given.get("labels"):
         raise Refusal(400, ["Task must have only one of Label set or project_id"])
     if project is None:
-        raise Refusal(400, [f"The specified project #{number} does not exist."])
+        raise Refusal(400, ["Project matching query does not exist."])
     if not staff:
         raise forbidden()
     if project.organization is not organization:
@@ -131,6 +136,7 @@ def task_get(api: Api, number: str) -> Answer:
 def task_patch(api: Api, number: str) -> Answer:
     task = api.task(number)
     given = _checked(api.request.json())
+    require(given, *({"name"} & given.keys()))
     api.take_base(task, given)
     task.subset = given.get("subset", task.subset)
     if task.project is None:

@@ -69,6 +69,8 @@ class Worker:
             if work is None:
                 told = b"There is no request with specified id"
                 raise Refusal(404, told, {"Content-Type": "text/html; charset=utf-8"})
+            if work.task.id not in self.state.tasks:
+                raise Refusal(400, ["Task matching query does not exist."])
             if work.owner is not user and user.group != "admin":
                 raise forbidden()
             work.polls += 1

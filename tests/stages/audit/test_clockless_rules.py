@@ -174,6 +174,14 @@ def test_to_walk_there_and_back_is_no_jump():
     assert [each[0] for each in found(slipped, steady(200))] == ["jump"]
 
 
+@pytest.mark.parametrize(("by", "is_told"), [(55, False), (70, True)])
+def test_where_few_keyframes_tell_what_is_usual_a_slip_must_be_half_as_far_again(by, is_told):
+    shapes = [box(f, 20 + f + by * (f == 20)) for f in range(0, 50, 10)]
+    assert ("jump" in {each[0] for each in found(read(shapes))}) is is_told
+    known = [box(f, 20 + f + 55 * (f == 20)) for f in range(0, 60, 10)]
+    assert "jump" in {each[0] for each in found(read(known))}
+
+
 def test_a_jump_behind_a_cut_is_a_cut():
     scores = [60 if i in {21, 28} else 0 for i in range(60)]
     cut = clock(video(np.arange(60) / 25, scores=scores))

@@ -316,6 +316,35 @@ def test_images_are_read_back_of_few_chunks(stand_in, tmp_path):
     assert sorted(stand_in.chunks.made[2:]) == [(3, 0), (3, 1), (3, 2)]
 
 
+def test_both_ends_are_read_while_the_server_tells_all_else(stand_in, tmp_path):
+    write_video(tmp_path / "ds", "v", 9)
+    together, log, told = threading.Barrier(4, timeout=PATIENCE_SECONDS), stand_in.log, []
+
+    def wait_for_all(request):
+        log(request)
+        is_proof = request.path.endswith(("/jobs", "/data/meta")) or "quality" in request.query
+        if is_proof and not told:
+            together.wait()
+            told.append(request)
+
+    stand_in.log = wait_for_all
+    assert statuses(send(stand_in, tmp_path / "ds", verify="4")) == {"v": "uploaded"}
+    read = [int(r.query["number"]) for r in stand_in.requests if "quality" in r.query]
+    (entry,) = entries(tmp_path / "ds")
+    assert sorted(read) == entry["frames_verified"] == [0, 3, 5, 8]
+
+
+def test_a_first_upload_looks_for_nothing_that_it_may_have_left(stand_in, tmp_path):
+    write_video(tmp_path / "ds", "v", 3)
+    send(stand_in, tmp_path / "ds")
+    asked = [r.path for r in stand_in.requests if r.method == "GET" and "/requests/" not in r.path]
+    assert sorted(asked) == sorted([
+        "/api/server/about", "/api/projects",
+        "/api/tasks/1/data/meta", "/api/jobs", *["/api/tasks/1/data/"] * 3,
+        "/api/tasks",  # whether a request that was thought lost was carried out late
+    ])  # fmt: skip
+
+
 def test_images_are_read_back_at_once(stand_in, dataset):
     together, log = threading.Barrier(5, timeout=PATIENCE_SECONDS), stand_in.log
 
