@@ -139,8 +139,7 @@ class Preparer:
         task = self.server.task(task_id)
         if task is None:
             raise InputError(
-                f"task {task_id}: it is no longer there, or not for you to see. 'prep upload "
-                "--cvat' makes it anew."
+                f"task {task_id}: it is gone from CVAT. 'prep upload --cvat' makes it anew."
             )
         numbers = [record.images.number_of(PurePosixPath(name).name) for name in task.names]
         if all(number is None for number in numbers):

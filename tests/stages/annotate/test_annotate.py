@@ -512,7 +512,7 @@ def test_a_dataset_that_was_not_uploaded_or_whose_task_is_gone(ds, stand_in, run
     file = mot(tmp_path / "a.txt", moving(range(5)))
     stand_in.state.delete_task(ds.task)
     failed = run(file, "--label", "car", code=3)
-    assert f"task {ds.task.id}: it is no longer there" in failed["errors"][0]["message"]
+    assert f"task {ds.task.id}: it is gone from CVAT" in failed["errors"][0]["message"]
     (ds.folder / "cvat.json").unlink()
     failed = run(file, "--label", "car", code=2)
     assert "Run 'prep upload --cvat' first." in failed["errors"][0]["message"]
