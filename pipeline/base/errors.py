@@ -25,7 +25,6 @@
     │   ├── CvatUnreachableError   4  nothing answers there, or not CVAT
     │   ├── CvatAuthError          4  CVAT does not know who asks
     │   ├── CvatPermissionError    4  CVAT does not let this user do that
-    │   │   └── CvatHiddenError    4  … see one task, job or project; others may be seen
     │   ├── CvatRefusedError       4  CVAT says no; nothing was done
     │   ├── CvatUncertainError     4  no answer: whether it was done is not known
     │   │   └── RequestLostError   4  CVAT has forgotten what it had accepted
@@ -228,15 +227,6 @@ class CvatPermissionError(CvatError):
 
     kind = "cvat-permission"
     ends_run = True
-
-
-class CvatHiddenError(CvatPermissionError):
-    """One task, job or project is not shown to this user. It is there all the same.
-
-    For machines it is of the same kind as its parent.
-    """
-
-    ends_run = False
 
 
 class CvatRefusedError(CvatError):

@@ -3,7 +3,7 @@
 Seen of a task is all or nothing: it is not shown to who has some of its jobs.
 """
 
-from ..base.errors import CvatHiddenError, CvatPermissionError, printable
+from ..base.errors import CvatPermissionError, printable
 
 _STAFF = (
     "if you own it or its project, if one of these is assigned to you, or as a maintainer of its "
@@ -19,8 +19,8 @@ _MADE = {
     "projects": (
         "make a project",
         "Accounts in CVAT's group 'worker' make none; in an organization, it takes the role of a "
-        "supervisor. Ask for that; or let somebody else make the project, assign it to you, and "
-        "name it with --project.",
+        "supervisor. Ask for that; or let somebody else make the project and assign it to you, "
+        "and name it with 'prep upload --cvat --project'.",
     ),
     "tasks": (
         "make a task",
@@ -34,6 +34,15 @@ _MADE = {
         "supervisor. Ask for that, or let somebody run the command who has it.",
     ),
 }
+
+
+class CvatHiddenError(CvatPermissionError):
+    """One task, job or project is not shown to this user. It is there; others may be seen.
+
+    For machines it is of the same kind as its parent.
+    """
+
+    ends_run = False
 
 
 def describe_denial(

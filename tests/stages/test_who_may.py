@@ -9,8 +9,8 @@ import pytest
 from helpers.cvat import Caller, by_name, send
 from helpers.cvat_stand_in import Fault, Kind
 from helpers.handmade import STEADY, film
-from video_prep.base.errors import CvatHiddenError, CvatPermissionError
-from video_prep.cvat.denials import describe_denial
+from video_prep.base.errors import CvatPermissionError
+from video_prep.cvat.denials import CvatHiddenError, describe_denial
 
 LABELS = [{"name": "car"}]
 

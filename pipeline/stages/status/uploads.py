@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...base.errors import CvatHiddenError, DatasetError, printable
+from ...base.errors import DatasetError, printable
 from ...base.words import count, listing
+from ...cvat.denials import CvatHiddenError
 from ...cvat.journal import Journal, TaskEntry, Upload, images_digest
 from ...cvat.model import ServerFrame, TaskState
 from ...cvat.proof import compare_frames, compare_jobs
