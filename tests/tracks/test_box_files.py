@@ -54,6 +54,16 @@ def test_boxes_to_be_ignored_and_those_without_a_track_are_left_out_and_told(tmp
     )
 
 
+@pytest.mark.parametrize("ids", [[-1, -1, 7], [-1.0, -2.5, 7.0], ["-1", "-1", "7"]])
+def test_a_negative_id_is_no_track_in_any_format(ids, tmp_path):
+    corners = {name: [value] * 3 for name, value in zip(("x1", "y1", "x2", "y2"), (0, 0, 9, 9))}
+    columns = pa.table({"frame": [0, 0, 0], "id": ids, **corners})
+    pq.write_table(columns, tmp_path / "a.parquet")
+    table = read_boxes(tmp_path / "a.parquet", [])
+    assert [row[1].removesuffix(".0") for row in rows(table)] == ["7"]
+    assert table.left_out == ("2 boxes without a track (a negative id)",)
+
+
 def test_ids_of_64_bits_are_read_digit_by_digit(tmp_path):
     ids = ["1000001", "1000002", "9223372036854775806", "9223372036854775807", "3.0", "2.25"]
     text = "".join(f"1,{each},0,0,9,9\n" for each in ids)

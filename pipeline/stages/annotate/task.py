@@ -1,7 +1,7 @@
 """The tracks of one task: planned, held against what is there, put, and proven."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +16,7 @@ from ...base.errors import (
     UnprovenError,
     printable,
 )
-from ...base.words import count
+from ...base.words import count, plural
 from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import TaskEntry
 from ...dataset.box_table import BoxTable
@@ -31,6 +31,7 @@ from ...tracks.model import Track, tracks_from_api
 from ...tracks.pieces import TaskView
 from .plan import PlannedTrack, TaskPlan, plan_task
 from .result import AnnotatedTask
+from .twins import remove_twins
 
 _ROUNDING_PX = 0.02
 
@@ -44,7 +45,8 @@ class PreparedTask:
     ``labels``: id and type of those that it knows, by name. ``pieces``: by the id of each job what
     it is to have of the tracks, each with the place of its track in the plan; ``lacking``: those
     of them that are not there. ``has_others``: something else is; ``is_occupied``: or only some of
-    the pieces of a job are, so that somebody may have removed the others.
+    the pieces of a job are, so that somebody may have removed the others. ``twins``: the jobs that
+    have more of some pieces than they should.
     """
 
     entry: TaskEntry
@@ -55,6 +57,7 @@ class PreparedTask:
     lacking: Mapping[int, Pieces]
     is_occupied: bool
     has_others: bool
+    twins: tuple[int, ...]
     url: str
 
     @property
@@ -101,7 +104,7 @@ class Preparer:
             entry: of the task, which is complete.
             record: of its video.
             frames: of its video.
-            boxes: of its video, in the pixels that the settings say.
+            boxes: of its video, in pixels of the images.
 
         Raises:
             UsageError: boxes are on frames that the video has not.
@@ -110,7 +113,7 @@ class Preparer:
         """
         assert entry.task_id is not None  # noqa: S101 - it is complete
         task = self._view(entry.task_id, record, frames)
-        plan = plan_task(self._scaled(boxes, record), task, self.settings.max_error_px)
+        plan = plan_task(boxes, task, self.settings.max_error_px)
         pieces = {job_id: _pieces(plan, start, stop) for job_id, start, stop in task.clock.jobs}
         prepared = PreparedTask(
             entry=entry,
@@ -121,19 +124,28 @@ class Preparer:
             lacking={},
             is_occupied=False,
             has_others=False,
+            twins=(),
             url=f"{self.server.host}/tasks/{entry.task_id}",
         )
-        lacking = {}
+        lacking, twins = {}, []
         has_others = is_partial = False
         for job_id, own in pieces.items():
             given = self.server.places_of_job(job_id)
-            if missing := _lacking(prepared, own, given):
+            missing, too_many = _compared(prepared, own, given)
+            if missing:
                 lacking[job_id] = missing
-            others = len(given["tracks"]) > len(own) - len(missing)
+            if too_many:
+                twins.append(job_id)
+            others = len(given["tracks"]) > len(own) - len(missing) + too_many
             has_others |= bool(given["tags"] or given["shapes"] or others)
             is_partial |= 0 < len(missing) < len(own)
-        is_occupied = has_others or is_partial
-        return replace(prepared, lacking=lacking, has_others=has_others, is_occupied=is_occupied)
+        return replace(
+            prepared,
+            lacking=lacking,
+            has_others=has_others,
+            is_occupied=has_others or is_partial,
+            twins=tuple(twins),
+        )
 
     def _view(self, task_id: int, record: VideoRecord, frames: FrameTable) -> TaskView:
         task = self.server.task(task_id)
@@ -157,16 +169,6 @@ class Preparer:
         )
         return TaskView(clock)
 
-    def _scaled(self, boxes: BoxTable, record: VideoRecord) -> BoxTable:
-        """Return the boxes in pixels of the images."""
-        if self.settings.pixels == "images" or record.frame_size is None:
-            return boxes
-        width, height = record.frame_size
-        assert record.image_width is not None  # noqa: S101 - the frame has a size, so they have
-        assert record.image_height is not None  # noqa: S101
-        scale = np.array([record.image_width / width, record.image_height / height] * 2)
-        return replace(boxes, corners=boxes.corners * scale)
-
 
 def put(
     server: CvatAnnotations, task: PreparedTask, folder: Path, *, replace_all: bool
@@ -189,9 +191,15 @@ def put(
     sent = task.pieces if is_replacing else task.lacking
     saved = _save(server, task_id, folder) if is_replacing else None
     unproven = set()
+    removed = 0
     try:
         for job_id, pieces in sent.items():
-            unproven |= {place for place, _ in _put_job(server, task, job_id, pieces, is_replacing)}
+            missing, too_many = _put_job(server, task, job_id, pieces, is_replacing)
+            unproven |= {place for place, _ in missing}
+            if too_many:
+                removed += remove_twins_of(server, task, [job_id])
+        if not is_replacing:
+            removed += remove_twins_of(server, task, [e for e in task.twins if e not in sent])
     except (CvatError, InterruptedRunError) as error:
         raise error.with_more(
             "Some of its jobs may be done; the same command goes on with the others."
@@ -207,13 +215,13 @@ def put(
                 *([f"what was there before is in {printable(saved)}"] if saved else []),
             ],
         )
-    return task.outcome("annotated", count_sent, saved=saved)
+    return task.outcome("annotated", count_sent, saved=saved, message=told_of_twins(removed))
 
 
 def _put_job(
     server: CvatAnnotations, task: PreparedTask, job_id: int, pieces: Pieces, is_replacing: bool
-) -> Pieces:
-    """Put what a job is to have, read it back, and return what of it is not there."""
+) -> tuple[Pieces, int]:
+    """Put what a job is to have; return what of it is not there then, and how much is twice."""
     sent = [_to_api(task, track) for _, track in pieces]
     put_tracks = server.put_tracks if is_replacing else server.add_tracks
     uncertain = None
@@ -221,10 +229,31 @@ def _put_job(
         put_tracks(job_id, sent)
     except CvatUncertainError as error:  # it may have been done all the same
         uncertain = error
-    lacking = _lacking(task, pieces, server.places_of_job(job_id))
+    all_of_it = task.pieces[job_id]
+    lacking, twins = _compared(task, all_of_it, server.places_of_job(job_id))
     if lacking and uncertain is not None:
         raise uncertain
-    return lacking
+    return lacking, twins
+
+
+def remove_twins_of(server: CvatAnnotations, task: PreparedTask, job_ids: Sequence[int]) -> int:
+    """Remove tracks that jobs have twice, and return how many.
+
+    Raises:
+        CvatError: the server does not answer.
+    """
+    return sum(
+        remove_twins(server, job_id, [_to_api(task, piece) for _, piece in task.pieces[job_id]])
+        for job_id in job_ids
+    )
+
+
+def told_of_twins(removed: int) -> str:
+    """Return what there is to say of them."""
+    return (
+        f"{removed:,} {plural(removed, 'track was', 'tracks were')} there twice, put by two runs "
+        "at the same time; one of each was removed."
+    ) * (removed > 0)
 
 
 def _pieces(plan: TaskPlan, start: int, stop: int) -> Pieces:
@@ -268,8 +297,8 @@ def _to_api(task: PreparedTask, track: PlannedTrack) -> dict[str, Any]:
     }
 
 
-def _lacking(task: PreparedTask, pieces: Pieces, given: Mapping[str, Any]) -> Pieces:
-    """Return the pieces that are not among the annotations of a job.
+def _compared(task: PreparedTask, pieces: Pieces, given: Mapping[str, Any]) -> tuple[Pieces, int]:
+    """Return the pieces that are not among the annotations of a job, and how many are too many.
 
     One that has more keyframes by now is there all the same.
     """
@@ -286,7 +315,13 @@ def _lacking(task: PreparedTask, pieces: Pieces, given: Mapping[str, Any]) -> Pi
             lacking.append((place, planned))
         else:
             fitting.remove(found)
-    return lacking
+    twins = 0
+    for _, planned in pieces:
+        fitting = there[task.label_of(planned), int(planned.frames[0])]
+        for each in [e for e in fitting if len(e) == len(planned.frames) and _holds(e, planned)]:
+            fitting.remove(each)
+            twins += 1
+    return lacking, twins
 
 
 def _holds(track: Track, planned: PlannedTrack) -> bool:
