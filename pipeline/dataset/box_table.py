@@ -83,7 +83,7 @@ def read_box_table(path: Path) -> BoxTable:
             # In this thread alone, as `frame_file` does.
             table = pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
-        cause = cause_of(error) if isinstance(error, OSError) else printable(error)
+        cause = cause_of(error) if isinstance(error, OSError) else printable(error).rstrip(".")
         raise UsageError(f"{printable(path)}: cannot be read as Parquet: {cause}.") from error
     if twice := sorted({n for n in table.column_names if table.column_names.count(n) > 1}):
         raise UsageError(

@@ -21,6 +21,8 @@ SUFFIXES = (".txt", ".csv", ".xml", ".parquet")
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar")
+_PACKED_BEGINS = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ")
 _TOO_LARGE = 1e15
 """No frame and no pixel is as far away."""
 _MOT_FORM = "frame,id,left,top,width,height, and perhaps confidence and class"
@@ -39,6 +41,10 @@ def read_boxes(path: Path, labels: Sequence[str], frame_count: int | None = None
         UsageError: the file cannot be read, is of no such format, or a box in it makes no sense.
     """
     suffix = path.suffix.lower()
+    if _is_packed(path):
+        raise UsageError(
+            f"{printable(path)}: it is compressed. Unpack it, and name the file with the tracks."
+        )
     if suffix == ".parquet":
         table = read_box_table(path)
     elif suffix == ".xml":
@@ -53,6 +59,19 @@ def read_boxes(path: Path, labels: Sequence[str], frame_count: int | None = None
     table = _with_tracks(table)
     _check(path, table, 1 if suffix in (".txt", ".csv") else 0)
     return table
+
+
+def _is_packed(path: Path) -> bool:
+    """Return whether a file is an archive, as exports of CVAT are; one that cannot be read is none.
+
+    Names of text often lose the suffix that tells it.
+    """
+    try:
+        with path.open("rb") as file:
+            begin = file.read(6)
+    except OSError:
+        return False
+    return path.suffix.lower() in _PACKED or begin.startswith(_PACKED_BEGINS)
 
 
 def _with_tracks(table: BoxTable) -> BoxTable:
