@@ -12,8 +12,8 @@ if TYPE_CHECKING:  # it loads libraries that --help can do without
     from ..stages.upload.result import PersonLoad
 
 FRAMES_ALONE = (
-    "These are frames: --load boxes counts the boxes that are in CVAT, which only the upload asks "
-    "for, so the jobs may be dealt out otherwise then."
+    "These are frames: 'prep upload --load boxes' counts the boxes that are in CVAT, which only "
+    "the upload itself asks for, so the jobs may be dealt out otherwise then."
 )
 """What there is to say of a plan."""
 

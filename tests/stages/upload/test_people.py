@@ -190,7 +190,7 @@ def test_the_plan_shows_what_each_person_is_to_have(stand_in, ds, prep):
 
 def test_a_plan_in_frames_says_that_it_is_no_plan_in_boxes(ds, prep):
     arguments = ("upload", ds, "--assignees", "ann,bob", "--load")
-    told = "only the upload asks for, so the jobs may be dealt out otherwise then."
+    told = "only the upload itself asks for, so the jobs may be dealt out otherwise then."
     assert told in " ".join(prep(*arguments, "boxes").out.split())
     assert any(told in each for each in prep(*arguments, "boxes", "--json").json["warnings"])
     assert told not in " ".join(prep(*arguments, "frames").out.split())
