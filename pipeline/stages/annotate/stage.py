@@ -29,9 +29,10 @@ from ...settings.cvat import AnnotateSettings
 from ...settings.stages import BreakSettings
 from .labels import check_labels
 from .picture import in_picture
+from .prepared import PreparedTask
 from .result import AnnotatedTask, AnnotateResult
 from .sources import find_boxes
-from .task import PreparedTask, Preparer, put, remove_twins_of, told_of_twins
+from .task import Preparer, put, remove_twins_of, told_of_twins
 
 R = TypeVar("R")
 

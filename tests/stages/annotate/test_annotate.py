@@ -255,7 +255,7 @@ def test_a_job_of_which_somebody_removed_tracks_is_left_alone(tmp_path, stand_in
     first, _, third = stand_in.state.jobs_of(task)
     first.tracks.pop()
     left = run(file, code=1)
-    assert "1 of these tracks among them. --add" in left["tasks"][0]["message"]
+    assert left["tasks"][0]["message"] == "it has 1 of the file's 2 tracks, and nothing else."
     third.tracks = []
     assert run(file, "--add")["totals"]["tracks_added"] == 2
     assert in_jobs(stand_in, task) == expected
