@@ -35,7 +35,8 @@ class NotSentError(CvatUnreachableError):
 
 def is_answer(response: "BaseHTTPResponse", accept: frozenset[int]) -> bool:
     """Return whether a server did what it was asked, or said one of these instead."""
-    return 200 <= response.status < 300 or response.status in accept
+    is_no = response.status in accept and not _lacks_organization(response)
+    return 200 <= response.status < 300 or is_no
 
 
 def describe_refusal(
@@ -52,7 +53,7 @@ def describe_refusal(
         return CvatAuthError(f"CVAT does not accept the credentials ({said})", LOGIN_HINT)
     if status == 403:
         return describe_denial(method, path, said, organization)
-    if organization and lacks_organization(response):
+    if organization and _lacks_organization(response):
         return CvatRefusedError(
             f"the organization '{printable(organization)}' is not there any more, nor what was "
             f"uploaded in it ({said.removesuffix('.')})",
@@ -83,7 +84,7 @@ def describe_refusal(
     return CvatRefusedError(f"CVAT refused: {said.removesuffix('.')}.")
 
 
-def lacks_organization(response: "BaseHTTPResponse") -> bool:
+def _lacks_organization(response: "BaseHTTPResponse") -> bool:
     """Return whether a server says that there is no such organization, not that it lacks a task."""
     return response.status == 404 and b"organization does not exist" in response.data
 

@@ -19,14 +19,7 @@ from ..base.errors import (
 )
 from ..settings.cvat import CvatSettings
 from .connections import Breaker
-from .failures import (
-    NotSentError,
-    describe_break,
-    describe_refusal,
-    is_answer,
-    lacks_organization,
-    lasting,
-)
+from .failures import NotSentError, describe_break, describe_refusal, is_answer, lasting
 from .login import shown
 from .waits import Waits
 
@@ -118,8 +111,6 @@ class Session:
     def find(self, path: str) -> Any | None:
         """Return the JSON of a resource, ``None`` where there is none (404)."""
         response = self.request("GET", path, accept=frozenset((404,)))
-        if response.status == 404 and self.organization and lacks_organization(response):
-            raise self._refusal("GET", path, response)
         return None if response.status == 404 else self._json(response)
 
     def list_all(self, path: str, **query: Any) -> list[dict[str, Any]]:
@@ -185,7 +176,7 @@ class Session:
                     return response
                 repeatable = _NOT_NOW if method in _REPEATABLE else {_TOO_BUSY}
                 if wait_seconds is None or response.status not in repeatable:
-                    refusal = self._refusal(method, path, response)
+                    refusal = describe_refusal(self.host, method, path, response, self.organization)
                     raise lasting(refusal, times)
                 wait_seconds = self._asked_seconds(response, wait_seconds)
             self.pause(wait_seconds)
@@ -215,7 +206,7 @@ class Session:
         self._end_if_stopped()
         response = self._send(method, path, stream, headers)
         if not is_answer(response, accept):
-            raise self._refusal(method, path, response)
+            raise describe_refusal(self.host, method, path, response, self.organization)
         return response
 
     def pause(self, seconds: float) -> None:
@@ -246,9 +237,6 @@ class Session:
     def _end_if_stopped(self) -> None:
         if self.stopped.is_set():
             raise InterruptedRunError("interrupted")
-
-    def _refusal(self, method: str, path: str, response: "BaseHTTPResponse") -> CvatError:
-        return describe_refusal(self.host, method, path, response, self.organization)
 
     def _asked_seconds(self, response: "BaseHTTPResponse", least_seconds: float) -> float:
         """Return how long to wait: as long as the server asks for, within bounds."""
