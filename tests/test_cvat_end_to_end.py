@@ -281,6 +281,9 @@ def test_jobs_are_dealt_out_to_people_and_some_frames_are_ground_truth(cvat, dat
     """To one person on a real server, which has no others for sure."""
     me = cvat.session.user
     short = ("--jobs", "size", "--job-size", "4")
+    refused = cvat.upload(*short, "--assignees", f"{me},no.such.user", code=4)
+    assert "assignee 'no.such.user': there is no such user" in refused["errors"][0]["message"]
+    assert cvat.server.find_project(cvat.project) is None
     cvat.upload(*short, "--assignees", me, "--ground-truth", "0.2")
     before = [job for task in cvat.tasks() for job in cvat.server.all_jobs(task["id"])]
     jobs = [job for job in before if job.type == "annotation"]

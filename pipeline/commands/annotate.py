@@ -142,15 +142,23 @@ def _lines(result: "AnnotateResult", totals: dict[str, int], console: Console) -
     if elsewhere := result.boxes_elsewhere:
         lie = plural(elsewhere, "box of the file lies", "boxes of the file lie")
         yield f"{elsewhere:,} {lie} on frames that no task shows, and so nowhere in CVAT."
-    if totals["boxes"]:
-        worst = max(task.worst_px for task in result.tasks if not isinstance(task, Failure))
-        fewer = 100 * (1 - totals["keyframes"] / totals["boxes"])
+    if occupied := totals["occupied"]:
+        was, has = plural(occupied, "task was", "tasks were"), plural(occupied, "has", "have")
+        yield click.style(
+            f"{occupied:,} {was} left alone, as annotations are there. Run again with --add to put "
+            "the tracks beside them; or with --replace to put the tracks in their place, when "
+            f"what {plural(occupied, 'it', 'they')} {has} is saved first.",
+            fg="yellow",
+        )
+    shown = [e for e in result.tasks if not isinstance(e, Failure) and e.status != "occupied"]
+    if boxes := sum(task.boxes for task in shown):
+        keyframes, worst = sum(e.keyframes for e in shown), max(e.worst_px for e in shown)
         would = " would be" if totals["planned"] else ""
         yield (
             f"{count(totals['tracks_added'], 'track')}{would} added. "
-            f"{count(totals['keyframes'], 'keyframe')} for "
-            f"{count(totals['boxes'], 'box', 'boxes')}, {fewer:.0f} % fewer; no corner is more "
-            f"than {worst:.2f} px off."
+            f"{count(keyframes, 'keyframe')} for {count(boxes, 'box', 'boxes')}, "
+            f"{100 * (1 - keyframes / boxes):.0f} % fewer; no corner is more than {worst:.2f} px "
+            "off."
         )
 
 

@@ -15,12 +15,13 @@ from ..settings.file import load_config
 from ..settings.stages import BreakSettings
 from .console import Answer, Console, cvat_server, verb
 from .layout import align
+from .loads import FRAMES_ALONE, load_lines
 from .options import config_option, cvat_options, dataset_argument, settings_options
 
 if TYPE_CHECKING:  # they load libraries that --help can do without
     from ..dataset.records import Break
     from ..stages.upload.plan import Part
-    from ..stages.upload.result import FailedTask, PersonLoad, TaskOutcome, UploadResult
+    from ..stages.upload.result import FailedTask, TaskOutcome, UploadResult
     from ..stages.upload.videos import UploadPlan
 
 _SHOWN_BREAKS = 5
@@ -109,6 +110,7 @@ def _planned(plan: "UploadPlan", settings: UploadSettings, console: Console) -> 
 
     parts = plan.parts
     loads, assignees = planned_loads(plan, settings)
+    notes = (FRAMES_ALONE,) * (bool(loads) and settings.load == "boxes")
     jobs = sorted(last - first + 1 for part in parts for first, last in part.expected_jobs)
     totals = {
         "tasks": len(parts),
@@ -127,14 +129,18 @@ def _planned(plan: "UploadPlan", settings: UploadSettings, console: Console) -> 
             *_plan_lines(plan, console),
             "",
             *_plan_summary(totals, settings.seconds_per_image),
-            *_load_lines(loads, console),
+            *load_lines(loads, console),
+            *notes,
         ),
         results=tuple(_part_json(part, assignees.get(part.task_name)) for part in parts),
         totals=totals,
-        warnings=tuple(
-            f"{printable(part.task_name)}: {_told(each)}: a tracker will interpolate across it."
-            for part in parts
-            for each in part.open_breaks
+        warnings=(
+            *(
+                f"{printable(part.task_name)}: {_told(each)}: a tracker will interpolate across it."
+                for part in parts
+                for each in part.open_breaks
+            ),
+            *notes,
         ),
         errors=tuple(map(_error_json, plan.failures)),
     )
@@ -202,22 +208,6 @@ def _plan_lines(plan: "UploadPlan", console: Console) -> Iterable[str]:
             yield click.style(f"  and {count(more, 'more break')}; --json lists all", fg="yellow")
     for failure in plan.failures:
         yield f"{click.style('failed', fg='red')}   {failure.error}"
-
-
-def _load_lines(loads: "Sequence[PersonLoad]", console: Console) -> Iterable[str]:
-    rows = [
-        (
-            printable(each.name),
-            f"{each.jobs:,} {plural(each.jobs, 'job'):<4}",
-            f"{each.frames:,} {plural(each.frames, 'frame'):<6}",
-            f"{each.videos:,} {plural(each.videos, 'video'):<6}",
-            "" if each.boxes is None else count(each.boxes, "box", "boxes"),
-        )
-        for each in loads
-    ]
-    if rows:
-        yield ""
-    yield from align(rows, console.width, names=0)
 
 
 def _row(status: str, name: str, frames: int, jobs: int) -> tuple[str, ...]:
@@ -296,4 +286,4 @@ def _lines(result: "UploadResult", totals: dict[str, int], console: Console) -> 
         f"{totals['changed'] + totals['unproven'] + totals['failed']:,} to look at; "
         f"{count(totals['frames_in_cvat'], 'frame')} in CVAT."
     )
-    yield from _load_lines(result.loads, console)
+    yield from load_lines(result.loads, console)

@@ -15,6 +15,7 @@ from ..base.errors import (
     RequestLostError,
     printable,
 )
+from .denials import describe_denial
 from .login import LOGIN_HINT, shown
 
 if TYPE_CHECKING:
@@ -34,20 +35,29 @@ class NotSentError(CvatUnreachableError):
 
 def is_answer(response: "BaseHTTPResponse", accept: frozenset[int]) -> bool:
     """Return whether a server did what it was asked, or said one of these instead."""
-    return 200 <= response.status < 300 or response.status in accept
+    is_no = response.status in accept and not _lacks_organization(response)
+    return 200 <= response.status < 300 or is_no
 
 
-def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPResponse") -> CvatError:
+def describe_refusal(
+    host: str,
+    method: str,
+    path: str,
+    response: "BaseHTTPResponse",
+    organization: str | None = None,
+) -> CvatError:
     """Return the error for an answer that is none of those wanted."""
     status, detail = response.status, _detail(response)
     said = f"{method} /api/{path} gave {status}{': ' * bool(detail)}{detail}"
     if status == 401:
         return CvatAuthError(f"CVAT does not accept the credentials ({said})", LOGIN_HINT)
     if status == 403:
-        return CvatPermissionError(
-            f"CVAT does not allow this ({said})",
-            "An access token is read-only unless it was made otherwise; a user needs the right to "
-            "make projects and tasks, and the --organization where they are.",
+        return describe_denial(method, path, said, organization)
+    if organization and _lacks_organization(response):
+        return CvatRefusedError(
+            f"the organization '{printable(organization)}' is not there any more, nor what was "
+            f"uploaded in it ({said.removesuffix('.')})",
+            "Name another one with --organization, or none by --organization ''.",
         )
     if status == 413:
         return CvatRefusedError(
@@ -72,6 +82,11 @@ def describe_refusal(host: str, method: str, path: str, response: "BaseHTTPRespo
         way_out = AGAIN if status in _OF_PROXIES else f"{AGAIN} {_IF_IT_STAYS}"
         return CvatUncertainError(f"CVAT failed ({said})", way_out, status)
     return CvatRefusedError(f"CVAT refused: {said.removesuffix('.')}.")
+
+
+def _lacks_organization(response: "BaseHTTPResponse") -> bool:
+    """Return whether a server says that there is no such organization, not that it lacks a task."""
+    return response.status == 404 and b"organization does not exist" in response.data
 
 
 def refuse_to_write() -> CvatPermissionError:

@@ -1,17 +1,18 @@
 """What prep does with a CVAT server: projects, tasks, their images, frames and jobs."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..base.errors import CvatPermissionError, CvatRefusedError, RequestLostError, printable
+from ..base.errors import CvatRefusedError, RequestLostError, printable
 from .archive import Archive
 from .failures import AGAIN, refuse_to_write
 from .jobs import list_jobs, read_annotations
 from .model import Project, ServerFrame, ServerFrames, ServerJob, TaskSpec, TaskState
 from .session import Session
 from .transfer import Transfer
+from .users import find_users
 
 _POLL_GROWTH = 1.05
 """So that of the time which a task takes, hardly more than a twentieth is slept away at its end."""
@@ -88,19 +89,13 @@ class CvatServer:
         """Add labels to a project; those that it has stay as they are."""
         self._session.request("PATCH", f"projects/{project_id}", body={"labels": [*labels]})
 
-    def user_id(self, name: str) -> int:
-        """Return the id of a user.
+    def user_ids(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the ids of users, by their names.
 
         Raises:
-            CvatRefusedError: there is none, as far as one may see.
+            CvatRefusedError: some are none, as far as one may see.
         """
-        for user in self._session.list_all("users", search=name):
-            if user["username"] == name:
-                return int(user["id"])
-        raise CvatRefusedError(
-            f"assignee '{printable(name)}': there is no such user that you may see",
-            "Users are seen by those who share an --organization with them.",
-        )
+        return find_users(self._session, names)
 
     def create_task(self, spec: TaskSpec) -> int:
         """Make a task without images and return its id."""
@@ -116,11 +111,12 @@ class CvatServer:
         return int(self._session.post("tasks", body)["id"])
 
     def task(self, task_id: int) -> TaskState | None:
-        """Return a task, ``None`` if it is gone."""
-        try:
-            found = self._session.find(f"tasks/{task_id}")
-        except CvatPermissionError:
-            return None  # a later server may have given the id to somebody else
+        """Return a task, ``None`` if it is gone.
+
+        Raises:
+            CvatHiddenError: it is not for this user to see.
+        """
+        found = self._session.find(f"tasks/{task_id}")
         return None if found is None else _state(found)
 
     def tasks(self, project_id: int) -> list[TaskState]:

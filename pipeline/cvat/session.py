@@ -176,7 +176,7 @@ class Session:
                     return response
                 repeatable = _NOT_NOW if method in _REPEATABLE else {_TOO_BUSY}
                 if wait_seconds is None or response.status not in repeatable:
-                    refusal = describe_refusal(self.host, method, path, response)
+                    refusal = describe_refusal(self.host, method, path, response, self.organization)
                     raise lasting(refusal, times)
                 wait_seconds = self._asked_seconds(response, wait_seconds)
             self.pause(wait_seconds)
@@ -206,7 +206,7 @@ class Session:
         self._end_if_stopped()
         response = self._send(method, path, stream, headers)
         if not is_answer(response, accept):
-            raise describe_refusal(self.host, method, path, response)
+            raise describe_refusal(self.host, method, path, response, self.organization)
         return response
 
     def pause(self, seconds: float) -> None:

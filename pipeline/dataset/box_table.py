@@ -45,9 +45,18 @@ class BoxTable:
 
     def of_video(self, place: int) -> "BoxTable":
         """Return the boxes of one video; what they name stays as it is."""
-        rows = self.videos == place
+        return self.taken(self.videos == place)
+
+    def taken(self, rows: npt.NDArray[np.bool_], left_out: tuple[str, ...] = ()) -> "BoxTable":
+        """Return some of the boxes; what they name stays as it is.
+
+        Args:
+            rows: bool, shape (boxes,), which.
+            left_out: what the others are.
+        """
         columns = ("frames", "corners", "videos", "objects", "labels")
-        return dataclasses.replace(self, **{name: getattr(self, name)[rows] for name in columns})
+        kept = {name: getattr(self, name)[rows] for name in columns}
+        return dataclasses.replace(self, left_out=(*self.left_out, *left_out), **kept)
 
 
 def coded(names: Sequence[Any]) -> tuple[Ints, tuple[str, ...]]:
@@ -74,7 +83,7 @@ def read_box_table(path: Path) -> BoxTable:
             # In this thread alone, as `frame_file` does.
             table = pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
-        cause = cause_of(error) if isinstance(error, OSError) else printable(error)
+        cause = cause_of(error) if isinstance(error, OSError) else printable(error).rstrip(".")
         raise UsageError(f"{printable(path)}: cannot be read as Parquet: {cause}.") from error
     if twice := sorted({n for n in table.column_names if table.column_names.count(n) > 1}):
         raise UsageError(

@@ -21,6 +21,8 @@ SUFFIXES = (".txt", ".csv", ".xml", ".parquet")
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar")
+_PACKED_BEGINS = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ")
 _TOO_LARGE = 1e15
 """No frame and no pixel is as far away."""
 _MOT_FORM = "frame,id,left,top,width,height, and perhaps confidence and class"
@@ -39,6 +41,10 @@ def read_boxes(path: Path, labels: Sequence[str], frame_count: int | None = None
         UsageError: the file cannot be read, is of no such format, or a box in it makes no sense.
     """
     suffix = path.suffix.lower()
+    if _is_packed(path):
+        raise UsageError(
+            f"{printable(path)}: it is compressed. Unpack it, and name the file with the tracks."
+        )
     if suffix == ".parquet":
         table = read_box_table(path)
     elif suffix == ".xml":
@@ -50,19 +56,49 @@ def read_boxes(path: Path, labels: Sequence[str], frame_count: int | None = None
             f"{printable(path)}: tracks are read from {', '.join(SUFFIXES)}. Rename the file if it "
             "is one of these (MOTChallenge text, CVAT's XML, Parquet)."
         )
+    table = _with_tracks(table)
     _check(path, table, 1 if suffix in (".txt", ".csv") else 0)
     return table
+
+
+def _is_packed(path: Path) -> bool:
+    """Return whether a file is an archive, as exports of CVAT are; one that cannot be read is none.
+
+    Names of text often lose the suffix that tells it.
+    """
+    try:
+        with path.open("rb") as file:
+            begin = file.read(6)
+    except OSError:
+        return False
+    return path.suffix.lower() in _PACKED or begin.startswith(_PACKED_BEGINS)
+
+
+def _with_tracks(table: BoxTable) -> BoxTable:
+    """Leave out boxes with a negative number for an id, by which trackers say that it has none."""
+    is_trackless = np.array([_is_negative(name) for name in table.object_names], np.bool_)
+    rows = is_trackless[table.objects]
+    left_out = int(rows.sum())
+    told = f"{count(left_out, 'box', 'boxes')} without a track (a negative id)"
+    return table.taken(~rows, left_out=(told,) * (left_out > 0))
+
+
+def _is_negative(name: str) -> bool:
+    try:
+        return float(name) < 0
+    except ValueError:
+        return False
 
 
 def _read_mot(path: Path, labels: Sequence[str]) -> BoxTable:
     """Return the boxes of a MOTChallenge file, whose frames count from 1.
 
-    Its confidence is 0 for boxes that are to be ignored; the id of one without a track is negative.
+    Its confidence is 0 for boxes that are to be ignored.
     """
     rows: list[tuple[float, ...]] = []
     objects: list[str] = []
     classes: list[int] = []
-    ignored = trackless = 0
+    ignored = 0
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
@@ -74,9 +110,7 @@ def _read_mot(path: Path, labels: Sequence[str]) -> BoxTable:
                         f"{printable(path)}: line {number} is none of MOTChallenge's, "
                         f"'{printable(line.strip()[:80])}': expected {_MOT_FORM}."
                     )
-                if row[1] < 0:
-                    trackless += 1
-                elif len(row) > 6 and row[6] == 0:
+                if len(row) > 6 and row[6] == 0:
                     ignored += 1
                 else:
                     rows.append(row[:1] + row[2:6])
@@ -92,10 +126,7 @@ def _read_mot(path: Path, labels: Sequence[str]) -> BoxTable:
     numbers = np.array(rows, np.float64).reshape(-1, 5)
     codes, names = coded(_named(path, classes, labels))
     object_codes, object_names = coded(objects)
-    left_out = [
-        f"{count(ignored, 'box', 'boxes')} with confidence 0, to be ignored" * (ignored > 0),
-        f"{count(trackless, 'box', 'boxes')} without a track (a negative id)" * (trackless > 0),
-    ]
+    left_out = f"{count(ignored, 'box', 'boxes')} with confidence 0, to be ignored"
     return BoxTable(
         frames=numbers[:, 0].astype(np.int64) - 1,
         corners=np.concatenate([numbers[:, 1:3], numbers[:, 1:3] + numbers[:, 3:5]], axis=1),
@@ -105,7 +136,7 @@ def _read_mot(path: Path, labels: Sequence[str]) -> BoxTable:
         object_names=object_names,
         labels=codes,
         label_names=names,
-        left_out=tuple(filter(None, left_out)),
+        left_out=(left_out,) * (ignored > 0),
     )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .curve import INNER, Curve, seen
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -21,6 +23,8 @@ _ROUNDING_PX = 0.01  # how far that moves a corner, at most
 _REACHES = (0, 3)
 """Over how many boxes to either side the path of keyframes is smoothed: it may turn sharply, or the
 boxes may jitter."""
+_CORNERS = [0, 1, 2, 1, 2, 3, 0, 3]
+"""Of a box, x and y of each."""
 _BLOCK = 32
 _SHORT = 64
 """Up to so many places plain Python is faster: there are very many short spans."""
@@ -31,19 +35,19 @@ def fit_boxes(frames: Ints, boxes: Floats, max_error_px: float) -> tuple[Ints, F
 
     Between the first and the last frame no corner of an interpolated box is further from the given
     one than ``max_error_px``. Keyframes stand on the boxes themselves, or on their smoothed path,
-    whichever needs fewer; see `corners_of_path`.
+    whichever needs fewer: of all choices of keyframes on a path the fewest, or hardly more; see
+    `Curve`. The same boxes always get the same keyframes.
 
     Args:
         frames: int64, shape (boxes,), numbers of the task's frames, ascending.
         boxes: float64, shape (boxes, 4): left, top, right and bottom in pixels.
         max_error_px: more than 0.02.
     """
-    tolerance = max_error_px - _ROUNDING_PX
-    curves = [
-        _Curve(frames.astype(np.float64), boxes, _smoothed(boxes, reach, tolerance), corner_errors)
-        for reach in _REACHES
-    ]
-    fitted = [(curve.keyframes(tolerance), curve.path) for curve in curves]
+    tolerance = (max_error_px - _ROUNDING_PX) * INNER
+    paths = [_smoothed(boxes, reach, tolerance) for reach in _REACHES]
+    at, places = frames.astype(np.float64), seen(boxes[:, _CORNERS])
+    curves = [Curve(at, places, seen(path[:, _CORNERS]), tolerance) for path in paths]
+    fitted = [(curve.keyframes(), path) for curve, path in zip(curves, paths, strict=True)]
     chosen, path = min(fitted, key=lambda each: len(each[0]))
     return frames[chosen], np.round(path[chosen], _DECIMALS)
 

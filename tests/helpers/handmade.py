@@ -169,10 +169,10 @@ def store_video(dataset, video, table, size=SIZE):
     (dataset / video / RECORD_NAME).write_text(json.dumps(record.to_json()))
 
 
-def change_fates(dataset, video, places, fate, reason=Reason.NONE, *, size=SIZE):
-    table = Dataset(dataset).read_frames(video)
+def change_fates(dataset, video, places, fate, reason=Reason.NONE, *, size=None):
+    record, table = Dataset(dataset).read_video(video)
     table = table.with_rows(list(places), fate=fate, reason=reason)
-    store_video(dataset, video, table, size)
+    store_video(dataset, video, table, size or (record.image_width, record.image_height))
 
 
 def noise(size_bytes):

@@ -1,5 +1,7 @@
 """Tracks in the formats of trackers: every box on its frame of the video, or a clear refusal."""
 
+import gzip
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -52,6 +54,22 @@ def test_boxes_to_be_ignored_and_those_without_a_track_are_left_out_and_told(tmp
         "1 box with confidence 0, to be ignored",
         "2 boxes without a track (a negative id)",
     )
+
+
+@pytest.mark.parametrize("ids", [[-1, -1, 7], [-1.0, -2.5, 7.0], ["-1", "-1", "7"]])
+def test_a_negative_id_is_no_track_in_any_format(ids, tmp_path):
+    columns = pa.table({"frame": [0, 0, 0], "id": ids, "box": [[0.0, 0.0, 9.0, 9.0]] * 3})
+    pq.write_table(columns, tmp_path / "a.parquet")
+    table = read_boxes(tmp_path / "a.parquet", [])
+    assert [row[1].removesuffix(".0") for row in rows(table)] == ["7"]
+    assert table.left_out == ("2 boxes without a track (a negative id)",)
+
+
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.txt", "a.csv", "a.zip", "a.xml.bz2"])
+def test_a_file_that_is_packed_is_to_be_unpacked(name, tmp_path):
+    (tmp_path / name).write_bytes(gzip.compress(b"1,1,0,0,9,9\n"))
+    with pytest.raises(UsageError, match=r"it is compressed\. Unpack it, and name the file"):
+        read_boxes(tmp_path / name, [])
 
 
 def test_ids_of_64_bits_are_read_digit_by_digit(tmp_path):

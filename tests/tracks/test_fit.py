@@ -93,6 +93,15 @@ def test_what_stands_still_and_what_moves_evenly_needs_its_two_ends():
     assert corners.tolist() == [even[0].tolist(), even[-1].tolist()]
 
 
+def test_what_stands_still_for_long_and_jitters_needs_a_keyframe_in_a_hundred_boxes():
+    random = np.random.default_rng(5)
+    boxes = np.array([10.0, 20.0, 30.0, 40.0]) + random.normal(0, 0.5, (4000, 4))
+    frames = np.arange(4000)
+    keyframes, corners = fit_boxes(frames, boxes, 2.0)
+    assert worst(frames, boxes, keyframes, corners) <= 2.0
+    assert len(keyframes) <= 40
+
+
 def test_a_jump_is_kept_in_its_frame():
     boxes = np.tile([10.0, 20.0, 30.0, 40.0], (40, 1))
     boxes[25:] += 100

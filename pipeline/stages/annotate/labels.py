@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ...base.errors import UsageError, printable
 from ...base.words import count, listing
-from .task import PreparedTask
+from .prepared import PreparedTask
 
 _BOXABLE = frozenset(("any", "rectangle"))
 """The types of labels that take boxes."""

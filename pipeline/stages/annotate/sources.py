@@ -73,8 +73,8 @@ def _of_file(
     if table.video_names == ("",):
         if video is None:
             raise UsageError(
-                f"{printable(path)}: of which video is it? Name the file by it: one of "
-                f"{listing(sorted(records))}."
+                f"{printable(path)}: of which video is it? Name the file by it (one of "
+                f"{listing(sorted(records))}), or in Parquet have a column 'video'."
             )
         return {video: table}, []
     found: dict[str, BoxTable | Failure] = {}

@@ -4,6 +4,7 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,14 +22,17 @@ from ...base.work import Watch
 from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import Journal, TaskEntry
 from ...dataset.box_table import BoxTable
+from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset, open_dataset
 from ...engines.threads import in_threads
 from ...settings.cvat import AnnotateSettings
 from ...settings.stages import BreakSettings
 from .labels import check_labels
+from .picture import in_picture
+from .prepared import PreparedTask
 from .result import AnnotatedTask, AnnotateResult
 from .sources import find_boxes
-from .task import PreparedTask, Preparer, put
+from .task import Preparer, put, remove_twins_of, told_of_twins
 
 R = TypeVar("R")
 
@@ -65,7 +69,7 @@ def annotate(
 
     Raises:
         UsageError: the tracks cannot be read, are of no video, or have labels that are not there.
-        DatasetError: ``cvat.json`` cannot be read.
+        DatasetError: ``cvat.json`` cannot be read, or another prep is writing into the dataset.
         CvatError: the server does not answer.
     """
     settings, watch = settings or AnnotateSettings(), watch or Watch()
@@ -74,7 +78,7 @@ def annotate(
     if not dry_run:
         server.refuse_read_only()
     records = store.read_records()
-    boxes, warnings = find_boxes(Path(tracks), records, settings.label)
+    boxes, warnings = _in_pictures(Path(tracks), records, settings)
     entries = _entries(store, server, project, boxes.keys())
     uploaded = {entry.video for entry in entries}
     warnings += _left_out(boxes, uploaded)
@@ -82,16 +86,28 @@ def annotate(
     preparer = Preparer(server, settings, breaks or BreakSettings())
     look = functools.partial(_look, preparer, store, tables)
     work = [entry for entry in entries if entry.video in tables]
-    prepared = in_threads(look, work, "tasks", server.stopped, watch)
-    check_labels(server.host, done(prepared))
     act = functools.partial(_act, server, Path(dataset), add=add, replace=replace, dry_run=dry_run)
-    acted = in_threads(act, prepared, "tasks", server.stopped, watch)
+    with nullcontext() if dry_run else store.writing():  # two at once would put all twice
+        prepared = in_threads(look, work, "tasks", server.stopped, watch)
+        check_labels(server.host, done(prepared))
+        acted = in_threads(act, prepared, "tasks", server.stopped, watch)
     tasks = (each for each in acted if each is not None)
     return AnnotateResult(
         (*tasks, *failures(boxes[video] for video in boxes if video in uploaded)),
         _boxes_elsewhere(tables, work, prepared),
         tuple(warnings),
     )
+
+
+def _in_pictures(
+    tracks: Path, records: Mapping[str, VideoRecord], settings: AnnotateSettings
+) -> tuple[dict[str, BoxTable | Failure], list[str]]:
+    """Return what `find_boxes` does, with the boxes in pixels of the images."""
+    boxes, left_out = find_boxes(tracks, records, settings.label)
+    for video, each in boxes.items():
+        if isinstance(each, BoxTable):
+            boxes[video] = in_picture(each, records[video], settings.pixels)
+    return boxes, left_out
 
 
 def _entries(
@@ -193,18 +209,25 @@ def _act(
         return None
     is_replacing = replace and task.has_others
     if not task.lacking and not is_replacing:
+        if task.twins and not dry_run:
+            return _guarded(lambda: _without_twins(server, task), task.entry)
         return task.outcome("unchanged")
     if task.is_occupied and not (add or replace):
-        there = len(task.plan.tracks) - task.tracks_lacking
-        return task.outcome(
-            "occupied",
-            message=f"it has annotations already, and {there:,} of these tracks among them. --add "
-            "puts the others beside what is there, --replace all in its place.",
-        )
+        planned = len(task.plan.tracks)
+        message = "it has annotations, none of them of this file."
+        if there := planned - task.tracks_lacking:
+            all_of_it = "" if task.has_others else ", and nothing else"
+            message = f"it has {there:,} of the file's {count(planned, 'track')}{all_of_it}."
+        return task.outcome("occupied", message=message)
     if dry_run:
         added = len(task.plan.tracks) if is_replacing else task.tracks_lacking
         return task.outcome("planned", added)
     return _guarded(functools.partial(put, server, task, folder, replace_all=replace), task.entry)
+
+
+def _without_twins(server: CvatAnnotations, task: PreparedTask) -> AnnotatedTask:
+    removed = remove_twins_of(server, task, task.twins)
+    return task.outcome("unchanged", message=told_of_twins(removed))
 
 
 def _guarded(work: Callable[[], R], entry: TaskEntry) -> R | Failure:

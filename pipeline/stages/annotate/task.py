@@ -1,7 +1,7 @@
 """The tracks of one task: planned, held against what is there, put, and proven."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +16,7 @@ from ...base.errors import (
     UnprovenError,
     printable,
 )
-from ...base.words import count
+from ...base.words import count, plural
 from ...cvat.annotations import CvatAnnotations
 from ...cvat.journal import TaskEntry
 from ...dataset.box_table import BoxTable
@@ -30,58 +30,11 @@ from ...tracks.clock import clock_of
 from ...tracks.model import Track, tracks_from_api
 from ...tracks.pieces import TaskView
 from .plan import PlannedTrack, TaskPlan, plan_task
+from .prepared import Pieces, PreparedTask
 from .result import AnnotatedTask
+from .twins import remove_twins
 
 _ROUNDING_PX = 0.02
-
-Pieces = list[tuple[int, PlannedTrack]]
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedTask:
-    """A task and the tracks that it is to have.
-
-    ``labels``: id and type of those that it knows, by name. ``pieces``: by the id of each job what
-    it is to have of the tracks, each with the place of its track in the plan; ``lacking``: those
-    of them that are not there. ``has_others``: something else is; ``is_occupied``: or only some of
-    the pieces of a job are, so that somebody may have removed the others.
-    """
-
-    entry: TaskEntry
-    names: tuple[str, ...]
-    plan: TaskPlan
-    labels: Mapping[str, tuple[int, str]]
-    pieces: Mapping[int, Pieces]
-    lacking: Mapping[int, Pieces]
-    is_occupied: bool
-    has_others: bool
-    url: str
-
-    @property
-    def tracks_lacking(self) -> int:
-        """How many tracks are not there wholly."""
-        return len({place for pieces in self.lacking.values() for place, _ in pieces})
-
-    def label_of(self, track: PlannedTrack) -> str:
-        """Return the label of a track, the task's only one where the file names none."""
-        return self.names[track.label] or next(iter(self.labels), "")
-
-    def outcome(self, status: str, added: int = 0, **more: Any) -> AnnotatedTask:
-        """Return what is told of the task."""
-        assert self.entry.task_id is not None  # noqa: S101 - it is complete
-        return AnnotatedTask(
-            task_id=self.entry.task_id,
-            name=self.entry.name,
-            video=self.entry.video,
-            url=self.url,
-            status=status,
-            tracks=len(self.plan.tracks),
-            added=added,
-            boxes=self.plan.boxes,
-            keyframes=self.plan.keyframes,
-            worst_px=self.plan.worst_px,
-            **more,
-        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +54,7 @@ class Preparer:
             entry: of the task, which is complete.
             record: of its video.
             frames: of its video.
-            boxes: of its video, in the pixels that the settings say.
+            boxes: of its video, in pixels of the images.
 
         Raises:
             UsageError: boxes are on frames that the video has not.
@@ -110,7 +63,7 @@ class Preparer:
         """
         assert entry.task_id is not None  # noqa: S101 - it is complete
         task = self._view(entry.task_id, record, frames)
-        plan = plan_task(self._scaled(boxes, record), task, self.settings.max_error_px)
+        plan = plan_task(boxes, task, self.settings.max_error_px)
         pieces = {job_id: _pieces(plan, start, stop) for job_id, start, stop in task.clock.jobs}
         prepared = PreparedTask(
             entry=entry,
@@ -121,26 +74,34 @@ class Preparer:
             lacking={},
             is_occupied=False,
             has_others=False,
+            twins=(),
             url=f"{self.server.host}/tasks/{entry.task_id}",
         )
-        lacking = {}
+        lacking, twins = {}, []
         has_others = is_partial = False
         for job_id, own in pieces.items():
             given = self.server.places_of_job(job_id)
-            if missing := _lacking(prepared, own, given):
+            missing, too_many = _compared(prepared, own, given)
+            if missing:
                 lacking[job_id] = missing
-            others = len(given["tracks"]) > len(own) - len(missing)
+            if too_many:
+                twins.append(job_id)
+            others = len(given["tracks"]) > len(own) - len(missing) + too_many
             has_others |= bool(given["tags"] or given["shapes"] or others)
             is_partial |= 0 < len(missing) < len(own)
-        is_occupied = has_others or is_partial
-        return replace(prepared, lacking=lacking, has_others=has_others, is_occupied=is_occupied)
+        return replace(
+            prepared,
+            lacking=lacking,
+            has_others=has_others,
+            is_occupied=has_others or is_partial,
+            twins=tuple(twins),
+        )
 
     def _view(self, task_id: int, record: VideoRecord, frames: FrameTable) -> TaskView:
         task = self.server.task(task_id)
         if task is None:
             raise InputError(
-                f"task {task_id}: it is no longer there, or not for you to see. 'prep upload "
-                "--cvat' makes it anew."
+                f"task {task_id}: it is gone from CVAT. 'prep upload --cvat' makes it anew."
             )
         numbers = [record.images.number_of(PurePosixPath(name).name) for name in task.names]
         if all(number is None for number in numbers):
@@ -157,16 +118,6 @@ class Preparer:
             tuple((job.id, job.start, job.stop) for job in self.server.jobs(task_id)),
         )
         return TaskView(clock)
-
-    def _scaled(self, boxes: BoxTable, record: VideoRecord) -> BoxTable:
-        """Return the boxes in pixels of the images."""
-        if self.settings.pixels == "images" or record.frame_size is None:
-            return boxes
-        width, height = record.frame_size
-        assert record.image_width is not None  # noqa: S101 - the frame has a size, so they have
-        assert record.image_height is not None  # noqa: S101
-        scale = np.array([record.image_width / width, record.image_height / height] * 2)
-        return replace(boxes, corners=boxes.corners * scale)
 
 
 def put(
@@ -190,9 +141,15 @@ def put(
     sent = task.pieces if is_replacing else task.lacking
     saved = _save(server, task_id, folder) if is_replacing else None
     unproven = set()
+    removed = 0
     try:
         for job_id, pieces in sent.items():
-            unproven |= {place for place, _ in _put_job(server, task, job_id, pieces, is_replacing)}
+            missing, too_many = _put_job(server, task, job_id, pieces, is_replacing)
+            unproven |= {place for place, _ in missing}
+            if too_many:
+                removed += remove_twins_of(server, task, [job_id])
+        if not is_replacing:
+            removed += remove_twins_of(server, task, [e for e in task.twins if e not in sent])
     except (CvatError, InterruptedRunError) as error:
         raise error.with_more(
             "Some of its jobs may be done; the same command goes on with the others."
@@ -208,13 +165,13 @@ def put(
                 *([f"what was there before is in {printable(saved)}"] if saved else []),
             ],
         )
-    return task.outcome("annotated", count_sent, saved=saved)
+    return task.outcome("annotated", count_sent, saved=saved, message=told_of_twins(removed))
 
 
 def _put_job(
     server: CvatAnnotations, task: PreparedTask, job_id: int, pieces: Pieces, is_replacing: bool
-) -> Pieces:
-    """Put what a job is to have, read it back, and return what of it is not there."""
+) -> tuple[Pieces, int]:
+    """Put what a job is to have; return what of it is not there then, and how much is twice."""
     sent = [_to_api(task, track) for _, track in pieces]
     put_tracks = server.put_tracks if is_replacing else server.add_tracks
     uncertain = None
@@ -222,10 +179,31 @@ def _put_job(
         put_tracks(job_id, sent)
     except CvatUncertainError as error:  # it may have been done all the same
         uncertain = error
-    lacking = _lacking(task, pieces, server.places_of_job(job_id))
+    all_of_it = task.pieces[job_id]
+    lacking, twins = _compared(task, all_of_it, server.places_of_job(job_id))
     if lacking and uncertain is not None:
         raise uncertain
-    return lacking
+    return lacking, twins
+
+
+def remove_twins_of(server: CvatAnnotations, task: PreparedTask, job_ids: Sequence[int]) -> int:
+    """Remove tracks that jobs have twice, and return how many.
+
+    Raises:
+        CvatError: the server does not answer.
+    """
+    return sum(
+        remove_twins(server, job_id, [_to_api(task, piece) for _, piece in task.pieces[job_id]])
+        for job_id in job_ids
+    )
+
+
+def told_of_twins(removed: int) -> str:
+    """Return what there is to say of them."""
+    return (
+        f"{removed:,} {plural(removed, 'track was', 'tracks were')} there twice, put by two runs "
+        "at the same time; one of each was removed."
+    ) * (removed > 0)
 
 
 def _pieces(plan: TaskPlan, start: int, stop: int) -> Pieces:
@@ -269,8 +247,8 @@ def _to_api(task: PreparedTask, track: PlannedTrack) -> dict[str, Any]:
     }
 
 
-def _lacking(task: PreparedTask, pieces: Pieces, given: Mapping[str, Any]) -> Pieces:
-    """Return the pieces that are not among the annotations of a job.
+def _compared(task: PreparedTask, pieces: Pieces, given: Mapping[str, Any]) -> tuple[Pieces, int]:
+    """Return the pieces that are not among the annotations of a job, and how many are too many.
 
     One that has more keyframes by now is there all the same.
     """
@@ -287,7 +265,13 @@ def _lacking(task: PreparedTask, pieces: Pieces, given: Mapping[str, Any]) -> Pi
             lacking.append((place, planned))
         else:
             fitting.remove(found)
-    return lacking
+    twins = 0
+    for _, planned in pieces:
+        fitting = there[task.label_of(planned), int(planned.frames[0])]
+        for each in [e for e in fitting if len(e) == len(planned.frames) and _holds(e, planned)]:
+            fitting.remove(each)
+            twins += 1
+    return lacking, twins
 
 
 def _holds(track: Track, planned: PlannedTrack) -> bool:

@@ -123,7 +123,10 @@ def _of_project(server: CvatAnnotations, project: str | None) -> list[int]:
     """
     found = [] if project is None else server.tasks_of_project(project)
     if project is not None and not found:
-        raise InputError(f"--project {printable(project)}: there is none with tasks to be seen.")
+        raise InputError(
+            f"--project {printable(project)}: CVAT shows you none of this name or id with tasks. "
+            "Who has only jobs of a task sees neither it nor its project."
+        )
     return found
 
 

@@ -49,12 +49,13 @@ def audit_task(
     place = Place(task_id, f"{server.host}/tasks/{task_id}")
     task = server.task(task_id)
     if task is None and may_be_gone:
-        gone = "it is no longer there, or not for you to see; 'prep upload --cvat' makes it anew."
+        gone = "it is gone from CVAT; 'prep upload --cvat' makes it anew."
         match = Match(None, unmatched_clock(0, (), ()), gone)
         return judge(f"task {task_id}", place, match, (), settings)
     if task is None:
         raise InputError(
-            f"task {task_id}: there is none on {printable(server.host)}, or none that you may see."
+            f"task {task_id}: there is none on {printable(server.host)}. The address of its page "
+            "in CVAT has its number."
         )
     jobs = tuple((job.id, job.start, job.stop) for job in server.jobs(task_id))
     place = replace(place, job_urls={job[0]: f"{place.url}/jobs/{job[0]}" for job in jobs})

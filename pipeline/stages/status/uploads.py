@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ...base.errors import DatasetError, printable
 from ...base.words import count, listing
+from ...cvat.denials import CvatHiddenError
 from ...cvat.journal import Journal, TaskEntry, Upload, images_digest
 from ...cvat.model import ServerFrame, TaskState
 from ...cvat.proof import compare_frames, compare_jobs
@@ -105,7 +106,10 @@ def account_uploads(store: Dataset, server: CvatServer | None = None) -> tuple[U
 def _is_gone(entry: TaskEntry, server: CvatServer | None) -> bool:
     if server is None or not entry.is_complete or entry.task_id is None:
         return False
-    return server.task(entry.task_id) is None
+    try:
+        return server.task(entry.task_id) is None
+    except CvatHiddenError:
+        return False
 
 
 def _account(
@@ -189,13 +193,21 @@ def _ask(
     entry: TaskEntry,
     names: list[str] | None,
     size: tuple[int, int] | None,
-) -> tuple[int, list[Mismatch]]:
-    """Return how many frames CVAT shows, and what differs from the dataset."""
+) -> tuple[int | None, list[Mismatch]]:
+    """Return how many frames CVAT shows, if it tells, and what differs from the dataset."""
     assert entry.task_id is not None  # noqa: S101 - it is complete
-    state = server.task(entry.task_id)
+    try:
+        state = server.task(entry.task_id)
+    except CvatHiddenError:
+        text = (
+            f"CVAT does not show you task {entry.task_id} (403), so nothing can be said of it; to "
+            "have jobs of it is not enough. It is there, so do not upload it again: have it "
+            "assigned to you, or let its owner run the command."
+        )
+        return None, [Mismatch("task-hidden", text)]
     if state is None:
-        text = f"task {entry.task_id} is gone from CVAT: deleted, or no longer to be seen by you; "
-        return 0, [Mismatch("task-gone", text + "'prep upload --cvat' makes it anew.")]
+        text = f"task {entry.task_id} is gone from CVAT; 'prep upload --cvat' makes it anew."
+        return 0, [Mismatch("task-gone", text)]
     return state.size, list(_differences(server, upload, entry, state, names, size))
 
 

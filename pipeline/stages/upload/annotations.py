@@ -133,8 +133,8 @@ def _save(reader: NamedAnnotations, task_id: int, folder: Path) -> SavedTask:
     found = reader.read(task_id)
     if found is None:
         raise InputError(
-            f"task {task_id}: there is none on {printable(reader.server.host)}, or none that you "
-            "may see, or it has no frames yet."
+            f"task {task_id}: there is none on {printable(reader.server.host)}, or it has no "
+            "frames yet."
         )
     file, is_new = _keep(found, folder)
     counts = (len(found.tags), len(found.shapes), len(found.tracks))

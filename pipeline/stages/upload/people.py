@@ -167,6 +167,9 @@ def _loads(
 class Staff:
     """The people of one upload, and the share of frames that is annotated twice.
 
+    Attributes:
+        assignee_id: of the user that tasks as a whole are assigned to, if any.
+
     Args:
         server: that knows them.
         settings: name them.
@@ -177,7 +180,11 @@ class Staff:
     """
 
     def __init__(self, server: CvatServer, settings: UploadSettings) -> None:
-        self._ids = {name: server.user_id(name) for name in people_of(settings)}
+        names = people_of(settings)
+        assignee = settings.assignee
+        ids = server.user_ids(dict.fromkeys((*names, *([] if assignee is None else [assignee]))))
+        self.assignee_id = None if assignee is None else ids[assignee]
+        self._ids = {name: ids[name] for name in names}
         self._counts_boxes = settings.load == "boxes"
         self._ground_truth = settings.ground_truth
 

@@ -50,6 +50,7 @@ def open_project(
 
     Raises:
         UsageError: it is gone, not to be told from others, or lacks labels that were asked for.
+        CvatHiddenError: it is there, and not for this user to see.
         CvatError: it cannot be found or made.
     """
     earlier = journal.find(server.host, server.organization)
@@ -72,6 +73,10 @@ def open_project(
         # A dataset's own name is never taken for an id.
         look_up = server.find_project if settings.project is None else server.look_up_project
         project = look_up(name)
+        if project is None:
+            for upload in earlier:  # it may be there, and not for this user to see
+                if settings.project in (upload.project_name, str(upload.project_id)):
+                    server.project(upload.project_id)
         if project is None and settings.project and name.isascii() and name.isdigit():
             raise UsageError(f"project '{name}': CVAT shows none with this id or name.")
         if project is None:

@@ -86,11 +86,11 @@ def upload(
         journal = Journal(store.path)
         server = enter_organization(server, journal)
         notices = () if journal.find(server.host, server.organization) else server.notices
+        staff = Staff(server, settings)  # before anything is made that may be for nobody
         project, warnings = open_project(server, journal, settings, store.path.name, labels)
         there = journal.open(server.host, server.organization, project.id, project.name)
         target = Target(store, server, journal, there)
-        staff = Staff(server, settings)  # before anything is sent that may be for nobody
-        run = _Run(target, settings, watch)
+        run = _Run(target, settings, staff.assignee_id, watch)
         tasks = [*run.carry_out(decide(target, plan.videos, Replacing(replace, force, carry)))]
         loads: tuple[PersonLoad, ...] = ()
         if run.gave_up is None:
@@ -127,10 +127,10 @@ def plan_upload(
 class _Run:
     """The tasks of one run. ``gave_up`` says why those that were not begun would fail as well."""
 
-    def __init__(self, target: Target, settings: UploadSettings, watch: Watch) -> None:
+    def __init__(
+        self, target: Target, settings: UploadSettings, assignee_id: int | None, watch: Watch
+    ) -> None:
         self._target, self._settings, self._watch = target, settings, watch
-        assignee = settings.assignee
-        assignee_id = None if assignee is None else target.server.user_id(assignee)
         self._maker = TaskMaker(target, settings, assignee_id)
         self.gave_up: PrepError | None = None
 

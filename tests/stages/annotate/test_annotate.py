@@ -28,6 +28,7 @@ from video_prep.base.errors import UsageError
 from video_prep.cvat.annotations import CvatAnnotations
 from video_prep.cvat.connect import connect
 from video_prep.dataset.frame_table import Fate, Reason
+from video_prep.dataset.store import Dataset
 from video_prep.settings.cvat import CvatSettings
 from video_prep.stages.annotate.sources import find_boxes
 from video_prep.stages.annotate.stage import annotate as annotate_all
@@ -254,7 +255,7 @@ def test_a_job_of_which_somebody_removed_tracks_is_left_alone(tmp_path, stand_in
     first, _, third = stand_in.state.jobs_of(task)
     first.tracks.pop()
     left = run(file, code=1)
-    assert "1 of these tracks among them. --add" in left["tasks"][0]["message"]
+    assert left["tasks"][0]["message"] == "it has 1 of the file's 2 tracks, and nothing else."
     third.tracks = []
     assert run(file, "--add")["totals"]["tracks_added"] == 2
     assert in_jobs(stand_in, task) == expected
@@ -322,13 +323,72 @@ def test_run_again_it_changes_nothing(ds, stand_in, run, tmp_path):
     assert not list(ds.folder.glob("cvat-annotations-*"))
 
 
+def test_two_runs_at_once_put_nothing_twice(ds, stand_in, run, tmp_path, monkeypatch):
+    """A run that was killed, or one of another copy of the dataset, is carried out meanwhile."""
+    file = table(tmp_path / "t.parquet", moving(range(30)), moving(range(3), 200))
+    once = CvatAnnotations.add_tracks
+
+    def twice(self, job_id, tracks):
+        once(self, job_id, tracks)
+        once(self, job_id, tracks)
+
+    monkeypatch.setattr(CvatAnnotations, "add_tracks", twice)
+    done = run(file)
+    assert "tracks were there twice" in done["tasks"][0]["message"]
+    assert_shows(stand_in, ds.task, moving(range(30)), moving(range(3), 200))
+    monkeypatch.setattr(CvatAnnotations, "add_tracks", once)
+    again = run(file)
+    assert (again["totals"]["unchanged"], again["tasks"][0]["message"]) == (1, "")
+
+
+def test_what_a_run_has_put_twice_that_was_killed_then_is_removed_by_the_next(
+    ds, stand_in, run, tmp_path
+):
+    file = table(tmp_path / "t.parquet", moving(range(30)), moving(range(30)), moving([29], 200))
+    run(file)
+    for job in stand_in.state.jobs_of(ds.task):
+        job.tracks += [{**deepcopy(track), "id": track["id"] + 1000} for track in job.tracks]
+    before = [track["id"] for job in stand_in.state.jobs_of(ds.task) for track in job.tracks]
+    assert run(file, "--dry-run")["totals"]["unchanged"] == 1
+    done = run(file)
+    assert (done["totals"]["unchanged"], done["totals"]["occupied"]) == (1, 0)
+    assert "there twice" in done["tasks"][0]["message"]
+    left = [track["id"] for job in stand_in.state.jobs_of(ds.task) for track in job.tracks]
+    assert left == [number for number in before if number < 1000]
+    objects = [moving(range(30)), moving(range(30)), moving([29], 200)]
+    assert_shows(stand_in, ds.task, *objects)
+
+
+def test_while_another_prep_writes_into_the_dataset_nothing_is_put(ds, stand_in, run, tmp_path):
+    file = table(tmp_path / "t.parquet", moving(range(30)))
+    with Dataset(ds.folder).writing():
+        failed = run(file, code=2)
+        assert "another prep is writing into this dataset" in failed["errors"][0]["message"]
+        assert run(file, "--dry-run")["totals"]["planned"] == 1
+    assert shown(stand_in, ds.task) == []
+
+
+def test_boxes_outside_of_the_picture_are_left_out_and_told(ds, stand_in, run, tmp_path):
+    width, height = ds.task.data.frames[0].width, ds.task.data.frames[0].height
+    beyond = [(f, "car", [width - 10.0 + f, 20, width + 40.0 + f, 60]) for f in range(14)]
+    above = [(f, "car", [5.0, -40, 30, 0]) for f in range(3)]
+    done = run(table(tmp_path / "t.parquet", beyond, above))
+    assert_shows(stand_in, ds.task, beyond[:10])  # of which those at the border are whole
+    (warning,) = done["warnings"]
+    assert warning.startswith(f"a: 7 boxes wholly outside of the picture of {width}×{height} ")
+    assert done["totals"]["boxes_elsewhere"] == 5  # those on frames that are left out
+
+
 def test_of_two_objects_alike_the_one_that_is_lacking_is_put(ds, stand_in, run, tmp_path):
     file = table(tmp_path / "t.parquet", moving(range(4)), moving(range(4)))
     run(file)
     job = stand_in.state.jobs_of(ds.task)[0]
     assert len(job.tracks) == 2
     job.tracks.pop()
-    assert "1 of these tracks among them" in run(file, code=1)["tasks"][0]["message"]
+    assert (
+        "it has 1 of the file's 2 tracks, and nothing else."
+        in run(file, code=1)["tasks"][0]["message"]
+    )
     assert run(file, "--add")["totals"]["tracks_added"] == 1
     assert len(job.tracks) == 2
 
@@ -355,10 +415,7 @@ def test_the_work_of_others_is_left_alone_unless_one_says_what_is_to_become_of_i
     left = run(file, code=1)
     assert shown(stand_in, ds.task) == theirs
     assert (left["totals"]["occupied"], left["tasks"][0]["status"]) == (1, "occupied")
-    assert (
-        "it has annotations already, and 0 of these tracks among them. --add"
-        in (left["tasks"][0]["message"])
-    )
+    assert left["tasks"][0]["message"] == "it has annotations, none of them of this file."
     person = [(f, "person", [300 + f * 10 / 3, 20, 350 + f * 10 / 3, 80]) for f in range(4)]
 
     run(file, "--add")
@@ -479,8 +536,8 @@ def test_of_several_videos_it_must_be_clear_which_one_is_meant(tmp_path, stand_i
     send(stand_in, tmp_path / "ds", labels=LABELS)
     failed = run(mot(tmp_path / "result.txt", moving(range(5))), code=2)
     assert (
-        "of which video is it? Name the file by it: one of a, b."
-        in (failed["errors"][0]["message"])
+        "of which video is it? Name the file by it (one of a, b), or in Parquet have a column "
+        "'video'." in failed["errors"][0]["message"]
     )
     (tmp_path / "tracks").mkdir()
     mot(tmp_path / "tracks" / "result.txt", moving(range(5)))
@@ -512,7 +569,7 @@ def test_a_dataset_that_was_not_uploaded_or_whose_task_is_gone(ds, stand_in, run
     file = mot(tmp_path / "a.txt", moving(range(5)))
     stand_in.state.delete_task(ds.task)
     failed = run(file, "--label", "car", code=3)
-    assert f"task {ds.task.id}: it is no longer there" in failed["errors"][0]["message"]
+    assert f"task {ds.task.id}: it is gone from CVAT" in failed["errors"][0]["message"]
     (ds.folder / "cvat.json").unlink()
     failed = run(file, "--label", "car", code=2)
     assert "Run 'prep upload --cvat' first." in failed["errors"][0]["message"]

@@ -588,7 +588,7 @@ def test_a_task_that_was_deleted_on_the_server_is_told(prep, stand_in, planted):
     done = prep("audit", planted, "--post", "--retime", "--json", **access(stand_in))
     assert done.code == 1, done.err
     assert (done.json["totals"]["tasks"], done.json["totals"]["issues_posted"]) == (2, 1)
-    assert f"task {gone.id}: it is no longer there" in done.out
+    assert f"task {gone.id}: it is gone from CVAT" in done.out
     done = prep(
         "audit", planted, "--task", str(gone.id), "--task", str(other.id), **access(stand_in)
     )

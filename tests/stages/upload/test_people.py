@@ -164,7 +164,7 @@ def test_dealing_that_was_cut_off_is_finished(stand_in, ds):
 def test_people_that_are_not_there_are_told_before_anything_is_sent(stand_in, ds):
     with pytest.raises(CvatRefusedError, match="assignee 'max': there is no such user"):
         send(stand_in, ds, assignees="ann,max", **CUT)
-    assert stand_in.state.tasks == {}
+    assert (stand_in.state.projects, stand_in.state.tasks) == ({}, {})
 
 
 def test_the_plan_shows_what_each_person_is_to_have(stand_in, ds, prep):
@@ -186,6 +186,14 @@ def test_the_plan_shows_what_each_person_is_to_have(stand_in, ds, prep):
         for task in planned["tasks"]
         for job, owner in zip(task["jobs"], task["assignees"], strict=True)
     }
+
+
+def test_a_plan_in_frames_says_that_it_is_no_plan_in_boxes(ds, prep):
+    arguments = ("upload", ds, "--assignees", "ann,bob", "--load")
+    told = "only the upload itself asks for, so the jobs may be dealt out otherwise then."
+    assert told in " ".join(prep(*arguments, "boxes").out.split())
+    assert any(told in each for each in prep(*arguments, "boxes", "--json").json["warnings"])
+    assert told not in " ".join(prep(*arguments, "frames").out.split())
 
 
 def test_boxes_that_are_there_may_be_the_load(stand_in, ds):
