@@ -39,8 +39,10 @@ from .video_folder import VideoFolder
 
 AUDIT_NAME = "audit.json"
 VALIDATE_NAME = "validate.json"
+SPLITS_NAME = "splits.json"
 RESERVED_NAMES = (
     "cvat.json", "report.html", "report.json", "audit.html", AUDIT_NAME, VALIDATE_NAME,
+    SPLITS_NAME,
 )  # fmt: skip
 """Files that other stages put beside the videos' folders."""
 
