@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # the command line needs these records, but no arrays
 FINDING_KINDS = frozenset(
     (
         *("copy", "damage", "files-missing", "not-restored", "nothing-selected", "other-bytes"),
+        *("split-aside", "split-empty", "split-leak"),
         *("unreadable", "unreadable-folder", "which-stream"),
     )
 )
