@@ -131,8 +131,9 @@ def _join(
         if len(torn) == 0:
             bits = np.maximum(of_part, 1)
             return np.where(new, np.log2(bits).astype(np.int8), mine).astype(np.int8)
-        several = np.array([int(each).bit_count() for each in touched[torn]])
-        smallest = np.lexsort((members[torn], units.counts[members[torn], 0], -several))
+        # What touches several sides itself has to go in any case.
+        touches_one = touched[torn] & (touched[torn] - 1) == 0
+        smallest = np.lexsort((members[torn], units.counts[members[torn], 0], touches_one))
         out = torn[smallest[0]]
         mine[out] = ASIDE
         part = parts.roots == parts.roots[out]

@@ -32,7 +32,7 @@ def groups_of(parts: Parts, bonds: Bonds, division: Division) -> list[dict[str, 
         videos = sorted({parts.records[place].id for place in parts.video[members].tolist()})
         sides = sorted({side_name(int(side)) for side in division.sides[members]})
         groups.append({"videos": videos, "sides": sides, "why": reasons})
-    return sorted(groups, key=lambda group: -len(group["videos"]))
+    return sorted(groups, key=lambda group: (-len(group["videos"]), group["videos"]))
 
 
 def tell_groups(groups: list[dict[str, Any]]) -> Iterator[Notice]:

@@ -1,8 +1,7 @@
 """Near-identical images are found among all, none is missed."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from video_prep.splits.near import (
     NEAR_BITS,
     Unions,
