@@ -10,7 +10,7 @@ import click
 
 from ..settings.cvat import AnnotateSettings, AuditSettings, CvatSettings, UploadSettings
 from ..settings.dedupe import DedupeSettings
-from ..settings.splits import SplitSettings
+from ..settings.splits import LeakSettings, SplitSettings
 from ..settings.stages import ExtractSettings, RunSettings, ValidateSettings
 
 DEFAULT_DATASET = "dataset"
@@ -27,6 +27,7 @@ _GROUPS = {
     AnnotateSettings: "Boxes and keyframes",
     AuditSettings: "What is worth a look",
     SplitSettings: "Train, val and test",
+    LeakSettings: "What counts as a leak",
 }
 _WITHOUT_LIMIT = 10**6
 """A limit this large is there to refuse nonsense; help does not name it."""

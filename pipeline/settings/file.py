@@ -14,7 +14,7 @@ from ..base.errors import UsageError, printable
 from .cvat import AnnotateSettings, AuditSettings, CvatSettings, UploadSettings
 from .dedupe import DedupeSettings
 from .options import refuse_unknown
-from .splits import SplitSettings
+from .splits import LeakSettings, SplitSettings
 from .stages import (
     SAMPLING,
     BreakSettings,
@@ -36,6 +36,7 @@ SECTIONS: dict[str, type] = {
     "annotate": AnnotateSettings,
     "audit": AuditSettings,
     "split": SplitSettings,
+    "leaks": LeakSettings,
 }
 
 

@@ -71,6 +71,27 @@ class SplitSettings:
         return {side: share for side, share in zip(SIDES, parts, strict=False) if share}
 
 
+@dataclass(frozen=True)
+class LeakSettings:
+    """What in val or test counts as shown by train already, besides near-identical images."""
+
+    near_frames: int = option(
+        30,
+        "A frame of val or test leaks if train has one of the same video at most this many frames "
+        "away.",
+        metavar="FRAMES",
+        minimum=0,
+        maximum=10**9,
+    )
+    near_seconds: float = option(
+        1.0,
+        "The same in seconds, where times are known.",
+        metavar="SECONDS",
+        minimum=0,
+        maximum=10**9,
+    )
+
+
 def _checked(text: str) -> str:
     """Return shares as they are written; UsageError where they are none."""
     parts = [part.strip() for part in text.split("/")]

@@ -90,6 +90,7 @@ def tell_shares(held: Holdings) -> list[Notice]:
 
 
 _MOST_TOLD = 6
+_LARGE = 0.15  # of all: a group that explains by itself why shares are off
 
 
 def _cause(held: Holdings, column: int, groups: int) -> str:
@@ -100,7 +101,9 @@ def _cause(held: Holdings, column: int, groups: int) -> str:
     names = sorted({held.names[place] for place in np.flatnonzero(held.roots == root).tolist()})
     share = amounts[root] / max(float(amounts.sum()), 1)
     what = f"'{held.labels[column - 1]}'" if column else "the images"
-    return (
-        f"of {count(groups, 'group')} that must stay together, {listing(names, 3)} alone "
-        f"{'holds' if len(names) == 1 else 'hold'} {share:.0%} of {what}"
-    )
+    largest = f"{listing(names, 3)} alone {'holds' if len(names) == 1 else 'hold'}"
+    if share > _LARGE:
+        why = f"{largest} {share:.0%} of {what}"
+    else:
+        why = "none can be moved without another share getting worse"
+    return f"of {count(groups, 'group')} that must stay together, {why}"
