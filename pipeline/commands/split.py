@@ -39,7 +39,7 @@ _SHOWN = 5
     help="Images of the output are hard links, which take no room, or copies.",
 )
 @config_option
-@settings_options(SplitSettings)
+@settings_options(SplitSettings, "split", "seed")
 @settings_options(LeakSettings)
 @engine_options
 def split(

@@ -18,6 +18,7 @@ Picture = npt.NDArray[np.uint8]
 T = TypeVar("T", np.uint8, np.float32)
 
 _JPEG = b"\xff\xd8"
+_WITH_LUMA = frozenset(("YCbCr", "Gray"))
 
 
 def read_miniature(path: Path) -> Picture | None:
@@ -34,7 +35,8 @@ def read_miniature(path: Path) -> Picture | None:
         return None
     if data.startswith(_JPEG):
         try:
-            return _shrink(simplejpeg.decode_jpeg(data, "GRAY", strict=True)[:, :, 0])
+            if simplejpeg.decode_jpeg_header(data)[2] in _WITH_LUMA:
+                return _shrink(simplejpeg.decode_jpeg(data, "GRAY", strict=True)[:, :, 0])
         except ValueError:  # of kinds that are rare, or damaged
             pass
     picture = read_picture(path)

@@ -128,7 +128,10 @@ def _record_of(data: Any, where: str) -> SplitRecord:
     for key in settings:
         refuse_unknown(key, ("split", "by", "seed"), f"{where}: key 'settings:'")
     videos = {video: _sides_of(entry, video, where) for video, entry in data["videos"].items()}
-    return SplitRecord(videos, build_settings(SplitSettings, settings, where))
+    try:
+        return SplitRecord(videos, build_settings(SplitSettings, settings, "settings"))
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _sides_of(entry: Any, video: str, where: str) -> VideoSides:
@@ -141,7 +144,10 @@ def _sides_of(entry: Any, video: str, where: str) -> VideoSides:
         refuse_unknown(key, _VIDEO_KEYS, f"{place}: key")
     if ("side" in entry) == ("runs" in entry):
         raise UsageError(f"{place}: expected either 'side' or 'runs'.")
-    runs = tuple(_run_of(run, place) for run in entry.get("runs", ()))
+    rows = entry.get("runs", [])
+    if not isinstance(rows, list) or ("runs" in entry and not rows):
+        raise UsageError(f"{place}: 'runs' is a list of at least one run.")
+    runs = tuple(_run_of(run, place) for run in rows)
     if any(before[1] >= after[0] for before, after in pairwise(runs)):
         raise UsageError(f"{place}: its runs overlap, or are not in the order of the frames.")
     if not runs:

@@ -69,7 +69,7 @@ def tell_shares(held: Holdings) -> list[Notice]:
                 f"{side} is empty: all images together are {count(groups, 'group')} that cannot be "
                 "parted without a leak. Add footage of another time and place."
             )
-            notices.append(Notice("split-empty", text))
+            notices.append(Notice("empty-side", text))
             continue
         if abs(images[place] - asked) > TOLERANCE:
             words = f"{side} has {images[place]:.0%} of the images instead of {asked:.0%}"
@@ -83,7 +83,7 @@ def tell_shares(held: Holdings) -> list[Notice]:
             )
             off.append((abs(mine[label] - whole[label]), words, label + 1))
     notices += [
-        Notice("split-shares", f"{words}: {_cause(held, column, groups)}.")
+        Notice("shares-off", f"{words}: {_cause(held, column, groups)}.")
         for _, words, column in sorted(off, reverse=True)[:_MOST_TOLD]
     ]
     return notices

@@ -17,7 +17,7 @@ from .parts import Parts
 from .record import ASIDE_NAME
 
 _MOST_TOLD = 20
-_FIX = "Say with --splits on which side they are to stand, all on one."
+_FIX = "Say with 'prep export --splits FILE' on which side they are to stand, all on one."
 
 
 def groups_of(parts: Parts, bonds: Bonds, division: Division) -> list[dict[str, Any]]:
@@ -60,14 +60,14 @@ def tell_conflicts(parts: Parts, division: Division) -> Iterator[Notice]:
             f"{names[unit]} is set aside, on no side: it would leak on each, for it joins "
             f"{listing(where, 6)}, which stay where they were. {_FIX}"
         )
-        yield Notice("split-aside", text)
+        yield Notice("set-aside", text)
     for unit in division.moved.tolist():
         now, before = side_name(int(division.sides[unit])), side_name(int(parts.given[unit]))
         text = (
             f"{names[unit]} goes from {before} to {now}, for what it must stand together with was "
             "put there by hand."
         )
-        yield Notice("split-moved", text)
+        yield Notice("moved-side", text)
 
 
 def tell_leaks(parts: Parts, bonds: Bonds, division: Division, leaking: Shown) -> Iterator[Notice]:
@@ -96,14 +96,14 @@ def tell_leaks(parts: Parts, bonds: Bonds, division: Division, leaking: Shown) -
                 for each, side in zip((one, other), sides, strict=True)
             )
             text = f"{where} {words}, and stand on two sides as they did before. {_FIX}"
-            yield Notice("split-leak", text)
+            yield Notice("leak", text)
     images = len(leaking.hashes)
     if told:
         text = (
             f"{count(images, 'image has', 'images have')} a near-identical one on another side; "
             f"{count(len(told), 'pair')} of videos or runs leak."
         )
-        yield Notice("split-leak", text)
+        yield Notice("leak", text)
 
 
 def side_name(side: int) -> str:

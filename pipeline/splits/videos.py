@@ -177,7 +177,7 @@ def _tell(
             f"{'is' if flats == 1 else 'are'} left out: {'its' if flats == 1 else 'their'} like "
             "stand on another side."
         )
-        yield Notice("split-flat", text)
+        yield Notice("shows-nothing", text)
     if unreadable:
         text = (
             f"{count(unreadable, 'image')} cannot be read, so nobody knows what "

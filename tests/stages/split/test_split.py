@@ -282,7 +282,6 @@ def test_what_cannot_be_used_is_refused(prep, tmp_path):
     old = Footage(2, 5).as_yolo(tmp_path / "old")
     assert "is there already" in prep("split", "old", "-o", "old/..").err
     assert "lies in the folder that is read" in prep("split", "old", "-o", "old/new").err
-    assert "leave --by run out" in prep("split", "old", "-o", "new", "--by", "run").err
     assert "there is no such folder" in prep("split", "gone").err
     (tmp_path / "empty").mkdir()
     assert "no image is in this folder" in prep("split", "empty", "-o", "new").err
