@@ -12,7 +12,7 @@ from ..dataset.records import Notice
 from ..settings.splits import SIDES
 from .bonds import Bonds
 from .groups import ASIDE, Division, Shown
-from .near import find_neighbours
+from .near import Places, find_neighbours
 from .parts import Parts
 from .record import ASIDE_NAME
 
@@ -104,6 +104,24 @@ def tell_leaks(parts: Parts, bonds: Bonds, division: Division, leaking: Shown) -
             f"{count(len(told), 'pair')} of videos or runs leak."
         )
         yield Notice("leak", text)
+
+
+def tell_doubles(parts: Parts, division: Division, owners: Places) -> Iterator[Notice]:
+    """Yield how many images were left out of parts that keep their side.
+
+    Args:
+        parts: of videos.
+        division: where they stand.
+        owners: the part of each image that is left out.
+    """
+    names = [printable(name) for name in parts.names]
+    for unit, number in zip(*np.unique(owners, return_counts=True), strict=True):
+        what = count(int(number), "image is", "images are")
+        text = (
+            f"{what} left out of {names[unit]} ({side_name(int(division.sides[unit]))}): what they "
+            f"show, others show that stand on another side since before. {_FIX}"
+        )
+        yield Notice("set-aside", text)
 
 
 def side_name(side: int) -> str:

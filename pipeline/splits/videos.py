@@ -22,7 +22,7 @@ from .parts import Parts, divide_into_parts, forgotten, settle
 from .record import SplitRecord
 from .sides import Material, Sides, Stretch
 from .tell import Holdings, summarize, tell_shares
-from .told import groups_of, tell_conflicts, tell_groups, tell_leaks
+from .told import groups_of, tell_conflicts, tell_doubles, tell_groups, tell_leaks
 from .twins import Twins, find_twins
 
 
@@ -61,7 +61,9 @@ def deal_videos(
     shares = np.array([settings.shares.get(side, 0.0) for side in SIDES])
     division = divide(units, bonds.links, bonds.unions, shown, shares, settings.seed or 0)
     sides = division.sides[images.owners]
-    twins = find_twins(images.hashes, sides, images.flat, images.usable)
+    fixed = parts.by_hand[images.owners]
+    twins = find_twins(images.hashes, sides, images.flat, images.usable, fixed)
+    counts[:, 0] -= np.bincount(images.owners[twins.aside], minlength=len(counts))
     held = Holdings(counts, labels, division.sides, division.roots, shares, parts.names)
     summary: dict[str, Any] = {
         "sides": summarize(held),
@@ -170,7 +172,8 @@ def _tell(
     yield from tell_conflicts(parts, division)
     leaks = twins.others != 0
     yield from tell_leaks(parts, bonds, division, Shown(images.hashes[leaks], images.owners[leaks]))
-    flats, unreadable = int(twins.aside.sum()), int((~images.usable).sum())
+    yield from tell_doubles(parts, division, images.owners[twins.double])
+    flats, unreadable = int(twins.empty.sum()), int((~images.usable).sum())
     if flats:
         text = (
             f"{count(flats, 'image that shows', 'images that show')} nothing, such as black ones, "

@@ -68,16 +68,21 @@ def test_what_shows_nothing_is_left_out_where_its_like_stand_on_an_earlier_side(
     hashes = np.array([black, black, black, other, plain, black], np.uint64)
     sides = np.array([0, 1, 2, 1, 1, -2], np.int8)
     flat = np.array([True, True, True, False, False, True])
-    twins = find_twins(hashes, sides, flat, np.ones(6, bool))
+    twins = find_twins(hashes, sides, flat, np.ones(6, bool), np.zeros(6, bool))
     # Even the first goes, for a picture on another side that shows a little is like it.
     assert twins.aside.tolist() == [True, True, True, False, False, False]
     assert twins.others.tolist() == [0] * 6
-    twins = find_twins(hashes[:4], sides[:4], flat[:4], np.ones(4, bool))
+    none = np.zeros(4, bool)
+    twins = find_twins(hashes[:4], sides[:4], flat[:4], ~none, none)
     assert twins.aside.tolist() == [False, True, True, False]
 
 
-def test_twins_of_images_that_show_something_are_leaks():
-    hashes = np.array([1, 3, 1 << 40], np.uint64)
-    twins = find_twins(hashes, np.array([0, 1, 1], np.int8), np.zeros(3, bool), np.ones(3, bool))
-    assert twins.others.tolist() == [2, 1, 1]  # 3 and 1 << 40 differ in 3 bits of 1
+def test_twins_of_images_that_show_something_are_leaks_or_left_out():
+    hashes = np.array([1, 3, 1 << 40, 0xFF << 20], np.uint64)
+    sides, none = np.array([0, 1, 1, 2], np.int8), np.zeros(4, bool)
+    twins = find_twins(hashes, sides, none, ~none, ~none)
+    assert twins.others.tolist() == [2, 1, 1, 0]  # 3 and 1 << 40 differ in 3 bits of 1
     assert not twins.aside.any()
+    twins = find_twins(hashes, sides, none, ~none, np.array([False, True, False, False]))
+    assert twins.others.tolist() == [2, 1, 0, 0]
+    assert twins.double.tolist() == [False, False, True, False]

@@ -160,6 +160,28 @@ def test_what_joins_two_sides_is_set_aside_and_named(dataset):
     assert sides_of(deal(dataset, before=record))["x1"] == "train"
 
 
+def test_images_that_come_later_to_what_has_a_side_leak_not(dataset):
+    """At first, only some frames were annotated, and none of those looked like others."""
+    write(dataset, "v01", like=[(5, ("v00", 4)), (4, ("v00", 4))])
+    store = Dataset(dataset)
+    first = {video: Material(each.frames[:4]) for video, each in material(store).items()}
+    hand = {video: VideoSides("train" if video != "v01" else "val") for video in first}
+    with InProcess(1) as engine:
+        before = SplitRecord(hand, SplitSettings("80/20", "recording", 0))
+        sides = deal_videos(store, first, DEFAULT, before, engine, Watch())
+        assert told(sides, "set-aside") == []
+    later = deal(dataset, before=sides.record)
+    assert sides_of(later) == sides_of(sides)
+    assert leaks(dataset, later) == 0
+    assert [later.side_of("v01", frame) for frame in range(3, 6)] == ["val", None, None]
+    assert later.side_of("v00", 4) == "train"
+    assert told(later, "set-aside") == [
+        "2 images are left out of v01 (val): what they show, others show that stand on another "
+        "side since before. Say with 'prep export --splits FILE' on which side they are to stand, "
+        "all on one."
+    ]
+
+
 def test_a_chain_between_two_sides_is_cut_where_it_costs_least(dataset):
     first = deal(dataset)
     where = sides_of(first)
@@ -306,6 +328,11 @@ def test_black_images_join_nothing_and_stand_on_one_side(tmp_path):
         assert sides.side_of(video, 0) == ("train" if side == "train" else None)
         assert sides.side_of(video, 1) == side
     assert sides.summary["set_aside"] == sum(s != "train" for s in sides_of(sides).values())
+    held = {side: each["images"] for side, each in sides.summary["sides"].items()}
+    assert held == {
+        side: sum((6 if s == "train" else 5) * (s == side) for s in sides_of(sides).values())
+        for side in SIDES
+    }
     assert kinds(sides) == ["shows-nothing"]
 
 

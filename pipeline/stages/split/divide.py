@@ -61,7 +61,7 @@ def divide_images(files: Sequence[ImageFile], looks: Looks, settings: SplitSetti
     shown, links = Shown(hashes[tells], owners[tells]), np.empty((2, 0), dtype=np.int64)
     division = divide(units, links, unions, shown, shares, settings.seed or 0)
     sides = division.sides[owners]
-    aside = find_twins(hashes, sides, flat, usable).aside
+    aside = find_twins(hashes, sides, flat, usable, usable).aside
     divided = [
         dataclasses.replace(file, side=None if out else SIDES[side])
         for file, side, out in zip(files, sides.tolist(), aside.tolist(), strict=True)

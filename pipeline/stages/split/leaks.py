@@ -80,7 +80,8 @@ def find_leaks(files: Sequence[ImageFile], looks: Looks, settings: LeakSettings)
     sides = np.array([side_number(file) for file in files], np.int8)
     flat, usable = is_flat(looks), ~is_unreadable(looks)
     hashes = np.ascontiguousarray(looks["hash"])
-    others = find_twins(hashes, np.where(flat, -1, sides), flat, usable).others
+    every = np.ones(len(files), dtype=np.bool_)
+    others = find_twins(hashes, np.where(flat, -1, sides), flat, usable, every).others
     has_twin = (others >> _TRAIN & 1).astype(np.bool_) & (sides != _TRAIN)
     near, timed = _find_neighbours(files, sides, settings)
     is_near = near >= 0
