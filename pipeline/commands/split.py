@@ -136,7 +136,8 @@ def _leak_lines(leakage: "Leakage") -> Iterator[str]:
     twins = [leak for leak in leakage.worst if leak.bits is not None][:_SHOWN]
     neighbours = [leak for leak in leakage.worst if leak.bits is None][:_SHOWN]
     for leak in (*twins, *neighbours):
-        yield f"  {printable(leak.image)} is like {printable(leak.train_image)} ({_why(leak)})"
+        relation = "is like" if leak.bits is not None else "is next to"
+        yield f"  {printable(leak.image)} {relation} {printable(leak.train_image)} ({_why(leak)})"
 
 
 def _why(leak: "Leak") -> str:

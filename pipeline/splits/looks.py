@@ -98,7 +98,6 @@ def look_at_chunk(chunk: _Chunk, link: Link) -> Looks:
         small = read_miniature(chunk.folder / name)
         if small is not None:
             looks[place] = hash_thumbnails(small[np.newaxis])[0], small.std()
-        link.tell(1)
     return looks
 
 

@@ -77,7 +77,7 @@ def split(
     result = SplitResult(
         os.fspath(root),
         source.kind,
-        dict(Counter(file.side or "none" for file in files)),
+        _count_sides(files),
         find_leaks(files, looks, leaks) if any(file.side for file in files) else None,
         notices=tuple(_tell_unreadable(files, looks)),
     )
@@ -94,6 +94,11 @@ def split(
         summary=divided.summary,
         notices=(*result.notices, *divided.notices),
     )
+
+
+def _count_sides(files: Sequence[ImageFile]) -> dict[str, int]:
+    found = Counter(file.side or "none" for file in files)
+    return {side: found[side] for side in (*SIDES, "none") if found[side]}
 
 
 def _refuse_nothing_to_do(root: Path, files: Sequence[ImageFile], *, is_divided: bool) -> None:
