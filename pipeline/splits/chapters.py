@@ -23,6 +23,7 @@ def find_chapters(records: Mapping[str, VideoRecord]) -> Iterator[tuple[str, str
     when it was begun, or when it ended, so either fits if it does for both.
     """
     cameras: dict[tuple[object, ...], list[VideoRecord]] = defaultdict(list)
+    names: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for record in records.values():
         probe, recording = record.probe, record.probe.recording
         folder, _, name = record.source.name.rpartition("/")
@@ -30,12 +31,11 @@ def find_chapters(records: Mapping[str, VideoRecord]) -> Iterator[tuple[str, str
         camera = (recording.make, recording.model, probe.codec, size, probe.container)
         cameras[folder, *camera].append(record)
         if match := _GOPRO.match(name.upper()):
-            cameras[folder, "gopro", match[1], size].append(record)
-    for key, videos in cameras.items():
-        if key[1] == "gopro":
-            yield from ((one.id, other.id) for one, other in pairwise(videos))
-        else:
-            yield from _following(videos)
+            names[folder, match[1], size].append(record.id)
+    for chapters in names.values():
+        yield from pairwise(chapters)
+    for videos in cameras.values():
+        yield from _following(videos)
 
 
 def _following(videos: list[VideoRecord]) -> Iterator[tuple[str, str]]:

@@ -355,6 +355,15 @@ def test_what_cannot_be_read_is_told(dataset):
     ]
 
 
+def test_of_nothing_nothing_is_dealt(dataset):
+    store, none = Dataset(dataset), np.empty(0, np.int64)
+    for given in ({}, {"v00": Material(none), "v01": Material(none, {"car": none})}):
+        with InProcess(1) as engine:
+            sides = deal_videos(store, given, DEFAULT, None, engine, Watch())
+        assert sides.record.videos.keys() == given.keys()
+        assert kinds(sides) == ["empty-side"] * 3
+
+
 def test_what_was_dealt_in_one_way_is_not_dealt_in_another(dataset):
     first = deal(dataset, SplitSettings("70/20/10", "video", 3))
     assert deal(dataset, before=first.record).record == first.record

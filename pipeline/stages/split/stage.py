@@ -22,7 +22,7 @@ from ...splits import UNITS
 from ...splits.looks import ImageSet, Looks, is_unreadable, look_at
 from .coco import Coco, find_files
 from .divide import divide_images
-from .images import ImageFile, refuse_twice
+from .images import ImageFile, find_images, refuse_twice
 from .leaks import find_leaks
 from .plain import PlainFolder
 from .result import SplitResult
@@ -79,7 +79,7 @@ def split(
         source.kind,
         _count_sides(files),
         find_leaks(files, looks, leaks) if any(file.side for file in files) else None,
-        notices=tuple(_tell_unreadable(files, looks)),
+        notices=(*_tell_strange(root, files), *_tell_unreadable(files, looks)),
     )
     if target is None:
         return result
@@ -123,6 +123,16 @@ def _open(root: Path) -> Source:
     if files := find_files(root):
         return Coco(root, files)
     return PlainFolder(root)
+
+
+def _tell_strange(root: Path, files: Sequence[ImageFile]) -> list[Notice]:
+    """Return a notice of images that the annotations do not name."""
+    strange = sorted({*find_images(root)} - {file.path for file in files})
+    if not strange:
+        return []
+    what = count(len(strange), "image in the folder is", "images in the folder are")
+    text = f"{what} named by no annotations, and left out: {listing(strange)}."
+    return [Notice("left-out", text)]
 
 
 def _tell_unreadable(files: Sequence[ImageFile], looks: Looks) -> list[Notice]:
