@@ -44,6 +44,7 @@ from .settings.cvat import (
 )
 from .settings.dedupe import DedupeSettings as DedupeSettings
 from .settings.file import Config as Config, load_config as load_config
+from .settings.splits import LeakSettings as LeakSettings, SplitSettings as SplitSettings
 from .settings.stages import (
     BreakSettings as BreakSettings,
     ExtractSettings as ExtractSettings,
@@ -60,6 +61,8 @@ from .stages.extract.result import ExtractResult as ExtractResult
 from .stages.extract.stage import extract as extract
 from .stages.remove import RemoveResult as RemoveResult, remove as remove
 from .stages.report.stage import ReportResult as ReportResult, report as report
+from .stages.split.result import SplitResult as SplitResult
+from .stages.split.stage import split as split
 from .stages.status.stage import StatusResult as StatusResult, status as status
 from .stages.upload.result import UploadResult as UploadResult
 from .stages.upload.stage import upload as upload

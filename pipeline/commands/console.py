@@ -39,7 +39,8 @@ if TYPE_CHECKING:  # --help needs no server
 class Answer:
     """What a command has to say: ``lines`` for people, the rest for machines.
 
-    ``results`` is a list that JSON shows under ``key`` (``videos`` or ``findings``).
+    ``results`` is a list that JSON shows under ``key`` (``videos`` or ``findings``), ``more`` are
+    keys beside it.
     """
 
     exit_code: ExitCode
@@ -49,6 +50,7 @@ class Answer:
     totals: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     errors: tuple[dict[str, str], ...] = ()
+    more: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self, command: str) -> dict[str, Any]:
         """Return the one object that ``--json`` prints."""
@@ -57,6 +59,7 @@ class Answer:
             "status": self.exit_code.name.lower(),
             "exit_code": int(self.exit_code),
             self.key: list(self.results),
+            **self.more,
             "totals": self.totals,
             "warnings": list(self.warnings),
             "errors": list(self.errors),

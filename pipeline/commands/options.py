@@ -10,6 +10,7 @@ import click
 
 from ..settings.cvat import AnnotateSettings, AuditSettings, CvatSettings, UploadSettings
 from ..settings.dedupe import DedupeSettings
+from ..settings.splits import LeakSettings, SplitSettings
 from ..settings.stages import ExtractSettings, RunSettings, ValidateSettings
 
 DEFAULT_DATASET = "dataset"
@@ -25,6 +26,8 @@ _GROUPS = {
     UploadSettings: "Project, tasks and jobs",
     AnnotateSettings: "Boxes and keyframes",
     AuditSettings: "What is worth a look",
+    SplitSettings: "Train, val and test",
+    LeakSettings: "What counts as a leak",
 }
 _WITHOUT_LIMIT = 10**6
 """A limit this large is there to refuse nonsense; help does not name it."""

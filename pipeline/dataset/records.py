@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the command line needs these records, but no arrays
 FINDING_KINDS = frozenset(
     (
         *("copy", "damage", "files-missing", "not-restored", "nothing-selected", "other-bytes"),
-        *("unreadable", "unreadable-folder", "which-stream"),
+        *("empty-side", "leak", "set-aside", "unreadable", "unreadable-folder", "which-stream"),
     )
 )
 """Kinds of notice that a person must look at; the others explain and need nothing."""

@@ -10,7 +10,8 @@
         manifest.jsonl      where images are not sent to CVAT, but lie where it finds them
       .prep/                lock, the work folders of a run that is going on, the segments of long
                             videos that are not complete (`video.shelf`), which sources failed
-                            (`dataset.failed`) and which images were right (`dataset.proven`)
+                            (`dataset.failed`), which images were right (`dataset.proven`), and
+                            how images look (`splits.looks`)
 """
 
 import contextlib
@@ -39,8 +40,10 @@ from .video_folder import VideoFolder
 
 AUDIT_NAME = "audit.json"
 VALIDATE_NAME = "validate.json"
+SPLITS_NAME = "splits.json"
 RESERVED_NAMES = (
     "cvat.json", "report.html", "report.json", "audit.html", AUDIT_NAME, VALIDATE_NAME,
+    SPLITS_NAME,
 )  # fmt: skip
 """Files that other stages put beside the videos' folders."""
 
@@ -185,6 +188,10 @@ class Dataset:
     def shelf_folder(self, video_id: str) -> Path:
         """Return where the segments of a video wait until it is complete."""
         return self.path / _PRIVATE / "segments" / video_id
+
+    def private_folder(self, name: str) -> Path:
+        """Return where prep keeps what it can find out again; it may not be there yet."""
+        return self.path / _PRIVATE / name
 
     def _remove_leftovers(self) -> None:
         private = self.path / _PRIVATE

@@ -14,6 +14,7 @@ from ..base.errors import UsageError, printable
 from .cvat import AnnotateSettings, AuditSettings, CvatSettings, UploadSettings
 from .dedupe import DedupeSettings
 from .options import refuse_unknown
+from .splits import LeakSettings, SplitSettings
 from .stages import (
     SAMPLING,
     BreakSettings,
@@ -34,6 +35,8 @@ SECTIONS: dict[str, type] = {
     "upload": UploadSettings,
     "annotate": AnnotateSettings,
     "audit": AuditSettings,
+    "split": SplitSettings,
+    "leaks": LeakSettings,
 }
 
 

@@ -10,7 +10,7 @@ LAYERS = (
     "settings",
     "engines dataset",
     "pictures tracks cvat pages",
-    "video",
+    "video splits",
     "stages.*",
     "all_stages doctor",
     "__init__",

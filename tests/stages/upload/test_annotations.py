@@ -115,7 +115,7 @@ def test_cut_elsewhere_it_is_one_again(run, stand_in, ds, overlapping):
     assert where(line)[0] == (0, 100, False)
     # Between its own keyframes the second job has it two pixels off; the third lost it.
     assert where(car) == [
-        (1, 0.5, False), (4, 30.25, False), (5, 40.19, False), (8, 72, False), (9, 82, False),
+        (1, 0.5, False), (4, 30.25, False), (5, 40.1875, False), (8, 72, False), (9, 82, False),
         (10, 82, True),
     ]  # fmt: skip
 

@@ -1,0 +1,97 @@
+"""The output: built beside its place, then put there by one rename."""
+
+import errno
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ...base.errors import DatasetError, UsageError, cause_of, printable
+from ...dataset.files import WRITE_ELSEWHERE, flush, flush_file_system
+from .images import ImageFile
+
+_NO_LINKS = frozenset((errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES))
+
+
+class Layout(Protocol):
+    """How a format lays out a set."""
+
+    root: Path
+
+    def target(self, file: ImageFile, side: str) -> str:
+        """Return where an image goes, as a path under the output."""
+
+    def write(self, folder: Path, sides: Mapping[str, Sequence[ImageFile]]) -> None:
+        """Write what goes with the images."""
+
+
+def refuse_taken(target: Path, root: Path) -> Path:
+    """Return a folder to write, which must not be there yet, or be empty.
+
+    Raises:
+        UsageError: it is taken, or within the set that is read.
+    """
+    if target == root or root in target.parents:
+        raise UsageError(
+            f"{printable(target)}: the output lies in the folder that is read. Name another one."
+        )
+    try:
+        taken = target.is_symlink() or (target.exists() and any(target.iterdir()))
+    except NotADirectoryError:
+        taken = True
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(target)}: cannot be looked into: {cause_of(error)}. {WRITE_ELSEWHERE}"
+        ) from error
+    if taken:
+        raise UsageError(
+            f"{printable(target)}: is there already. Remove it, or name another folder with "
+            "--output; prep replaces none."
+        )
+    return target
+
+
+def write(
+    target: Path, layout: Layout, sides: Mapping[str, Sequence[ImageFile]], images: str
+) -> None:
+    """Write a set: all of it is there in the end, or nothing.
+
+    Raises:
+        DatasetError: it cannot be written. Nothing is left of it.
+    """
+    part = target.with_name(f".{target.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+        part.mkdir(parents=True)
+        for side, files in sides.items():
+            for file in files:
+                place = part / layout.target(file, side)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                _place(layout.root / file.path, place, images == "link")
+        layout.write(part, sides)
+        flush_file_system(part)
+        part.rename(target)
+        flush(target.parent)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise DatasetError(
+            f"{printable(target)}: cannot be written: {cause_of(error)}. {WRITE_ELSEWHERE}"
+        ) from error
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _place(source: Path, place: Path, is_linked: bool) -> None:
+    """Put an image into its place, as a hard link where the file system has them."""
+    source = source.resolve()  # a link to a symbolic link would be one more of these
+    if is_linked:
+        try:
+            os.link(source, place)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+        else:
+            return
+    shutil.copyfile(source, place)
