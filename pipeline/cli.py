@@ -21,7 +21,7 @@ _SHORT_HELP = {
     "annotate": "Bring a tracker's boxes into the tasks, with few keyframes.",
     "audit": "Find where CVAT's interpolation of tracks is wrong.",
     "annotations": "Save the annotations of tasks, or put back what was saved.",
-    "split": "Tell how leaky a division into train, val and test is, and divide anew.",
+    "split": "Tell how leaky a split of a training set is, and split it anew.",
     "doctor": "Try out everything that prep needs, on a tiny clip.",
     "init": "Write a settings file that explains every setting.",
 }

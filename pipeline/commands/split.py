@@ -50,7 +50,7 @@ def split(
     config_file: str | None,
     **flags: Any,
 ) -> Answer:
-    """Tell how leaky a division into train, val and test is, and divide anew.
+    """Tell how leaky a split of a training set is, and split it anew.
 
     FOLDER holds images with annotations of COCO or YOLO (Ultralytics), or images alone; folders or
     annotation files named train, val and test are its sides. An image of val or test leaks if train
