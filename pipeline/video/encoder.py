@@ -21,7 +21,7 @@ from ..base.work import Link, refuse_stopped
 from ..dataset.records import VideoInfo
 from ..settings.stages import ExtractSettings
 from .binary import ANOTHER_FFMPEG
-from .processes import DISK_FULL, PIPE_BYTES, Pipe, kill_group, killed, start_ffmpeg
+from .processes import DISK_FULL, PIPE_BYTES, Pipe, kill_group, killed, start_ffmpeg, widen
 from .still import COMPARED_FORMATS
 
 _LAYOUTS = {b"420": (2, 2), b"422": (2, 1), b"444": (1, 1)}
@@ -177,6 +177,8 @@ class Encoder(Pipe):
                 self._process = start_ffmpeg(
                     self._command, self._folder, stdin=subprocess.PIPE, stderr=log
                 )
+            assert self._process.stdin is not None  # noqa: S101
+            widen(self._process.stdin.fileno())
             self._write(self._process, memoryview(self._header))
         self._write(self._process, self._buffer)
         self._encoded.append(self._place)

@@ -40,8 +40,7 @@ class Pipe:
         self.wants_more = True
         self.file, self.write_file = os.pipe()
         self.target = f"pipe:{self.write_file}"
-        with contextlib.suppress(OSError):  # it is as fast as it can be
-            fcntl.fcntl(self.file, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        widen(self.file)
 
     def read(self) -> None:
         """Read what is there."""
@@ -50,6 +49,12 @@ class Pipe:
     def close(self) -> None:
         """Close the end to read from."""
         os.close(self.file)
+
+
+def widen(pipe: int) -> None:
+    """Let a pipe hold as much as it may; else both sides of it wait for each other often."""
+    with contextlib.suppress(OSError):  # it is as fast as it can be
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def start_ffmpeg(
