@@ -27,13 +27,14 @@ from .hf import hf_places, write_hf
 from .images import ImageTable, put_images
 from .mot import mot_places, write_mot
 from .numbers import IMAGENET, boxes_of, pixels_of
+from .page import write_page
 from .parquet import write_parquet
 from .result import ExportResult
 from .sides import Asked, keep_record, with_sides
 from .tables import Tables, build_tables
 from .yolo import write_yolo
 
-RECORD_NAME = "export.json"
+RECORD_NAME, PAGE_NAME = "export.json", "export.html"
 FORMAT = "prep export"
 
 
@@ -210,6 +211,7 @@ def _format_of(settings: ExportSettings) -> _Format:
 
 
 def write_record(result: ExportResult, out: Path) -> None:
-    """Write ``export.json``."""
+    """Write ``export.json``, and ``export.html``, which shows the same."""
     text = json.dumps(result.numbers, indent=1)
     (out / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
+    write_page(out / PAGE_NAME, result.numbers)
