@@ -1,13 +1,17 @@
 """Tasks with all that is drawn in them, from a server or from an export."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..base.errors import InputError, printable
 from ..cvat.annotations import CvatAnnotations, TaskFrames
+from ..dataset.saved_annotations import KINDS
 from ..dataset.store import Dataset
+from ..tracks.by_job import together
 from ..tracks.drawing import Drawing, drawing_from_api
 from ..tracks.xml import XmlAnnotations
 from ..tracks.xml_drawing import drawings_from_xml
@@ -55,10 +59,20 @@ def read_task(
         match = Match(None, unmatched_clock(0, (), ()), gone)
         return AnnotatedTask(task_id, f"task {task_id}", match, drawing_from_api({}, ()))
     jobs = tuple((job.id, job.start, job.stop) for job in server.jobs(task_id))
-    # One without frames has no annotations either; the server refuses to look.
-    given = server.of_task(task_id, in_full=True) if task.size else {}
-    drawing = drawing_from_api(given, server.label_specs(task_id))
+    drawing = drawing_from_api(_all_of(server, jobs), server.label_specs(task_id))
     return AnnotatedTask(task_id, task.name, matcher.match(task, jobs), drawing)
+
+
+def _all_of(
+    server: CvatAnnotations, jobs: Sequence[tuple[int, int, int]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return all annotations of a task, by its jobs, as the API has those of a task."""
+    given: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    for place, (job_id, _, _) in enumerate(jobs):
+        for kind, ones in server.of_job(job_id).items():
+            if kind in given:
+                given[kind] += [{**one, "job": place, "label": one["label_id"]} for one in ones]
+    return together(given, [(start, stop) for _, start, stop in jobs])
 
 
 def read_export(file: Path, store: Dataset, matcher: Matcher) -> tuple[AnnotatedTask, ...]:

@@ -1,28 +1,24 @@
 """The stage: make of annotations and images what training programs read."""
 
-import math
+import functools
 import os
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from ...annotated.chosen import choose_tasks
 from ...annotated.match import Matcher
 from ...annotated.reading import AnnotatedTask, read_export, read_task
-from ...base.work import Batch, Watch
+from ...base.work import Watch
 from ...cvat.annotations import CvatAnnotations
 from ...dataset.store import open_dataset
 from ...engines.base import Engine
-from ...engines.threads import InProcess
+from ...engines.threads import in_threads
 from ...settings.export import ExportSettings
 from ...settings.splits import SplitSettings
 from ...settings.stages import BreakSettings, RunSettings
 from .maker import Maker
 from .result import ExportResult
 from .sides import Asked
-
-_TASKS_AT_ONCE = 3
 
 
 def export(
@@ -77,7 +73,8 @@ def export(
     def read() -> list[AnnotatedTask]:
         is_named = bool(tasks) or project is not None
         where, ids = choose_tasks(store, server, tasks, project)
-        return _read_all(where, matcher, ids, watch, may_be_gone=not is_named)
+        look = functools.partial(read_task, where, matcher, may_be_gone=not is_named)
+        return in_threads(look, ids, "tasks", where.stopped, watch)
 
     asked = Asked(split or SplitSettings(), splits)
     make = Maker(store, settings or ExportSettings(), asked, run or RunSettings(), engine, watch)
@@ -113,28 +110,3 @@ def export_file(
     run, watch = run or RunSettings(), watch or Watch()
     make = Maker(store, settings or ExportSettings(), asked, run, engine, watch)
     return make.export(lambda: read_export(file, store, matcher), Path(output), overwrite=overwrite)
-
-
-def _read_all(
-    server: CvatAnnotations,
-    matcher: Matcher,
-    task_ids: Sequence[int],
-    watch: Watch,
-    *,
-    may_be_gone: bool,
-) -> list[AnnotatedTask]:
-    """Return tasks in their order."""
-    # Threads, for the session with the server cannot be shared with other processes.
-    engine = InProcess(_TASKS_AT_ONCE, math.inf, server.stopped)
-    watch.batch_started(Batch(len(task_ids), len(task_ids), "tasks", ""))
-    found: dict[int, AnnotatedTask] = {}
-
-    def look(task_id: int, _: Any) -> AnnotatedTask:
-        return read_task(server, matcher, task_id, may_be_gone=may_be_gone)
-
-    with closing(engine.run(look, task_ids)) as results:
-        for task_id, task in results:
-            if isinstance(task, AnnotatedTask):
-                found[task_id] = task
-            watch.item_done(str(task_id), 1)
-    return [found[task_id] for task_id in task_ids]
