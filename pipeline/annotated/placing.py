@@ -90,7 +90,10 @@ class Placer:
             before = {readings[links.before[p]].track.number for p in places if p in links.before}
             head = ids.get(min(before, default=number))
             ids[number] = first_track + len(set(ids.values())) if head is None else head
-            shown = [(readings[p], *self._shown(readings[p], links, p)) for p in places]
+            shown = [
+                (readings[p], *self._shown(readings[p], links, p, counts=p == places[0]))
+                for p in places
+            ]
             goes_on = bool(before)
             if readings[places[0]].track.element is None:
                 self._add_track(shown[0], traits, ids[number], goes_on=goes_on)
@@ -99,8 +102,18 @@ class Placer:
         self._add_stills()
         return len(set(ids.values()))
 
-    def _shown(self, reading: Reading, links: Links, place: int) -> tuple[Shown, Flags]:
-        """Return a track where it is shown, and where a person set it."""
+    def _shown(
+        self, reading: Reading, links: Links, place: int, *, counts: bool
+    ) -> tuple[Shown, Flags]:
+        """Return a track where it is shown, and where a person set it.
+
+        Args:
+            reading: the track.
+            links: which pieces go on as which.
+            place: of the reading among all.
+            counts: whether to count what differs from CVAT: of a skeleton, one element stands for
+                all.
+        """
         track = reading.track
         is_inside = (track.frames >= 0) & (track.frames < self._view.frame_count)
         is_alive = is_inside & ~np.isin(track.frames, self._deleted)
@@ -116,8 +129,8 @@ class Placer:
             frames = frames[~self._is_ended(track, exists, frames)]
         found = shown_on(track, frames, np.flatnonzero(exists))
         if len(self._deleted):
-            self.placed.ended += len(np.setdiff1d(by_cvat, found.frames))
-            self.placed.continued += len(np.setdiff1d(found.frames, by_cvat))
+            self.placed.ended += counts * len(np.setdiff1d(by_cvat, found.frames))
+            self.placed.continued += counts * len(np.setdiff1d(found.frames, by_cvat))
         by_hand = np.setdiff1d(reading.frames, track.frames[by_server])
         return found, found.is_keyframe & np.isin(found.frames, by_hand)
 

@@ -1,6 +1,6 @@
 """Tables of shapes as Parquet files, in columns of numbers, names and lists."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.integer[Any]]
-
-_ROWS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +41,8 @@ class Records:
 Column = npt.NDArray[Any] | Names | Lists | Records
 
 
-def write_columns(path: Path, columns: Mapping[str, Column]) -> None:
-    """Write columns as a Parquet file; NaN stands for no number.
+def write_columns(path: Path, parts: Iterable[Mapping[str, Column]]) -> None:
+    """Write columns as a Parquet file, some rows after others; NaN stands for no number.
 
     Raises:
         OSError: it cannot be written.
@@ -54,38 +52,12 @@ def write_columns(path: Path, columns: Mapping[str, Column]) -> None:
 
     writer = None
     with path.open("wb") as file:
-        for start, stop in _steps(len(_first(columns))):
-            arrays = {
-                name: _array(part(column, start, stop), pa) for name, column in columns.items()
-            }
-            table = pa.table(arrays)
+        for columns in parts:
+            table = pa.table({name: _array(column, pa) for name, column in columns.items()})
             writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
             writer.write_table(table)
         if writer is not None:
             writer.close()
-
-
-def _first(columns: Mapping[str, Column]) -> Any:
-    return next(c for c in columns.values() if isinstance(c, np.ndarray))
-
-
-def _steps(rows: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, max(rows, 1), _ROWS_AT_ONCE):
-        yield start, min(start + _ROWS_AT_ONCE, rows)
-
-
-def part(column: Column, start: int, stop: int) -> Column:
-    """Return the rows of a column from ``start`` up to ``stop``."""
-    if isinstance(column, np.ndarray):
-        return column[start:stop]
-    if isinstance(column, Names):
-        return Names(column.codes[start:stop], column.names)
-    offsets = column.offsets[start : stop + 1]
-    first, last = int(offsets[0]), int(offsets[-1])
-    if isinstance(column, Lists):
-        return Lists(column.values[first:last], offsets - first)
-    fields = {name: part(each, first, last) for name, each in column.fields.items()}
-    return Records(fields, offsets - first)
 
 
 def _array(column: Column, pa: Any) -> Any:
