@@ -52,10 +52,11 @@ def read_task(
     task = server.task(task_id)
     if task is None and not may_be_gone:
         raise InputError(
-            f"task {task_id}: there is none on {printable(server.host)}, or none that you may see."
+            f"task {task_id}: there is none on {printable(server.host)}. The address of its page "
+            "in CVAT has its number."
         )
     if task is None:
-        gone = "it is no longer there, or not for you to see; 'prep upload --cvat' makes it anew."
+        gone = "it is gone from CVAT; 'prep upload --cvat' makes it anew."
         match = Match(None, unmatched_clock(0, (), ()), gone)
         return AnnotatedTask(task_id, f"task {task_id}", match, drawing_from_api({}, ()))
     jobs = tuple((job.id, job.start, job.stop) for job in server.jobs(task_id))
