@@ -43,6 +43,7 @@ from .settings.cvat import (
     UploadSettings as UploadSettings,
 )
 from .settings.dedupe import DedupeSettings as DedupeSettings
+from .settings.export import ExportSettings as ExportSettings
 from .settings.file import Config as Config, load_config as load_config
 from .settings.splits import LeakSettings as LeakSettings, SplitSettings as SplitSettings
 from .settings.stages import (
@@ -57,6 +58,8 @@ from .stages.audit.result import AuditResult as AuditResult
 from .stages.audit.stage import audit as audit, audit_export as audit_export
 from .stages.dedupe.result import DedupeResult as DedupeResult
 from .stages.dedupe.stage import dedupe as dedupe
+from .stages.export.result import ExportResult as ExportResult
+from .stages.export.stage import export as export, export_file as export_file
 from .stages.extract.result import ExtractResult as ExtractResult
 from .stages.extract.stage import extract as extract
 from .stages.remove import RemoveResult as RemoveResult, remove as remove

@@ -20,6 +20,7 @@ _SHORT_HELP = {
     "manifest": "Write the manifest files for CVAT's share or a cloud storage.",
     "annotate": "Bring a tracker's boxes into the tasks, with few keyframes.",
     "audit": "Find where CVAT's interpolation of tracks is wrong.",
+    "export": "Make a training set of annotations and images.",
     "annotations": "Save the annotations of tasks, or put back what was saved.",
     "split": "Tell how leaky a split of a training set is, and split it anew.",
     "doctor": "Try out everything that prep needs, on a tiny clip.",

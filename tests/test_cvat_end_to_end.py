@@ -3,12 +3,15 @@
 What was made is looked at through the API alone, and deleted again.
 """
 
+import io
+import json
 import os
 import secrets
 import shutil
 import subprocess
 import time
 import zipfile
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -648,3 +651,87 @@ def test_ground_truth_is_work_too(cvat, dataset, tmp_path):
     for how in ((), ("--carry",), ("--force",)):
         cvat.upload("--replace", *how, code=4)
         assert cvat.server.task(task) is not None
+
+
+def test_a_training_set_has_what_cvat_exports(cvat, dataset, tmp_path):
+    """On a real server, shape for shape; the stand-in makes no exports."""
+    cvat.upload("--labels", "labels.yaml", "--jobs", "size", "--job-size", "12")
+    (task,) = (each["id"] for each in cvat.tasks() if each["name"] == dataset.name)
+    labels = {each["name"]: each for each in cvat.session.list_all("labels", task_id=task)}
+    colour = labels["car"]["attributes"][0]["id"]
+
+    def at(frame, points, kind="rectangle", **more):
+        return {"type": kind, "frame": frame, "points": points, "outside": False, **more}
+
+    def track(label, *shapes):
+        frame = min(shape["frame"] for shape in shapes)
+        return {"label_id": labels[label]["id"], "frame": frame, "shapes": [*shapes]}
+
+    blue = {"attributes": [{"spec_id": colour, "value": "blue"}]}
+    box, outline = [25, 5, 40, 20], [10, 10, 50, 12, 40, 60, 15, 40]
+    out = {"outside": True}
+    turned = at(15, [90, 45, 120, 65], rotation=40.0)
+    first = at(2, [5, 5, 20, 20], occluded=True)
+    fewer = at(9, [value + 20 for value in outline[:6]], "polygon")
+    tracks = [
+        track("car", at(0, [0, 0, 30, 20]), turned, at(18, [9, 9, 20, 20], **out)),
+        {**track("car", first, at(6, box), at(8, box, **out)), **blue},
+        track("person", at(1, outline, "polygon"), fewer, at(10, outline, "polygon", **out)),
+        track("person", at(13, [60, 60, 65, 70], "ellipse"), at(17, [80, 60, 85, 70], "ellipse")),
+    ]
+    shapes = [{**at(4, [1, 2, 30, 40]), "label_id": labels["person"]["id"]}]
+    body = {"version": 0, "tags": [], "shapes": shapes, "tracks": tracks}
+    cvat.session.request("PUT", f"tasks/{task}/annotations/", body=body)
+    gone = {"deleted_frames": [7]}
+    cvat.session.request("PATCH", f"tasks/{task}/data/meta", body=gone)
+
+    def read(folder):
+        table = pq.read_table(tmp_path / folder / "annotations.parquet").to_pylist()
+        return [each for each in table if each["label"]]
+
+    done = cvat.prep("export", "ds", "--task", str(task), "--to", "parquet", "-o", "ours")
+    assert done.code == 0, done.out + done.err
+    ours = read("ours")
+    indices = {index for index in range(20) if index != 3}  # frame 3 of the video was rejected
+    assert {each["frame_index"] for each in ours} == indices - {8}
+    cars = [each for each in ours if each["track_id"] == 1]
+    assert [each["points"][0] for each in cars[:3]] == pytest.approx([0, 6, 12])
+    assert len(cars) == 17  # of one track, though a job ends inside it
+    assert {each["source"] for each in ours} == {"person", "cvat"}
+    if cvat.host != REAL:
+        return
+    (tmp_path / "theirs.xml").write_bytes(exported(cvat, task))
+    done = cvat.prep(
+        "export", "ds", "--annotations", "theirs.xml", "--to", "parquet", "-o", "theirs"
+    )
+    assert done.code == 1, done.out + done.err  # it tells neither tracks nor who set what
+
+    def facts(table):
+        keys = ("frame_index", "label", "shape", "occluded", "attributes")
+        return sorted(
+            (*(each[key] for key in keys), [*each["points"], each["rotation"]]) for each in table
+        )
+
+    mine, theirs = facts(ours), facts(read("theirs"))
+    assert [each[:-1] for each in mine] == [each[:-1] for each in theirs]
+    for one, other in zip(mine, theirs, strict=True):
+        assert one[-1] == pytest.approx(other[-1], abs=0.0101)
+
+
+def exported(cvat, task):
+    """Return what a server exports of a task as 'CVAT for images 1.1'."""
+    query = {"format": "CVAT for images 1.1", "save_images": "false"}
+    path = f"tasks/{task}/dataset/export"
+    told = cvat.session.request("POST", path, query=query)
+    request = json.loads(told.data)["rq_id"]
+    deadline = time.monotonic() + 120
+    while (state := cvat.session.get(f"requests/{quote(request, safe='')}"))[
+        "status"
+    ] != "finished":
+        assert state["status"] != "failed", state["message"]
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    path = f"tasks/{task}/dataset/download"
+    answer = cvat.session.request("GET", path, query={"rq_id": request})
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        return archive.read("annotations.xml")

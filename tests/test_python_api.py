@@ -11,16 +11,19 @@ from video_prep import BreakSettings, Config, RunSettings, UsageError
 from video_prep.base import errors
 
 STAGES = """
-    extract dedupe remove validate status report upload annotate audit audit_export split run
+    extract dedupe remove validate status report upload annotate audit audit_export export
+    export_file split run
 """.split()  # noqa: SIM905
 SETTINGS = [
     f"{name}Settings"
-    for name in "Extract Dedupe Break Validate Run Cvat Upload Annotate Audit Split Leak".split()  # noqa: SIM905
+    for name in """
+        Extract Dedupe Break Validate Run Cvat Upload Annotate Audit Export Split Leak
+    """.split()  # noqa: SIM905
 ]
 RESULTS = [
     f"{name}Result"
     for name in """
-        Extract Dedupe Remove Validate Status Report Upload Annotate Audit Split Run
+        Extract Dedupe Remove Validate Status Report Upload Annotate Audit Export Split Run
     """.split()  # noqa: SIM905
 ]
 ERRORS = [

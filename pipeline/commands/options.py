@@ -10,6 +10,7 @@ import click
 
 from ..settings.cvat import AnnotateSettings, AuditSettings, CvatSettings, UploadSettings
 from ..settings.dedupe import DedupeSettings
+from ..settings.export import ExportSettings
 from ..settings.splits import LeakSettings, SplitSettings
 from ..settings.stages import ExtractSettings, RunSettings, ValidateSettings
 
@@ -28,6 +29,7 @@ _GROUPS = {
     AuditSettings: "What is worth a look",
     SplitSettings: "Train, val and test",
     LeakSettings: "What counts as a leak",
+    ExportSettings: "What is exported",
 }
 _WITHOUT_LIMIT = 10**6
 """A limit this large is there to refuse nonsense; help does not name it."""
@@ -145,6 +147,17 @@ def extraction_options(function: Any) -> Any:
 
 engine_options = settings_options(RunSettings, "workers", "engine", "address")
 """Says what does the work."""
+
+_CLASSES = ExportSettings.__dataclass_fields__["classes"].metadata
+labels_option = click.option(
+    "--labels",  # an upload has another setting of this name
+    "classes",
+    cls=Option,
+    group=_GROUPS[ExportSettings],
+    metavar=_CLASSES["metavar"],
+    help=_CLASSES["help"],
+)
+"""Says which labels are exported."""
 
 config_option = click.option(
     "-c",

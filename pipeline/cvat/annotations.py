@@ -126,6 +126,10 @@ class CvatAnnotations:
                 names[int(each["id"])] = str(each["name"])
         return names
 
+    def label_specs(self, task_id: int) -> list[dict[str, Any]]:
+        """Return the labels of a task as the server tells of them."""
+        return self._session.list_all("labels", task_id=task_id)
+
     def places_of_job(self, job_id: int) -> dict[str, Any]:
         """Return the annotations of a job, without all that does not tell where they are.
 

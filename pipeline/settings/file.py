@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ..base.errors import UsageError, printable
 from .cvat import AnnotateSettings, AuditSettings, CvatSettings, UploadSettings
 from .dedupe import DedupeSettings
+from .export import ExportSettings
 from .options import refuse_unknown
 from .splits import LeakSettings, SplitSettings
 from .stages import (
@@ -37,6 +38,7 @@ SECTIONS: dict[str, type] = {
     "audit": AuditSettings,
     "split": SplitSettings,
     "leaks": LeakSettings,
+    "export": ExportSettings,
 }
 
 

@@ -5,6 +5,7 @@ The rules are those by which its server (2.54) exports, held against every shape
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,10 +44,15 @@ def between(shape: str, one: Placed, other: Placed, share: float) -> Placed:
         return other
     if shape in PLACED_BY_SHARE:
         return Placed(next(_by_place(shape, one.values, other.values, [share])), 0.0)
-    turn = (other.rotation - one.rotation + 180) % 360 - 180
-    turn = 1.0 if turn == -180 else turn  # CVAT turns half a turn by a degree, and then jumps
     values = one.values + (other.values - one.values) * share
-    return Placed(values, float((one.rotation + turn * share) % 360))
+    return Placed(values, float(turned(one.rotation, other.rotation, share)))
+
+
+def turned(one: Any, other: Any, share: Any) -> Any:
+    """Return the degrees between two rotations, the shorter way; numbers, or arrays of a shape."""
+    turn = (other - one + 180) % 360 - 180
+    # CVAT turns half a turn by a degree, and then jumps.
+    return (one + (turn + 181 * (turn == -180)) * share) % 360
 
 
 def along(shape: str, one: Placed, other: Placed, shares: Sequence[float]) -> list[Placed]:

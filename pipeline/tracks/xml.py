@@ -78,9 +78,18 @@ def tasks_from_xml(path: Path) -> tuple[XmlAnnotations, ...]:
     Raises:
         UsageError: the file cannot be read, is no such export, or is damaged.
     """
+    return read_xml(XmlReader(path))
+
+
+def read_xml(reader: "XmlReader") -> tuple[XmlAnnotations, ...]:
+    """Return what a reader finds in its file, task by task.
+
+    Raises:
+        UsageError: as `tasks_from_xml`.
+    """
+    path = reader.path
     if path.exists() and not path.is_file():
         raise UsageError(f"{printable(path)}: the annotations must be in a regular file.")
-    reader = _XmlReader(path)
     try:
         with path.open("rb") as file:
             reader.read(file)
@@ -93,7 +102,7 @@ def tasks_from_xml(path: Path) -> tuple[XmlAnnotations, ...]:
     return reader.results()
 
 
-class _XmlReader:
+class XmlReader:
     """Takes an export apart as it is read; a file holds a track in memory at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -116,15 +125,22 @@ class _XmlReader:
 
     @property
     def line(self) -> int:
+        """Where in the file the reader is."""
         return self.parser.CurrentLineNumber
 
     def refuse(self, cause: str) -> NoReturn:
+        """Say that the file is none that can be read, and why.
+
+        Raises:
+            UsageError: always.
+        """
         raise UsageError(
             f"{printable(self.path)}: {cause}. Give the annotations.xml of an export as "
             "'CVAT for video 1.1' (or 'CVAT for images 1.1'), as CVAT wrote it."
         )
 
     def read(self, file: BinaryIO) -> None:
+        """Read the whole file."""
         while chunk := file.read(_CHUNK_BYTES):
             if self.seen == 0 and not self.open and chunk.startswith(b"PK\x03\x04"):
                 self.refuse("a zip archive: unpack it")
@@ -227,6 +243,7 @@ class _XmlReader:
         self.shapes = {}
 
     def results(self) -> tuple[XmlAnnotations, ...]:
+        """Return what was read, task by task."""
         tasks = self.tasks or [self.task]
         kind = "images" if any(task.images for task in tasks) else "video"
         if not (self.tasks or self.track_count or kind == "images"):

@@ -10,7 +10,7 @@ LAYERS = (
     "settings",
     "engines dataset",
     "pictures tracks cvat pages",
-    "video splits",
+    "video splits annotated",
     "stages.*",
     "all_stages doctor",
     "__init__",

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...annotated.match import Match
 from ...base.errors import ExitCode
 from ...base.words import count
 from ...tracks.audit_record import AuditedTask, AuditRecord
 from ...tracks.model import Track
 from ...tracks.statistics import TrackStatistics
-from .match import Match
 from .rules import Finding
 
 UNITS = {

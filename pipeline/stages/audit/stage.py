@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...base.errors import InputError, printable
+from ...annotated.chosen import choose_tasks
+from ...annotated.match import Matcher
 from ...base.work import Watch
 from ...cvat.annotations import CvatAnnotations
-from ...cvat.journal import Journal
 from ...dataset.files import results_folder
 from ...dataset.store import AUDIT_NAME, Dataset, open_dataset
 from ...engines.threads import in_threads
@@ -20,7 +20,6 @@ from ...tracks.audit_record import write_audit
 from ...tracks.xml import tasks_from_xml
 from .exported import audit_exported
 from .join import join_task
-from .match import Matcher
 from .mend import retime_task
 from .page import PAGE_NAME, write_page
 from .post import post_task
@@ -72,9 +71,8 @@ def audit(
     folder = Path(dataset) if output is None else results_folder(output)
     if (join or retime or post) and not dry_run:
         server.refuse_read_only()
-    chosen = list(dict.fromkeys([*tasks, *_of_project(server, project)]))
-    if not (is_named := bool(chosen)):
-        server, chosen = _uploaded(store, server)
+    is_named = bool(tasks) or project is not None
+    server, chosen = choose_tasks(store, server, tasks, project)
     matcher = Matcher(store, breaks or BreakSettings())
     look = functools.partial(audit_task, server, matcher, settings, may_be_gone=not is_named)
     look_at_all = functools.partial(in_threads, look, chosen, "tasks", server.stopped)
@@ -113,44 +111,6 @@ def audit_export(
     settings = settings or AuditSettings()
     judged = [audit_exported(task, store, matcher, settings) for task in tasks]
     return _written(store, folder, judged, settings, {})
-
-
-def _of_project(server: CvatAnnotations, project: str | None) -> list[int]:
-    """Return the ids of the tasks of a project, none where none is given.
-
-    Raises:
-        InputError: there is no such project, or it has no tasks.
-    """
-    found = [] if project is None else server.tasks_of_project(project)
-    if project is not None and not found:
-        raise InputError(
-            f"--project {printable(project)}: CVAT shows you none of this name or id with tasks. "
-            "Who has only jobs of a task sees neither it nor its project."
-        )
-    return found
-
-
-def _uploaded(store: Dataset, server: CvatAnnotations) -> tuple[CvatAnnotations, list[int]]:
-    """Return the ids of the tasks of a dataset that are on a server, in their organization.
-
-    Raises:
-        InputError: there are none.
-    """
-    journal = Journal(store.path)
-    server = server.where_uploaded(journal)
-    found = [
-        entry.task_id
-        for upload in journal.uploads
-        if server.covers(upload.host, upload.organization)
-        for entry in upload.tasks
-        if entry.is_complete and not entry.is_spent and entry.task_id is not None
-    ]
-    if not found:
-        raise InputError(
-            f"{printable(store.path)}: no task of this dataset is on {printable(server.host)}. "
-            "Name tasks with --task or --project, or an export with --annotations."
-        )
-    return server, list(dict.fromkeys(found))
 
 
 def _retime_all(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ...annotated.match import Match, Matcher, unmatched_clock
 from ...base.errors import InputError, printable
 from ...cvat.annotations import CvatAnnotations
 from ...settings.cvat import AuditSettings
@@ -11,7 +12,6 @@ from ...tracks.by_job import pieces
 from ...tracks.model import Track, tracks_from_api
 from ...tracks.overlaps import join_pieces
 from ...tracks.statistics import statistics
-from .match import Match, Matcher, unmatched_clock
 from .result import PlacedFinding, TaskAudit
 from .rules import audit_tracks
 

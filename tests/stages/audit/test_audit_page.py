@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.handmade import make_video
 from PIL import Image, ImageDraw
+from video_prep.annotated.match import Match, unmatched_clock
 from video_prep.base.errors import DatasetError
 from video_prep.dataset.breaks import find_breaks
 from video_prep.dataset.frame_table import Fate
@@ -18,7 +19,6 @@ from video_prep.settings.cvat import AuditSettings
 from video_prep.settings.stages import BreakSettings
 from video_prep.stages.audit.drawings import panels_of
 from video_prep.stages.audit.lanes import lane_of
-from video_prep.stages.audit.match import Match, unmatched_clock
 from video_prep.stages.audit.page import KIND_TEXTS, share_out, write_page
 from video_prep.stages.audit.result import AuditResult, PlacedFinding, TaskAudit
 from video_prep.stages.audit.rules import FINDING_KINDS, audit_tracks

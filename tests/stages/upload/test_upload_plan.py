@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.handmade import PROBE, table, write_video
 from hypothesis import given, strategies as st
+from video_prep.annotated.match import Matcher
 from video_prep.cvat.annotations import TaskFrames
 from video_prep.dataset.accounts import recount
 from video_prep.dataset.breaks import find_breaks
@@ -14,7 +15,6 @@ from video_prep.dataset.records import Counts, SourceIdentity, VideoRecord
 from video_prep.dataset.store import Dataset
 from video_prep.settings.cvat import UploadSettings
 from video_prep.settings.stages import BreakSettings
-from video_prep.stages.audit.match import Matcher
 from video_prep.stages.report.stage import report
 from video_prep.stages.upload.plan import plan_video
 from video_prep.stages.upload.videos import plan_dataset

@@ -8,15 +8,15 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from ...base.errors import DatasetError, printable
-from ...base.words import count, plural
-from ...cvat.annotations import TaskFrames
-from ...dataset.breaks import find_breaks
-from ...dataset.frame_table import Fate
-from ...dataset.records import VideoRecord
-from ...dataset.store import Dataset
-from ...settings.stages import BreakSettings
-from ...tracks.clock import TaskClock, clock_of
+from ..base.errors import DatasetError, printable
+from ..base.words import count, plural
+from ..cvat.annotations import TaskFrames
+from ..dataset.breaks import find_breaks
+from ..dataset.frame_table import Fate
+from ..dataset.records import VideoRecord
+from ..dataset.store import Dataset
+from ..settings.stages import BreakSettings
+from ..tracks.clock import TaskClock, clock_of
 
 _IMAGE_NAME = re.compile(r"(.+)-frame_([0-9]{1,9})\.\w+")
 

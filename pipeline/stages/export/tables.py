@@ -1,0 +1,240 @@
+"""The two tables that all formats are made of: the images, and the shapes on them."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ...annotated.placing import Placed, Placer, Spans
+from ...annotated.reading import AnnotatedTask
+from ...annotated.shape_table import ShapeRows, ShapeTable
+from ...base.errors import UsageError, printable
+from ...base.words import count, plural
+from ...dataset.frame_table import Fate, FrameTable
+from ...dataset.records import Notice, VideoRecord
+from ...dataset.store import Dataset
+from ...tracks.drawing import Key
+from .images import ImageTable
+
+Ints = npt.NDArray[np.int64]
+
+TRAIN = "train"
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Images and the shapes on them. ``elements``: the names of a skeleton's points, by label."""
+
+    images: ImageTable
+    shapes: ShapeTable
+    elements: Mapping[str, tuple[str, ...]]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass
+class _Video:
+    """A video that tasks show, and on which of its frames."""
+
+    record: VideoRecord
+    frames: FrameTable
+    on_disk: Ints
+    shown: list[Ints] = field(default_factory=list)
+    tracks: int = 0
+
+
+def build_tables(
+    store: Dataset, tasks: Sequence[AnnotatedTask], wrong: Mapping[int, Mapping[Key, Spans]]
+) -> Tables:
+    """Return the images that tasks show, and all that is drawn on them.
+
+    Args:
+        store: the dataset.
+        tasks: the tasks.
+        wrong: spans whose filled-in shapes are left out, by the place of the task.
+
+    Raises:
+        DatasetError: the records of a video cannot be read.
+        UsageError: two tasks show the same frames.
+    """
+    videos = _videos(store, tasks)
+    order = sorted(videos)
+    starts = np.cumsum([0, *(sum(map(len, videos[v].shown)) for v in order)]).tolist()
+    indices = {video: np.sort(np.concatenate(videos[video].shown)) for video in order}
+    rows, placed, notices = ShapeRows(), Placed(), list(_unmatched(tasks))
+    for name in dict.fromkeys(name for task in tasks for name in task.drawing.labels):
+        rows.label(name)
+    scales = np.ones((starts[-1], 2))
+    for place, task in enumerate(tasks):
+        if task.match.video is None:
+            continue
+        video = videos[task.match.video]
+        start, known = starts[order.index(task.match.video)], indices[task.match.video]
+        shown, is_usable = _usable(task, video)
+        images = np.full(len(shown), -1, np.int64)
+        images[is_usable] = start + np.searchsorted(known, shown[is_usable])
+        scales[images[is_usable]] = _scale(task, video.record)
+        placer = Placer(task.drawing, task.match.clock, images, rows, wrong.get(place, {}))
+        video.tracks += placer.place(video.tracks + 1)
+        placed += placer.placed
+        notices += _about(task, video, shown, is_usable)
+    table = _image_table(store, [videos[v] for v in order], [indices[v] for v in order])
+    drawn = rows.table()
+    shapes = drawn.scaled(scales)
+    if len(shapes) < len(drawn):
+        lost = count(len(drawn) - len(shapes), "mask")
+        notices.append(Notice("masks", f"{lost} left out: drawn on images of another size."))
+    elements = {k: v for task in tasks for k, v in task.drawing.elements.items()}
+    return Tables(table, shapes, elements, (*notices, *_told(placed)))
+
+
+def _videos(store: Dataset, tasks: Sequence[AnnotatedTask]) -> dict[str, _Video]:
+    """Return the videos that tasks show, each with the frames that are to be exported.
+
+    Raises:
+        UsageError: two tasks show the same frames.
+    """
+    videos: dict[str, _Video] = {}
+    seen: dict[str, list[tuple[str, Ints]]] = defaultdict(list)
+    for task in tasks:
+        if (name := task.match.video) is None:
+            continue
+        if name not in videos:
+            record, frames = store.read_video(name)
+            videos[name] = _Video(record, frames, record.images.numbers_in(store.folder(name)))
+        shown, is_usable = _usable(task, videos[name])
+        usable = np.unique(shown[is_usable])
+        for other, before in seen[name]:
+            if len(common := np.intersect1d(before, usable)):
+                raise UsageError(
+                    f"{printable(task.name)}: it shows {count(len(common), 'frame')} of video "
+                    f"'{printable(name)}' that task {printable(other)} shows as well, so which "
+                    "annotations count is not clear. Name the tasks to export with --task."
+                )
+        seen[name].append((task.name, usable))
+        videos[name].shown.append(usable)
+    return videos
+
+
+def _usable(task: AnnotatedTask, video: _Video) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Return for each frame of a task its index in the video, and whether it is to be exported."""
+    shown = task.match.clock.frame_indices
+    is_usable = shown >= 0
+    deleted = [f for f in task.match.clock.deleted if 0 <= f < len(shown)]
+    is_usable[deleted] = False
+    is_kept = video.frames.fate == Fate.KEPT
+    is_usable[is_usable] = is_kept[shown[is_usable]] & np.isin(shown[is_usable], video.on_disk)
+    return shown, is_usable
+
+
+def _scale(task: AnnotatedTask, record: VideoRecord) -> tuple[float, float]:
+    """Return by how much images are larger than what people drew on: width, height."""
+    drawn_on = task.match.image_size
+    if drawn_on is None or record.image_width is None or record.image_height is None:
+        return 1.0, 1.0
+    return record.image_width / drawn_on[0], record.image_height / drawn_on[1]
+
+
+def _image_table(store: Dataset, videos: Sequence[_Video], indices: Sequence[Ints]) -> ImageTable:
+    counts = [len(each) for each in indices]
+    nothing: list[Ints] = [np.zeros(0, np.int64)]
+    pts = [v.frames.pts[i] for v, i in zip(videos, indices, strict=True)]
+    seconds = [v.frames.time_seconds[i] for v, i in zip(videos, indices, strict=True)]
+    sizes = [(v.record.image_width or 0, v.record.image_height or 0) for v in videos]
+    return ImageTable(
+        folder=store.path,
+        videos=np.repeat(np.arange(len(videos)), counts),
+        frames=np.concatenate(nothing + [each.astype(np.int64) for each in indices]),
+        pts=np.concatenate(nothing + pts),
+        seconds=np.concatenate([np.zeros(0), *seconds]),
+        sides=np.zeros(sum(counts), np.int64),
+        side_names=(TRAIN,),
+        video_ids=tuple(v.record.id for v in videos),
+        names=tuple(v.record.images for v in videos),
+        sizes=np.array(sizes, np.int64).reshape(-1, 2),
+    )
+
+
+def _unmatched(tasks: Sequence[AnnotatedTask]) -> Iterator[Notice]:
+    for task in tasks:
+        clock = task.match.clock
+        unknown = np.flatnonzero(clock.frame_indices < 0).tolist()
+        number = len(set(unknown) - clock.deleted)
+        if task.match.video is None:
+            yield Notice("unmatched", f"task {printable(task.name)}: {task.match.note}")
+        elif number:
+            yield Notice(
+                "unmatched",
+                f"task {printable(task.name)}: {count(number, 'frame')} left out, as "
+                f"{plural(number, 'it is', 'they are')} none of video "
+                f"'{printable(task.match.video)}'.",
+            )
+
+
+def _about(
+    task: AnnotatedTask, video: _Video, shown: Ints, is_usable: npt.NDArray[np.bool_]
+) -> Iterator[Notice]:
+    """Say what is not as it seems in a task."""
+    name = f"task {printable(task.name)}"
+    deleted = [f for f in task.match.clock.deleted if 0 <= f < len(shown)]
+    lacking = (shown >= 0) & ~is_usable
+    lacking[deleted] = False
+    if lacking.any():
+        number = int(lacking.sum())
+        yield Notice(
+            "without-image",
+            f"{name}: {count(number, 'frame')} {plural(number, 'has', 'have')} no image in the "
+            "dataset any more (rejected, a duplicate, or gone) and are left out; 'prep status' "
+            "tells which.",
+        )
+    if deleted:
+        yield Notice("deleted", f"{name}: {count(len(deleted), 'deleted frame')} left out.")
+    if len(task.drawing) == 0:
+        yield Notice(
+            "nothing-drawn",
+            f"{name}: nothing is drawn in it, so all its images count as showing nothing. If "
+            "nobody has looked at it yet, leave them out with --empty drop.",
+        )
+    if task.drawing.tags:
+        yield Notice("tags", f"{name}: {count(task.drawing.tags, 'tag')} left out.")
+    starts = {first for _, first, _ in task.match.clock.jobs[1:]}
+    if task.export_kind == "images":
+        yield Notice(
+            "no-tracks",
+            f"{name}: an export 'for images' tells neither which shapes are of one track nor which "
+            "a person set, so all count as single ones, set by a person; and it shows what CVAT "
+            "goes on showing behind a deleted frame.",
+        )
+    elif task.export_kind and (gone := sorted(starts & set(deleted))):
+        yield Notice(
+            "file-lacks",
+            f"{name}: frame {gone[0]}, the first of a job, is deleted, and an export of CVAT's "
+            "loses what goes on over it from the job before. Export from CVAT itself, without "
+            "--annotations, to have it.",
+        )
+
+
+def _told(placed: Placed) -> Iterator[Notice]:
+    if placed.ended:
+        yield Notice(
+            "ended",
+            f"{count(placed.ended, 'shape')} that CVAT's own exports show are left out: they lie "
+            "behind the end of their track or job, which is on a deleted frame.",
+        )
+    if placed.continued:
+        yield Notice(
+            "continued",
+            f"{count(placed.continued, 'shape')} that CVAT's own exports lack are there: they go "
+            "on over the deleted first frame of a job.",
+        )
+    if placed.wrong:
+        yield Notice(
+            "wrong",
+            f"{count(placed.wrong, 'shape')} that CVAT filled in are left out, as the audit found "
+            "their spans wrong.",
+        )
+    if placed.unplaced:
+        yield Notice(
+            "unplaced", f"{count(placed.unplaced, 'shape')} on frames without an image left out."
+        )

@@ -1,0 +1,169 @@
+"""YOLO as Ultralytics reads it: a text file for each image, and ``data.yaml``."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ...annotated.geometry import bitmap_of, boxes_around, corners, outline
+from ...annotated.shape_table import KINDS, ShapeTable
+from ...base.words import count
+from ...dataset.records import Notice
+from ...pictures.outlines import largest_outline
+from .tables import Tables
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_KINDS = {
+    "detect": tuple(kind for kind in KINDS if kind not in {"points", "polyline"}),
+    "segment": ("polygon", "ellipse", "mask"),
+    "pose": ("skeleton",),
+    "obb": ("rectangle", "ellipse"),
+}
+"""Which shapes become what; others are left out, and told."""
+
+_ROWS_AT_ONCE = 20_000
+
+
+def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> tuple[Notice, ...]:
+    """Write ``labels/SIDE/NAME.txt`` for each image, and ``data.yaml``.
+
+    Args:
+        tables: what.
+        out: the folder of the export.
+        places: where in it the images are.
+        kind: ``detect``, ``segment``, ``pose`` or ``obb``.
+    """
+    shapes = tables.shapes
+    is_taken = shapes.is_kind(*_KINDS[kind])
+    rows = np.flatnonzero(is_taken)
+    writer = _Lines(tables, kind)
+    files = [
+        out / "labels" / Path(place).relative_to("images").with_suffix(".txt") for place in places
+    ]
+    for folder in {file.parent for file in files}:
+        folder.mkdir(parents=True, exist_ok=True)
+    written = _by_image(writer.lines(rows), shapes.images[rows].tolist(), len(files))
+    for file, lines in zip(files, written, strict=True):
+        file.write_text("".join(lines), encoding="ascii")
+    (out / "data.yaml").write_text("".join(_data(tables, writer.points, kind)), encoding="utf-8")
+    return tuple(_told(tables, kind, int((~is_taken).sum()), writer))
+
+
+def _by_image(lines: Iterable[str], images: Iterable[int], number: int) -> Iterator[list[str]]:
+    """Yield the lines of each image, in order."""
+    pairs = zip(images, lines, strict=True)
+    pair = next(pairs, None)
+    for image in range(number):
+        found = []
+        while pair is not None and pair[0] == image:
+            found.append(pair[1])
+            pair = next(pairs, None)
+        yield found
+
+
+class _Lines:
+    """Writes the line of each shape. ``cut`` counts those that the image's border cuts.
+
+    ``outside`` those that lie outside wholly, whose line is empty; ``parts`` masks with several
+    parts, of which the largest is taken. ``points`` is how many points a skeleton has at most.
+    """
+
+    def __init__(self, tables: Tables, kind: str) -> None:
+        self._tables, self._kind = tables, kind
+        self.cut = self.outside = self.parts = 0
+        shapes = tables.shapes
+        counts = np.diff(shapes.offsets)[shapes.is_kind("skeleton")]
+        self.points = int(counts.max(initial=0)) // 3
+
+    def lines(self, rows: Ints) -> Iterator[str]:
+        """Yield a line for each of these rows."""
+        images = self._tables.images
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = self._tables.shapes.taken(rows[start : start + _ROWS_AT_ONCE])
+            sizes = images.sizes[images.videos[part.images]].astype(np.float64)
+            boxes = boxes_around(part).reshape(-1, 2, 2) / sizes[:, np.newaxis]
+            inside = boxes.clip(0, 1)
+            is_outside = ((inside[:, 1] - inside[:, 0]) <= 0).any(axis=1)
+            self.outside += int(is_outside.sum())
+            self.cut += int(((inside != boxes).any(axis=(1, 2)) & ~is_outside).sum())
+            middles = (inside[:, 0] + inside[:, 1]) / 2
+            boxed = np.concatenate([middles, inside[:, 1] - inside[:, 0]], axis=1)
+            numbers = self._numbers(part, sizes, boxed)
+            for label, is_gone, each in zip(
+                part.labels.tolist(), is_outside.tolist(), numbers, strict=True
+            ):
+                yield "" if is_gone else f"{label} {_written(each)}\n"
+
+    def _numbers(self, shapes: ShapeTable, sizes: Floats, boxes: Floats) -> Iterator[list[float]]:
+        """Yield the numbers of each shape, as shares of its image's sides."""
+        if self._kind == "detect":
+            yield from boxes.tolist()
+        elif self._kind == "obb":
+            turned = corners(shapes, np.arange(len(shapes))) / sizes[:, np.newaxis]
+            yield from turned.clip(0, 1).reshape(-1, 8).tolist()
+        elif self._kind == "pose":
+            for row in range(len(shapes)):
+                yield [*boxes[row].tolist(), *self._pose(shapes.raw(row), sizes[row])]
+        else:
+            for row in range(len(shapes)):
+                yield (self._outline(shapes, row) / sizes[row]).clip(0, 1).ravel().tolist()
+
+    def _pose(self, raw: Floats, size: Floats) -> list[float]:
+        points = np.zeros((self.points, 3))
+        points[: len(raw) // 3] = raw.reshape(-1, 3)
+        points[:, :2] /= size
+        is_seen = (
+            (points[:, 2] > 0) & (points[:, :2] >= 0).all(axis=1) & (points[:, :2] <= 1).all(axis=1)
+        )
+        points[~is_seen] = 0
+        return [int(v) if place % 3 == 2 else v for place, v in enumerate(points.ravel().tolist())]
+
+    def _outline(self, shapes: ShapeTable, row: int) -> Floats:
+        if KINDS[shapes.kinds[row]] != "mask":
+            return outline(shapes, row)
+        bitmap, left, top = bitmap_of(shapes, row)
+        points, parts = largest_outline(bitmap)
+        self.parts += parts > 1
+        return np.asarray(points + np.array([left, top]))
+
+
+def _written(numbers: Sequence[float]) -> str:
+    return " ".join(str(n) if isinstance(n, int) else f"{n:.8g}" for n in numbers)
+
+
+def _data(tables: Tables, points: int, kind: str) -> Iterator[str]:
+    """Yield ``data.yaml``."""
+    yield "# Written by prep export; paths are seen from the folder of this file.\n"
+    for side in ("train", "val", "test"):
+        if side in tables.images.side_names:
+            yield f"{side}: images/{side}\n"
+    if kind == "pose":
+        yield f"kpt_shape: [{points}, 3]\n"
+    yield "names:\n"
+    for code, name in enumerate(tables.shapes.label_names):
+        yield f"  {code}: {json.dumps(name, ensure_ascii=False)}\n"  # JSON's texts are YAML's
+
+
+def _told(tables: Tables, kind: str, left: int, lines: _Lines) -> Iterator[Notice]:
+    if left:
+        named = ", ".join(_KINDS[kind])
+        shapes = count(left, "shape")
+        yield Notice("left-out", f"{shapes} left out: --yolo {kind} is made of {named} alone.")
+    if lines.outside:
+        shapes = count(lines.outside, "shape")
+        yield Notice("outside", f"{shapes} left out: nothing of them is inside the image.")
+    if lines.cut:
+        yield Notice("cut", f"{count(lines.cut, 'shape')} cut at the border of the image.")
+    if lines.parts:
+        masks = count(lines.parts, "mask")
+        yield Notice("parts", f"Of {masks} with several parts only the largest is there.")
+    if "val" not in tables.images.side_names:
+        yield Notice(
+            "no-val",
+            "All images are in train. Ultralytics also wants others to validate with: "
+            "--split 80/10/10 deals them out so that nothing leaks.",
+        )
