@@ -552,6 +552,37 @@ def test_what_was_saved_is_put_back(cvat, dataset, tmp_path):
     assert told(cvat, task) == before
 
 
+def test_more_than_a_server_takes_at_once_is_put_back_in_portions(cvat, dataset, tmp_path):
+    cvat.upload("--labels", "labels.yaml", "--jobs", "one")
+    (task,) = (task["id"] for task in cvat.tasks() if task["name"] == dataset.name)
+    (job,) = cvat.server.jobs(task)
+    label = cvat.session.list_all("labels", task_id=task)[0]["id"]
+
+    def put(count, left):
+        shapes = [shape(f, [left, 5, left + f, 60]) for f in range(1, 5)]
+        tracks = [{"frame": 1, "label_id": label, "group": each, "source": "manual",
+                   "attributes": [], "shapes": shapes} for each in range(count)]  # fmt: skip
+        body = {"version": 0, "tags": [], "shapes": [], "tracks": tracks}
+        cvat.session.request("PUT", f"jobs/{job.id}/annotations/", body=body)
+
+    put(400, 10)  # 5,600 with ten for each track
+    before = told(cvat, task)
+    assert cvat.prep("annotations", "save", "ds").code == 0
+    file = tmp_path / "ds" / f"cvat-annotations-{task}.json"
+    put(100, 20)
+    done = cvat.prep("annotations", "restore", file, "--force")
+    assert done.code == 0, done.err
+    assert told(cvat, task) == before
+    there = cvat.server.annotations(job.id)["tracks"]
+    assert sorted(track["group"] for track in there) == [*range(400)]
+    body = {"version": 0, "tags": [], "shapes": [], "tracks": there[:150]}
+    path, query = f"jobs/{job.id}/annotations/", {"action": "delete"}
+    cvat.session.request("PATCH", path, query=query, body=body)
+    assert cvat.prep("annotations", "restore", file).code == 0
+    ids = {track["id"] for track in cvat.server.annotations(job.id)["tracks"]}
+    assert (len(ids), ids > {track["id"] for track in there[150:]}) == (400, True)
+
+
 @pytest.mark.parametrize("kind", ["polyline", "rectangle"])
 def test_what_jobs_that_overlap_show_is_put_back_once(kind, cvat, dataset, tmp_path):
     size = ("--jobs", "size", "--job-size", "8", "--overlap", "2")

@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import CvatUncertainError, printable
-from .jobs import list_jobs, put_annotations, read_annotations
+from .jobs import (
+    Left,
+    create_annotations,
+    delete_annotations,
+    is_one_portion,
+    list_jobs,
+    put_annotations,
+    read_annotations,
+    update_annotations,
+)
 from .journal import Journal
 from .model import ServerJob
 from .named import NamedAnnotations
 from .server import CvatServer
 from .session import Session
+
+Json = Mapping[str, Any]
 
 _PLACE = ("id", "frame", "type", "outside", "rotation")
 
@@ -156,27 +167,35 @@ class CvatAnnotations:
         """Return the annotations of a job, with the ids that they have in it."""
         return read_annotations(self._session, job_id)
 
-    def update_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
-        """Replace tracks of a job, by their ids; those with other ids stay as they are."""
-        self._patch(job_id, "update", tracks)
+    def update_tracks(self, job_id: int, tracks: Sequence[Json], left: Left) -> None:
+        """Replace tracks of a job, by their ids; those with other ids stay as they are.
 
-    def delete_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
+        Args:
+            job_id: of the job.
+            tracks: as they are to be.
+            left: tells by all annotations of the job how many of these tracks are not there.
+        """
+        update_annotations(self._session, job_id, {"tracks": tracks}, left)
+
+    def delete_tracks(self, job_id: int, tracks: Sequence[Json]) -> None:
         """Remove tracks of a job, by their ids; those that are gone already are no error."""
-        self._patch(job_id, "delete", tracks)
+        delete_annotations(self._session, job_id, {"tracks": tracks})
 
-    def add_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
-        """Add tracks to a job; the server does it wholly or not at all."""
-        self._patch(job_id, "create", tracks)
+    def add_tracks(self, job_id: int, tracks: Sequence[Json], left: Left) -> None:
+        """Add tracks to a job; see `update_tracks`."""
+        create_annotations(self._session, job_id, {"tracks": tracks}, left)
 
-    def put_tracks(self, job_id: int, tracks: Sequence[Mapping[str, Any]]) -> None:
-        """Put tracks in place of all annotations of a job, wholly or not at all."""
-        put_annotations(self._session, job_id, {"tags": [], "shapes": [], "tracks": tracks})
+    def put_tracks(self, job_id: int, tracks: Sequence[Json], left: Left) -> None:
+        """Put tracks in place of all annotations of a job; see `update_tracks`.
 
-    def _patch(self, job_id: int, action: str, tracks: Sequence[Mapping[str, Any]]) -> None:
-        body = {"version": 0, "tags": [], "shapes": [], "tracks": [*tracks]}
-        self._session.request(
-            "PATCH", f"jobs/{job_id}/annotations/", query={"action": action}, body=body
-        )
+        It is done wholly or not at all, unless they are too many for one request.
+        """
+        given, there = {"tracks": tracks}, self.of_job(job_id)
+        if is_one_portion(given, there):
+            put_annotations(self._session, job_id, given, left)
+        else:
+            delete_annotations(self._session, job_id, there)
+            create_annotations(self._session, job_id, given, left)
 
     def issues(self, task_id: int, job_ids: Sequence[int]) -> list[PostedIssue]:
         """Return the issues of a task, those that are resolved too."""

@@ -8,13 +8,21 @@ from typing import Any
 from ..base.errors import CvatRefusedError, UnprovenError
 from ..base.words import listing
 from ..dataset.saved_annotations import KINDS, SavedAnnotations
-from .jobs import put_annotations
+from .jobs import (
+    Annotations,
+    create_annotations,
+    delete_annotations,
+    is_one_portion,
+    put_annotations,
+)
 from .model import ServerJob
-from .names import Names, facts
+from .names import Names, compare, has_any
 from .server import CvatServer
 from .session import Session
 
 Json = dict[str, Any]
+
+_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -133,12 +141,14 @@ class NamedAnnotations:
             )
         waiting = []
         for job_id, given in jobs.items():
-            there = facts(self.server.annotations(job_id))
-            if not any(there) and not any(given[kind] for kind in KINDS):
+            there = self.server.annotations(job_id)
+            wanted = _with_ids(names, given)
+            difference = compare(wanted, there)
+            if not difference:
                 continue
-            if any(there) and there == facts(_with_ids(names, given)):
-                continue
-            if spares and any(there):
+            # One request is never done by half, so what is there of few is somebody's.
+            is_begun = not has_any(difference.others) and not is_one_portion(wanted)
+            if spares and has_any(there) and not is_begun:
                 raise CvatRefusedError(
                     f"task {task_id} has other annotations in job {job_id}, so nothing was put "
                     "into it",
@@ -146,12 +156,35 @@ class NamedAnnotations:
                 )
             waiting.append(job_id)
         for job_id in waiting:
-            body = _with_ids(names, jobs[job_id])
-            put_annotations(self._session, job_id, body)
-            if facts(self.server.annotations(job_id)) != facts(body):
-                raise UnprovenError(
-                    task_id, [f"the annotations of job {job_id} are not as they were sent"]
-                )
+            self._write_job(task_id, job_id, _with_ids(names, jobs[job_id]))
+
+    def _write_job(self, task_id: int, job_id: int, wanted: Annotations) -> None:
+        """Give a job the annotations wanted and no others, and prove it.
+
+        What is there of them already stays, where they are too many for one request: a run that
+        was cut off has put it there. A request that was thought lost may be carried out late, so
+        all is put right once more; but what others add meanwhile is not saved, and so not removed.
+        """
+
+        def left(there: Mapping[str, Any]) -> int:
+            return sum(map(len, compare(wanted, there).lacks.values()))
+
+        there = self.server.annotations(job_id)
+        difference = compare(wanted, there)
+        for _ in range(_ROUNDS):
+            if is_one_portion(wanted, there):
+                put_annotations(self._session, job_id, wanted, left)
+            else:
+                delete_annotations(self._session, job_id, difference.others)
+                delete_annotations(self._session, job_id, difference.twins)
+                create_annotations(self._session, job_id, difference.lacks, left)
+            there = self.server.annotations(job_id)
+            difference = compare(wanted, there)
+            if not difference:
+                return
+            if has_any(difference.others):
+                break
+        raise UnprovenError(task_id, [f"the annotations of job {job_id} are not as they were sent"])
 
     def delete_frames(self, task_id: int, numbers: Iterable[int]) -> None:
         """Delete frames of a task as a person does: they keep their numbers, and may come back."""
@@ -169,7 +202,7 @@ class NamedAnnotations:
         return [
             job.id
             for job in self.server.all_jobs(task_id)
-            if job.type != "annotation" and any(facts(self.server.annotations(job.id)))
+            if job.type != "annotation" and has_any(self.server.annotations(job.id))
         ]
 
     def issues(self, task_id: int) -> list[FullIssue]:

@@ -1,6 +1,8 @@
 """The ids of labels and attributes in annotations, and the names in their place."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..dataset.saved_annotations import KINDS
@@ -95,9 +97,47 @@ class Names:
         return [{"spec_id": ids[name], "value": value} for name, value in values.items()]
 
 
-def facts(annotations: Mapping[str, Any]) -> list[list[int]]:
-    """Return what annotations of a job say, a hash of each: in an order that no id decides."""
-    return [sorted(hash(_fact(one)) for one in annotations.get(kind) or ()) for kind in KINDS]
+def has_any(annotations: Mapping[str, Any]) -> bool:
+    """Return whether a job has annotations at all."""
+    return any(annotations.get(kind) for kind in KINDS)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a job ``lacks`` of the annotations that it is to have, and what it has besides.
+
+    ``twins`` are there more often than wanted, ``others`` are not wanted at all.
+    """
+
+    lacks: dict[str, list[Json]]
+    twins: dict[str, list[Json]]
+    others: dict[str, list[Json]]
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return any(map(has_any, (self.lacks, self.twins, self.others)))
+
+
+def compare(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> Difference:
+    """Return how the annotations of a job differ from those that it is to have.
+
+    Of twins the first ones stay, so that two runs that remove the others at the same time remove
+    the same ones.
+    """
+    made = Difference({}, {}, {})
+    for kind in KINDS:
+        by_fact: dict[int, list[Json]] = defaultdict(list)
+        for one in wanted.get(kind) or ():
+            by_fact[hash(_fact(one)) if there.get(kind) else 0].append(one)
+        twins, others = made.twins.setdefault(kind, []), made.others.setdefault(kind, [])
+        for one in sorted(there.get(kind) or (), key=lambda each: int(each["id"])):
+            alike = by_fact.get(hash(_fact(one)))
+            if alike:
+                alike.pop()
+            else:
+                (others if alike is None else twins).append(one)
+        made.lacks[kind] = [one for alike in by_fact.values() for one in alike]
+    return made
 
 
 def _fact(one: Mapping[str, Any]) -> Any:

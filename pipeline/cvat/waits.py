@@ -15,6 +15,8 @@ class Waits:
         first_poll_seconds: before it is asked again whether the frames of a task are made.
         last_poll_seconds: the same after many times.
         piece_seconds: before a piece of a file is sent again; n times as long the n-th time.
+        late_seconds: before each look whether annotations are there, of which no answer came;
+            after the last one they are sent again.
         task_seconds: before a task is begun anew; n times as long the n-th time.
         look_seconds: between two looks whether a person stops it.
     """
@@ -26,5 +28,6 @@ class Waits:
     first_poll_seconds: float = 0.1
     last_poll_seconds: float = 5.0
     piece_seconds: float = 1.0
+    late_seconds: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0)
     task_seconds: float = 2.0
     look_seconds: float = 0.1

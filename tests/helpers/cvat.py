@@ -122,6 +122,7 @@ HASTY = Waits(
     pauses_seconds=(0.01, 0.02, 0.05),
     first_poll_seconds=0.005,
     piece_seconds=0.01,
+    late_seconds=(0.01, 0.02, 0.03, 0.04, 0.05),
     task_seconds=0.01,
 )
 

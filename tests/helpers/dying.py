@@ -1,10 +1,13 @@
-"""A process that dies at one of its requests, without the cost of a process."""
+"""A process that dies at a request, or loses its server, without the cost of a process."""
 
+import contextlib
 import itertools
 import threading
 
 from video_prep.cvat.session import Session
 from video_prep.dataset import files
+
+from helpers.cvat_stand_in import Fault, Kind
 
 
 class DiedError(BaseException):
@@ -38,3 +41,24 @@ def die_at(monkeypatch, number, *, is_sent):
     monkeypatch.setattr(Session, "_send", dying)
     monkeypatch.setattr(files, "replace_text", write)
     return is_dead
+
+
+@contextlib.contextmanager
+def gone_after(stand_in, kind, match):
+    """Let a request go wrong, and a proxy say after it that there is no server, until the end."""
+    is_gone = threading.Event()
+
+    def is_last(request):
+        if not match(request):
+            return False
+        is_gone.set()
+        return True
+
+    stand_in.faults.add(Fault(kind, match=is_last))
+    always = 10**6
+    stand_in.faults.add(
+        Fault(Kind.REFUSE, match=lambda _: is_gone.is_set(), status=502, times=always)
+    )
+    yield
+    assert is_gone.is_set()
+    is_gone.clear()

@@ -10,7 +10,6 @@ import numpy as np
 
 from ...base.errors import (
     CvatError,
-    CvatUncertainError,
     InputError,
     InterruptedRunError,
     UnprovenError,
@@ -18,6 +17,7 @@ from ...base.errors import (
 )
 from ...base.words import count, plural
 from ...cvat.annotations import CvatAnnotations
+from ...cvat.jobs import TRACK_WORK, portions
 from ...cvat.journal import TaskEntry
 from ...dataset.box_table import BoxTable
 from ...dataset.breaks import find_breaks
@@ -88,7 +88,7 @@ class Preparer:
                 twins.append(job_id)
             others = len(given["tracks"]) > len(own) - len(missing) + too_many
             has_others |= bool(given["tags"] or given["shapes"] or others)
-            is_partial |= 0 < len(missing) < len(own)
+            is_partial |= 0 < len(missing) < len(own) and not _is_cut_off(own, missing)
         return replace(
             prepared,
             lacking=lacking,
@@ -172,18 +172,14 @@ def _put_job(
     server: CvatAnnotations, task: PreparedTask, job_id: int, pieces: Pieces, is_replacing: bool
 ) -> tuple[Pieces, int]:
     """Put what a job is to have; return what of it is not there then, and how much is twice."""
-    sent = [_to_api(task, track) for _, track in pieces]
-    put_tracks = server.put_tracks if is_replacing else server.add_tracks
-    uncertain = None
-    try:
-        put_tracks(job_id, sent)
-    except CvatUncertainError as error:  # it may have been done all the same
-        uncertain = error
     all_of_it = task.pieces[job_id]
-    lacking, twins = _compared(task, all_of_it, server.places_of_job(job_id))
-    if lacking and uncertain is not None:
-        raise uncertain
-    return lacking, twins
+
+    def left(there: Mapping[str, Any]) -> int:
+        return len(_compared(task, all_of_it, there)[0])
+
+    put_tracks = server.put_tracks if is_replacing else server.add_tracks
+    put_tracks(job_id, [_to_api(task, track) for _, track in pieces], left)
+    return _compared(task, all_of_it, server.places_of_job(job_id))
 
 
 def remove_twins_of(server: CvatAnnotations, task: PreparedTask, job_ids: Sequence[int]) -> int:
@@ -272,6 +268,18 @@ def _compared(task: PreparedTask, pieces: Pieces, given: Mapping[str, Any]) -> t
             fitting.remove(each)
             twins += 1
     return lacking, twins
+
+
+def _is_cut_off(own: Pieces, missing: Pieces) -> bool:
+    """Return whether a job lacks whole portions, as it does where a run was cut off between them.
+
+    Somebody who removes tracks leaves others of a portion.
+    """
+    lacking = {place for place, _ in missing}
+    return all(
+        len({place in lacking for place, _ in portion}) == 1
+        for portion in portions(own, lambda piece: len(piece[1].frames) + TRACK_WORK)
+    )
 
 
 def _holds(track: Track, planned: PlannedTrack) -> bool:

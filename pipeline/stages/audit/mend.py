@@ -1,5 +1,6 @@
 """Change tracks: save, send, prove by reading back."""
 
+import functools
 import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
@@ -169,7 +170,8 @@ def send(
     )
     try:
         for job_id, tracks in jobs.items():
-            server.update_tracks(job_id, tracks)
+            left = functools.partial(_count_unlike, tracks)
+            server.update_tracks(job_id, tracks, left)
         for job_id, tracks in removed.items():
             server.delete_tracks(job_id, tracks)
     except (CvatError, InterruptedRunError) as error:
@@ -178,11 +180,11 @@ def send(
         raise InterruptedRunError("Interrupted", way_back) from None
     problems = []
     for job_id in {**jobs, **removed}:
-        there = {track["id"]: track for track in server.of_job(job_id)["tracks"]}
+        given = server.of_job(job_id)
+        there = {track["id"] for track in given["tracks"]}
         problems += [
             f"track {track['id']} of job {job_id} is not as it was sent"
-            for track in jobs.get(job_id, ())
-            if track["id"] not in there or not _is_same(there[track["id"]], track)
+            for track in _unlike(jobs.get(job_id, ()), given)
         ]
         problems += [
             f"track {track['id']} of job {job_id} is still there"
@@ -192,6 +194,20 @@ def send(
     if problems:
         problems.append(f"what was there before is in {printable(file)}")
         raise UnprovenError(task_id, problems)
+
+
+def _unlike(sent: Sequence[Json], given: Mapping[str, Any]) -> list[Json]:
+    """Return the tracks that a job does not have as they were sent."""
+    there = {track["id"]: track for track in given["tracks"]}
+    return [
+        track
+        for track in sent
+        if track["id"] not in there or not _is_same(there[track["id"]], track)
+    ]
+
+
+def _count_unlike(sent: Sequence[Json], given: Mapping[str, Any]) -> int:
+    return len(_unlike(sent, given))
 
 
 def _is_same(track: Json, sent: Json) -> bool:

@@ -1,6 +1,7 @@
 """One connection of a client: its requests are read, noted, answered, or broken on purpose."""
 
 import contextlib
+import functools
 import socket
 import struct
 from dataclasses import dataclass, field
@@ -72,6 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         agent = self.headers.get("User-Agent", "")
         logged = Logged(0, self.command, url.path, query, step, agent)
         self.stand_in.log(logged)
+        self.stand_in.faults.catch_up()
         fault = self.stand_in.faults.take(Fault, logged)
         logged.fault = fault and fault.kind
         try:
@@ -100,7 +102,13 @@ class Handler(BaseHTTPRequestHandler):
         if kind is Kind.REFUSE:
             self._send(logged, _proxy_answer(fault.status, fault.retry_after))
             return
-        answer = self._work(logged, body, crashes=kind is Kind.CRASH)
+        request = self._request(logged, body, crashes=kind is Kind.CRASH)
+        if kind is Kind.REFUSE_THEN_DO:
+            late = functools.partial(self._work, logged, request)
+            self.stand_in.faults.postpone(fault.after, late)
+            self._send(logged, _proxy_answer(fault.status, fault.retry_after))
+            return
+        answer = self._work(logged, request)
         if kind in {Kind.CRASH, Kind.DO_THEN_REFUSE}:
             answer = _proxy_answer(fault.status, fault.retry_after)
         if kind is Kind.SILENT:
@@ -140,15 +148,17 @@ class Handler(BaseHTTPRequestHandler):
             raise CutError
         return content
 
-    def _work(self, logged: Logged, body: bytes, *, crashes: bool) -> Answer:
+    def _request(self, logged: Logged, body: bytes, *, crashes: bool) -> Request:
         host = f"http://{self.headers.get('Host', '')}"
-        request = Request(
+        return Request(
             self.command, logged.path, logged.query, self.headers, body, host=host, crashes=crashes
         )
+
+    def _work(self, logged: Logged, request: Request) -> Answer:
         try:
             if logged.step in {"Upload-Multiple", "Upload-Finish"}:
                 logged.files = [name for name, _ in request.form()[1]]
-            elif crashes:  # what a transaction began is undone
+            elif request.crashes:  # what a transaction began is undone
                 return Answer(502)
             return handle(self.stand_in, request)
         except Refusal as refusal:

@@ -17,6 +17,9 @@ class Kind(Enum):
     """``status`` is answered; nothing was done."""
     DO_THEN_REFUSE = auto()
     """The work is done, but ``status`` is answered."""
+    REFUSE_THEN_DO = auto()
+    """``status`` is answered, and the work is done while the server gets its request number
+    ``after`` from then on: a proxy has given up waiting, the server has not."""
     CRASH = auto()
     """The server dies in the middle of the work: what it wrote to disk stays, what it would have
     committed to its database does not. ``status`` is what the proxy then says."""
@@ -46,6 +49,7 @@ class Fault:
         status: the HTTP status of the kinds that answer one.
         retry_after: the value of that header, if any.
         seconds: how late a late answer is.
+        after: how many requests later late work is done.
     """
 
     kind: Kind
@@ -55,6 +59,7 @@ class Fault:
     status: int = 503
     retry_after: str | None = None
     seconds: float = 0.0
+    after: int = 1
 
     def hits(self, logged: Any) -> bool:
         return self.at in {None, logged.number} and self.match(logged)
@@ -83,11 +88,25 @@ class Faults:
 
     def __init__(self) -> None:
         self._waiting: list[Fault | WorkerFault] = []
+        self._late: list[tuple[int, Callable[[], Any]]] = []
         self._lock = threading.Lock()
 
     def add(self, fault: Fault | WorkerFault) -> None:
         with self._lock:
             self._waiting.append(fault)
+
+    def postpone(self, requests: int, work: Callable[[], Any]) -> None:
+        """Keep work back until so many more requests have come."""
+        with self._lock:
+            self._late.append((requests, work))
+
+    def catch_up(self) -> None:
+        """Do what was kept back until this request."""
+        with self._lock:
+            due = [work for left, work in self._late if left == 1]
+            self._late = [(left - 1, work) for left, work in self._late if left > 1]
+        for work in due:
+            work()
 
     @property
     def waiting(self) -> int:

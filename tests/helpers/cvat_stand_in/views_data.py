@@ -163,8 +163,11 @@ def _picture(api: Api, task: Task, frames: range) -> Answer:
         raise Refusal(400, told)
     frame = task.data.frames[number]
     if quality == "original":
-        holders = (job for job in api.state.jobs_of(task) if number in job.frames)
-        api.stand_in.chunks.make_ready(next(holders), number)
+        with api.state.lock:
+            holding = [job for job in api.state.jobs_of(task) if number in job.frames]
+        if not holding:
+            raise server_error()  # an assertion
+        api.stand_in.chunks.make_ready(holding[0], number)
         kind = "image/png" if frame.name.lower().endswith(".png") else "image/jpeg"
         return Answer(body=frame.read(), headers={"Content-Type": kind})
     shown = compressed(frame, task.data.image_quality)

@@ -25,8 +25,10 @@ from helpers.cvat_stand_in.tracks import interpolated
 from helpers.dying import DiedError, die_at
 from helpers.handmade import STEADY, change_fates, film
 from video_prep.base.errors import UsageError
+from video_prep.cvat import jobs
 from video_prep.cvat.annotations import CvatAnnotations
 from video_prep.cvat.connect import connect
+from video_prep.cvat.session import Session
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.dataset.store import Dataset
 from video_prep.settings.cvat import CvatSettings
@@ -328,9 +330,9 @@ def test_two_runs_at_once_put_nothing_twice(ds, stand_in, run, tmp_path, monkeyp
     file = table(tmp_path / "t.parquet", moving(range(30)), moving(range(3), 200))
     once = CvatAnnotations.add_tracks
 
-    def twice(self, job_id, tracks):
-        once(self, job_id, tracks)
-        once(self, job_id, tracks)
+    def twice(self, job_id, tracks, left):
+        once(self, job_id, tracks, left)
+        once(self, job_id, tracks, left)
 
     monkeypatch.setattr(CvatAnnotations, "add_tracks", twice)
     done = run(file)
@@ -470,17 +472,73 @@ def is_put(request):
     return request.method in {"PATCH", "PUT"} and request.path.startswith("/api/jobs/")
 
 
-@pytest.mark.parametrize("kind", [Kind.CUT_REQUEST, Kind.CUT_ANSWER])
-def test_an_answer_that_is_lost_is_looked_for_and_never_put_twice(
-    kind, ds, stand_in, run, tmp_path
+@pytest.mark.parametrize(
+    ("kind", "sent"),
+    [
+        (Kind.CUT_REQUEST, 4),
+        (Kind.CUT_ANSWER, 3),
+        (Kind.DO_THEN_REFUSE, 3),
+        (Kind.REFUSE_THEN_DO, 3),
+    ],
+)
+def test_an_answer_that_is_lost_is_looked_for_and_nothing_put_twice(
+    kind, sent, ds, stand_in, run, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(Session, "pause", lambda *_: None)
     file = table(tmp_path / "t.parquet", moving(range(30)))
-    stand_in.faults.add(Fault(kind, match=is_put))
-    done = run(file, code=0 if kind is Kind.CUT_ANSWER else 4)
+    stand_in.faults.add(Fault(kind, match=is_put, status=504, after=3))
+    assert run(file)["totals"]["failed"] == 0
     assert stand_in.faults.waiting == 0
-    assert run(file)["totals"]["unchanged"] == (1 if kind is Kind.CUT_ANSWER else 0)
+    assert len(list(filter(is_put, stand_in.requests))) == sent
+    assert run(file)["totals"]["unchanged"] == 1
     assert_shows(stand_in, ds.task, moving(range(30)))
-    assert done["totals"]["failed"] == (0 if kind is Kind.CUT_ANSWER else 1)
+
+
+def test_a_server_that_never_does_it_is_told(ds, stand_in, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(Session, "pause", lambda *_: None)
+    file = table(tmp_path / "t.parquet", moving(range(30)))
+    stand_in.faults.add(Fault(Kind.REFUSE, match=is_put, status=504, times=3))
+    failed = run(file, code=4)
+    assert "It did so 3 times in a row. A proxy says this" in failed["errors"][0]["message"]
+    assert run(file)["totals"]["annotated"] == 1
+    assert_shows(stand_in, ds.task, moving(range(30)))
+
+
+@pytest.mark.parametrize("more", [(), ("--replace",)], ids=["new", "replace"])
+def test_killed_between_portions_the_same_command_does_the_rest(
+    more, ds, stand_in, run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(jobs, "_PORTION_WORK", 30)
+    objects = [moving(range(30), 40 * number) for number in range(5)]
+    file = table(tmp_path / "t.parquet", *objects)
+    for number in itertools.count():
+        for job in stand_in.state.jobs_of(ds.task):
+            job.tracks = []
+        if more:
+            annotate(stand_in, ds.task, *([box(at, 300), box(at + 1, 310)] for at in range(4)))
+        with (
+            monkeypatch.context() as patch,
+            contextlib.suppress(DiedError),
+            connect(CvatSettings(host=stand_in.url), "admin:secret") as session,
+        ):
+            is_dead = die_at(patch, number, is_sent=True)
+            annotate_all(ds.folder, CvatAnnotations(session), file, replace=bool(more))
+        run(file, *more)
+        assert_shows(stand_in, ds.task, *objects)
+        if not is_dead.is_set():
+            break
+    assert len(list(filter(is_put, stand_in.requests))) > 4 * number
+
+
+def test_of_many_tracks_those_that_somebody_removed_stay_so(
+    ds, stand_in, run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(jobs, "_PORTION_WORK", 30)
+    file = table(tmp_path / "t.parquet", *(moving(range(30), 40 * n) for n in range(4)))
+    run(file)
+    del stand_in.state.jobs_of(ds.task)[0].tracks[1]
+    left = run(file, code=1)
+    assert left["tasks"][0]["message"] == "it has 11 of the file's 12 tracks, and nothing else."
 
 
 def test_what_cvat_does_not_show_is_told(ds, stand_in, run, tmp_path, monkeypatch):

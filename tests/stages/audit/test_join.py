@@ -19,7 +19,8 @@ from helpers.cvat import (
     task_named,
     told,
 )
-from helpers.cvat_stand_in import Fault, Kind
+from helpers.cvat_stand_in import Kind
+from helpers.dying import gone_after
 from helpers.handmade import film
 from helpers.tracks import steady
 from hypothesis import given, settings, strategies as st
@@ -144,8 +145,7 @@ def test_cut_off_at_each_request_nothing_is_lost(stand_in, server, doubled, kind
             seen.append(request)
         return is_patch(request) and len(seen) == nth
 
-    stand_in.faults.add(Fault(kind, match=is_nth))
-    with pytest.raises(CvatError, match=r"--undo .*cvat-undo-"):
+    with gone_after(stand_in, kind, is_nth), pytest.raises(CvatError, match=r"--undo .*cvat-undo-"):
         audit(ds, server, join=True)
     (file,) = ds.glob("cvat-undo-*.json")
     audit(ds, server, join=True)

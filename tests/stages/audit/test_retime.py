@@ -25,6 +25,7 @@ from helpers.cvat import (
     told,
 )
 from helpers.cvat_stand_in import Fault, Kind, annotations
+from helpers.dying import gone_after
 from helpers.handmade import film, video
 from helpers.tracks import clock
 from hypothesis import given, settings, strategies as st
@@ -367,7 +368,7 @@ def test_everything_else_stays_as_it_was(stand_in, server, tmp_path, monkeypatch
     monkeypatch.setattr(
         server,
         "update_tracks",
-        lambda number, tracks: (sent.append((number, list(tracks))), send_tracks(number, tracks)),
+        lambda number, *more: (sent.append((number, list(more[0]))), send_tracks(number, *more)),
     )
     before = stored(stand_in, task)[job.id]
     done = retime(server, ds)
@@ -701,7 +702,7 @@ def uneven(stand_in, tmp_path):
 
 def test_the_tracks_are_saved_before_anything_is_sent(stand_in, server, uneven):
     ds, task, before = uneven
-    stand_in.faults.add(Fault(Kind.REFUSE, match=is_patch, status=500))
+    stand_in.faults.add(Fault(Kind.REFUSE, match=is_patch, status=500, times=3))
     with pytest.raises(CvatError, match="--undo"):
         retime(server, ds)
     assert stored(stand_in, task) == before
@@ -718,14 +719,28 @@ def test_the_tracks_are_saved_before_anything_is_sent(stand_in, server, uneven):
 @pytest.mark.parametrize("kind", [Kind.CUT_ANSWER, Kind.CUT_MIDWAY])
 def test_a_lost_answer_is_told_with_the_way_back(stand_in, server, uneven, kind):
     ds, task, before = uneven
-    stand_in.faults.add(Fault(kind, match=is_patch))
-    with pytest.raises(CvatError, match=r"--undo .*cvat-undo-"):
+    with gone_after(stand_in, kind, is_patch), pytest.raises(CvatError, match=r"--undo .*cvat-u"):
         retime(server, ds)
     assert stored(stand_in, task) != before
     assert retime(server, ds).tracks == 0
     (file,) = ds.glob("cvat-undo-*.json")
     assert undo(server, file).tracks == 1
     assert stored(stand_in, task) == before
+
+
+@pytest.mark.parametrize("kind", [Kind.CUT_REQUEST, Kind.DO_THEN_REFUSE, Kind.REFUSE_THEN_DO])
+def test_an_answer_that_is_lost_is_looked_for(stand_in, server, uneven, kind):
+    ds, task, _ = uneven
+    done = retime(server, ds)
+    expected = [(s["frame"], s["points"]) for s in task_tracks(stand_in, task)["shapes"]]
+    undo(server, done.undo_file)
+    sent = len(patches(stand_in))
+    stand_in.faults.add(Fault(kind, match=is_patch, status=504, after=3))
+    assert retime(server, ds).tracks == 1
+    assert stand_in.faults.waiting == 0
+    there = [(s["frame"], s["points"]) for s in task_tracks(stand_in, task)["shapes"]]
+    assert there == expected
+    assert len(patches(stand_in)) == sent + (2 if kind is Kind.CUT_REQUEST else 1)
 
 
 @pytest.mark.parametrize(
@@ -806,7 +821,7 @@ def test_what_was_not_there_before_an_undo_is_not_there_after_its_undo(stand_in,
     assert '"absent"' not in file.read_text()  # files of before are known again, byte for byte
     undo(server, kept)
     assert stored(stand_in, task) == since
-    stand_in.faults.add(Fault(Kind.REFUSE, match=is_patch, status=500))
+    stand_in.faults.add(Fault(Kind.REFUSE, match=is_patch, status=500, times=3))
     with pytest.raises(CvatError, match=r"--undo .* puts all of them back"):
         undo(server, file)
 
@@ -816,8 +831,7 @@ def test_an_undo_that_is_cut_off_names_what_it_has_saved(stand_in, server, uneve
     ds, task, _ = uneven
     file = retime(server, ds).undo_file
     since = stored(stand_in, task)
-    stand_in.faults.add(Fault(kind, match=is_patch))
-    with pytest.raises(CvatError) as raised:
+    with gone_after(stand_in, kind, is_patch), pytest.raises(CvatError) as raised:
         undo(server, file)
     (kept,) = set(ds.glob("cvat-undo-*")) - {file}
     assert f"--undo {kept} puts all of them back." in str(raised.value)

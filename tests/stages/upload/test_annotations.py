@@ -10,6 +10,7 @@ from helpers.annotating import LABELS, SHAPE, TAG, TRACK, bare, put, read, where
 from helpers.cvat import Caller, access, boxes, send, task_named
 from helpers.dying import DiedError, die_at
 from helpers.handmade import change_fates, write_video
+from video_prep.cvat import jobs
 from video_prep.cvat.connect import connect
 from video_prep.cvat.named import NamedAnnotations
 from video_prep.cvat.server import CvatServer
@@ -120,10 +121,15 @@ def test_cut_elsewhere_it_is_one_again(run, stand_in, ds, overlapping):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("is_sent", "work"),
+    [(False, 5_000), (True, 5_000), (True, 12)],
+    ids=["before", "after", "after-portion"],
+)
 def test_killed_at_each_request_a_restore_is_finished_by_the_next(
-    is_sent, run, stand_in, ds, overlapping, monkeypatch
+    is_sent, work, run, stand_in, ds, overlapping, monkeypatch
 ):
+    monkeypatch.setattr(jobs, "_PORTION_WORK", work)
     before = jobs_of(stand_in, overlapping)
     (told,) = run("save", ds).json["tasks"]
     for number in itertools.count():
@@ -145,6 +151,32 @@ def test_killed_at_each_request_a_restore_is_finished_by_the_next(
         if not is_dead.is_set():
             break
     assert number > 15
+
+
+def test_killed_between_portions_a_restore_goes_on_without_force(
+    run, stand_in, ds, overlapping, monkeypatch
+):
+    monkeypatch.setattr(jobs, "_PORTION_WORK", 1)
+    before = jobs_of(stand_in, overlapping)
+    (told,) = run("save", ds).json["tasks"]
+    for number in itertools.count():
+        clear(stand_in, overlapping)
+        with monkeypatch.context() as patch:
+            is_dead = die_at(patch, number, is_sent=True)
+            settings = CvatSettings(host=stand_in.url)
+            with contextlib.suppress(DiedError), connect(settings, "admin:secret") as session:
+                restore_annotations(Path(told["file"]), CvatServer(session))
+        assert run("restore", told["file"]).code == 0
+        assert jobs_of(stand_in, overlapping) == before
+        if not is_dead.is_set():
+            break
+    assert number > 20
+    put(stand_in, overlapping, tracks=[{"label": "car", "frame": 2, "shapes": boxes((2, 5))}])
+    theirs = jobs_of(stand_in, overlapping)
+    refused = run("restore", told["file"])
+    assert refused.code == 4
+    assert "has other annotations in job" in refused.json["errors"][0]["message"]
+    assert jobs_of(stand_in, overlapping) == theirs
 
 
 def test_other_annotations_are_replaced_by_force_alone_and_saved(run, stand_in, ds, annotated):

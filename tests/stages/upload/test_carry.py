@@ -22,6 +22,7 @@ from helpers.cvat import (
 from helpers.cvat_stand_in import StandIn
 from helpers.dying import DiedError, die_at
 from helpers.handmade import change_fates, write_video
+from video_prep.cvat import jobs
 from video_prep.dataset.frame_table import Fate, Reason
 
 
@@ -347,8 +348,15 @@ def test_contradictions(prep, ds, flags, told):
     assert (done.code, told in done.err) == (2, True)
 
 
-@pytest.mark.parametrize("is_sent", [False, True], ids=["before", "after"])
-def test_killed_at_each_request_nothing_is_lost_and_one_task_counts(tmp_path, monkeypatch, is_sent):
+@pytest.mark.parametrize(
+    ("is_sent", "work"),
+    [(False, 5_000), (True, 5_000), (True, 2)],
+    ids=["before", "after", "after-portion"],
+)
+def test_killed_at_each_request_nothing_is_lost_and_one_task_counts(
+    tmp_path, monkeypatch, is_sent, work
+):
+    monkeypatch.setattr(jobs, "_PORTION_WORK", work)
     write_video(tmp_path / "ds", "a", 6)
     small = {**TRACK, "shapes": boxes((1, 10), (4, 40))}
     for number in itertools.count():
