@@ -234,10 +234,15 @@ class _Run:
         project_id = self._target.upload.project_id
         if (state.project_id, state.size) == (project_id, entry.frames_sent):
             return self._target.outcome(entry, "unchanged")
+        way_out = (
+            "to have it made anew, save what was annotated ('prep annotations save'), then delete "
+            "it in CVAT."
+            if state.project_id == project_id
+            else "move it back in CVAT."
+        )
         message = (
             f"task {entry.task_id} is no longer as prep left it: {count(state.size, 'frame')} in "
-            f"project {state.project_id}. 'prep status --cvat' says more; delete it in CVAT to "
-            "have it made anew."
+            f"project {state.project_id}. 'prep status --cvat' says more; {way_out}"
         )
         changed = self._target.outcome(entry, "changed", message)
         return dataclasses.replace(changed, frames=state.size)
