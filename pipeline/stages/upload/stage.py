@@ -97,6 +97,10 @@ def upload(
             warnings += sweep(target)
             forget_removed(target)
             loads = tuple(staff.put_to_work(target, plan.videos))
+            idle = [each.name for each in loads if not each.jobs]
+            if idle:
+                message = f"no job was left for {', '.join(idle)}: each has somebody else already."
+                warnings.append(message)
     place = {video_id: place for place, video_id in enumerate(plan.videos)}
     tasks.sort(key=lambda task: (place[task.video], task.name))
     warnings = [*notices, *warnings, *_gone(target, plan)]
