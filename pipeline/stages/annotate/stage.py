@@ -182,7 +182,7 @@ def _scattered(tasks: Iterable[PreparedTask]) -> Iterator[str]:
                 f"{printable(task.entry.name)}: {count(task.plan.alone, 'box', 'boxes')} of "
                 f"{task.plan.boxes:,} would be shown on a single frame each, for the file has none "
                 "of the same object on the next. Let the tracker look at every frame that the task "
-                "shows, or extract fewer frames (--every)."
+                "shows, or leave the others out ('prep extract --every')."
             )
 
 
