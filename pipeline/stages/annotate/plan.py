@@ -66,11 +66,13 @@ class TaskPlan:
     """The tracks of a task; ``boxes`` of the file lie on its frames.
 
     ``worst_px`` is how far the corner that is furthest off will be from where the file has it.
+    ``alone``: so many boxes, of objects with several, have none on the frames before and behind.
     """
 
     tracks: tuple[PlannedTrack, ...]
     boxes: int
     worst_px: float
+    alone: int
 
     @property
     def keyframes(self) -> int:
@@ -98,16 +100,17 @@ def plan_task(boxes: BoxTable, task: TaskView, max_error_px: float) -> TaskPlan:
     keys = boxes.labels[rows], boxes.objects[rows], jobs, places[rows]
     rows = rows[np.lexsort(keys[::-1])]
     tracks = []
-    worst_px = 0.0
+    worst_px, alone = 0.0, 0
     jobs = np.searchsorted(cuts, places[rows], side="right")
     owners = np.stack([boxes.labels[rows], boxes.objects[rows], jobs])
     for own in _split(rows, (np.diff(owners, axis=1) != 0).any(axis=0)):
         fitted = _Fitted(places[own], boxes.corners[own], task, max_error_px)
         worst_px = max(worst_px, fitted.worst_px)
+        alone += fitted.alone
         job = int(np.searchsorted(cuts, places[own[0]], side="right"))
         next_job = int(cuts[job]) if job < len(cuts) else task.frame_count
         tracks.append(fitted.track(int(boxes.labels[own[0]]), next_job))
-    return TaskPlan(tuple(tracks), len(rows), worst_px)
+    return TaskPlan(tuple(tracks), len(rows), worst_px, alone)
 
 
 def _places(frames: Ints, task: TaskView) -> Ints:
@@ -141,7 +144,9 @@ class _Fitted:
             np.diff(np.searchsorted(task.clock.break_places, places)) > 0
         )
         self._keyframes: list[tuple[Ints, Floats]] = []
-        for stretch in _split(np.arange(len(places)), ends):
+        stretches = _split(np.arange(len(places)), ends)
+        self.alone = sum(len(each) == 1 for each in stretches) if len(places) > 1 else 0
+        for stretch in stretches:
             frames, corners = fit_boxes(places[stretch], boxes[stretch], max_error_px)
             shown = interpolated_boxes(frames, corners, places[stretch])
             self.worst_px = max(self.worst_px, float(corner_errors(shown, boxes[stretch]).max()))

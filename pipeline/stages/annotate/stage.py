@@ -3,7 +3,7 @@
 import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeVar
@@ -90,6 +90,7 @@ def annotate(
     with nullcontext() if dry_run else store.writing():  # two at once would put all twice
         prepared = in_threads(look, work, "tasks", server.stopped, watch)
         check_labels(server.host, done(prepared))
+        warnings += _scattered(done(prepared))
         acted = in_threads(act, prepared, "tasks", server.stopped, watch)
     tasks = (each for each in acted if each is not None)
     return AnnotateResult(
@@ -171,6 +172,18 @@ def _left_out(boxes: Mapping[str, BoxTable | Failure], uploaded: Set[str]) -> It
             yield from (f"{printable(video)}: {each}; left out." for each in table.left_out)
             if not table.left_out and len(table) == 0:
                 yield f"{printable(video)}: its file has no boxes."
+
+
+def _scattered(tasks: Iterable[PreparedTask]) -> Iterator[str]:
+    """Yield what there is to say of tracks that would only flash up here and there."""
+    for task in tasks:
+        if task.plan.alone > task.plan.boxes / 2:
+            yield (
+                f"{printable(task.entry.name)}: {count(task.plan.alone, 'box', 'boxes')} of "
+                f"{task.plan.boxes:,} would be shown on a single frame each, for the file has none "
+                "of the same object on the next. Let the tracker look at every frame that the task "
+                "shows, or leave the others out ('prep extract --every')."
+            )
 
 
 def _look(

@@ -17,6 +17,10 @@ from .result import Told
 from .target import Target
 
 _ATTEMPTS = 3
+_GONE = (
+    "task {} is gone from CVAT, so there was nothing to carry. If its annotations were saved, "
+    "'prep annotations restore' puts them into the new task."
+)
 
 
 def refuse_other_size(
@@ -78,9 +82,11 @@ def _carry(target: Target, old: Sequence[TaskEntry], new: Sequence[TaskEntry]) -
     server = NamedAnnotations(target.server.session)
     row = Row(server, [entry.task_id for entry in new if entry.task_id is not None])
     ids = [entry.task_id for entry in old if entry.task_id is not None]
-    found = [each for task_id in ids if (each := server.read(task_id)) is not None]
+    read = {task_id: server.read(task_id) for task_id in ids}
+    found = [each for each in read.values() if each is not None]
     files = [save(target, each)[0] if each else None for each in found]
-    told = Told()
+    gone = tuple(_GONE.format(task_id) for task_id in ids if read[task_id] is None)
+    told = Told(gone, is_lossy=bool(gone))
     for each, file, cut in zip(found, files, row.put(found), strict=True):
         moved = row.post(each, server.issues(each.task), target.server.session.user)
         if moved:

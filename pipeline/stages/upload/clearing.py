@@ -28,7 +28,9 @@ def refuse_foreign(target: Target, entry: TaskEntry) -> bool:
         raise CvatRefusedError(
             f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
             f"while prep made '{printable(entry.name)}' in project {target.upload.project_id}, "
-            "so it was not deleted. Give it back its name and place, or delete it in CVAT."
+            "so it was not deleted. Give it back its name and place in CVAT, then run the same "
+            "command again; if it is not the task that prep made, upload into another project: "
+            "'prep upload --cvat --project'."
         )
     if apart := NamedAnnotations(target.server.session).worked_in_apart(state.id):
         raise CvatRefusedError(

@@ -97,6 +97,10 @@ def upload(
             warnings += sweep(target)
             forget_removed(target)
             loads = tuple(staff.put_to_work(target, plan.videos))
+            idle = [each.name for each in loads if not each.jobs]
+            if idle:
+                message = f"no job was left for {', '.join(idle)}: each has somebody else already."
+                warnings.append(message)
     place = {video_id: place for place, video_id in enumerate(plan.videos)}
     tasks.sort(key=lambda task: (place[task.video], task.name))
     warnings = [*notices, *warnings, *_gone(target, plan)]
@@ -234,10 +238,15 @@ class _Run:
         project_id = self._target.upload.project_id
         if (state.project_id, state.size) == (project_id, entry.frames_sent):
             return self._target.outcome(entry, "unchanged")
+        way_out = (
+            "to have it made anew, save what was annotated ('prep annotations save'), then delete "
+            "it in CVAT."
+            if state.project_id == project_id
+            else "move it back in CVAT."
+        )
         message = (
             f"task {entry.task_id} is no longer as prep left it: {count(state.size, 'frame')} in "
-            f"project {state.project_id}. 'prep status --cvat' says more; delete it in CVAT to "
-            "have it made anew."
+            f"project {state.project_id}. 'prep status --cvat' says more; {way_out}"
         )
         changed = self._target.outcome(entry, "changed", message)
         return dataclasses.replace(changed, frames=state.size)

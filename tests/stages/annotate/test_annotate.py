@@ -550,6 +550,21 @@ def test_what_cvat_does_not_show_is_told(ds, stand_in, run, tmp_path, monkeypatc
 # What is refused
 
 
+@pytest.mark.parametrize(
+    ("frames", "told"),
+    [
+        (range(0, 30, 2), "a: 10 boxes of 12 would be shown on a single frame each, for the file"),
+        (range(30), None),
+        ([0, 1, 2, 3, 11, 13, 17], None),
+        ([4], None),
+    ],
+)
+def test_boxes_that_would_only_flash_up_are_told(ds, run, tmp_path, frames, told):
+    done = run(table(tmp_path / "t.parquet", moving(frames)), "--dry-run")
+    found = [each for each in done["warnings"] if "on a single frame each" in each]
+    assert [each.startswith(told) for each in found] == [True] * (told is not None)
+
+
 def test_labels_that_the_project_lacks_are_named_before_anything_is_changed(
     ds, stand_in, run, tmp_path
 ):

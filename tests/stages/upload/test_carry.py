@@ -281,6 +281,18 @@ def test_what_is_annotated_at_the_very_end_is_saved_and_told(stand_in, ds, monke
     assert "'prep annotations restore' puts that into the new task" in message
 
 
+def test_a_task_that_is_gone_before_its_annotations_went_along_is_told(stand_in, ds):
+    send(stand_in, ds, labels=LABELS)
+    old = task_named(stand_in, "a")
+    put(stand_in, old, tracks=[TRACK])
+    gone(ds, 3)
+    Caller(stand_in)("DELETE", f"/api/tasks/{old.id}")
+    _, result = carried(stand_in, ds)
+    (message,) = result.tasks[0].messages
+    assert message.startswith(f"task {old.id} is gone from CVAT, so there was nothing to carry.")
+    assert int(result.exit_code) == 1
+
+
 def test_images_of_another_size_are_refused_before_anything_is_made(stand_in, ds):
     send(stand_in, ds, labels=LABELS)
     old = task_named(stand_in, "a")

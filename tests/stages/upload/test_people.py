@@ -124,6 +124,8 @@ def test_jobs_are_dealt_out_once(stand_in, ds):
     again = send(stand_in, ds, assignees="bob,eve", **CUT)
     assert not [r for r in stand_in.requests[begun:] if r.method == "PATCH"]
     assert [(load.name, load.frames) for load in again.loads] == [("bob", 10), ("eve", 0)]
+    assert again.warnings == ("no job was left for eve: each has somebody else already.",)
+    assert not any("no job was left" in each for each in done.warnings)
 
 
 def test_what_somebody_has_stays_theirs_and_new_videos_even_out(stand_in, ds):

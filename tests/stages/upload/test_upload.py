@@ -513,7 +513,9 @@ def test_a_task_that_someone_moved_is_told(stand_in, dataset):
     task_named(stand_in, "a").project = stand_in.state.projects[other]
     result = send(stand_in, dataset)
     assert (statuses(result), int(result.exit_code)) == ({"a": "changed", "b": "unchanged"}, 1)
-    assert "is no longer as prep left it" in result.tasks[0].messages[0]
+    (message,) = result.tasks[0].messages
+    assert "is no longer as prep left it" in message
+    assert message.endswith("move it back in CVAT.")
     assert result.frames_in_cvat == 18
 
 
@@ -522,6 +524,7 @@ def test_a_task_that_lost_frames_is_counted_as_cvat_shows_it(stand_in, dataset):
     task_named(stand_in, "a").data.frames.pop()
     result = send(stand_in, dataset)
     assert statuses(result) == {"a": "changed", "b": "unchanged"}
+    assert "save what was annotated ('prep annotations save'), then" in result.tasks[0].messages[0]
     assert result.frames_in_cvat == 17
 
 
