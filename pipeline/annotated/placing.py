@@ -137,8 +137,8 @@ class Placer:
     def _is_ended(self, track: Track, exists: Flags, frames: Ints) -> Flags:
         """Return which frames lie behind a track's job, or its end on a deleted frame."""
         ends = np.flatnonzero(exists | (track.is_outside & np.isin(track.frames, self._deleted)))
-        here = np.searchsorted(track.frames[ends], frames, side="right") - 1
-        is_ended = (here >= 0) & track.is_outside[ends[here]]
+        here = np.searchsorted(track.frames[ends], frames, side="right")
+        is_ended = np.concatenate([[False], track.is_outside[ends]])[here]
         if self._view.cuts:
             is_ended |= frames > self._view.end_of_job(int(track.frames[0]))
         return np.asarray(is_ended)

@@ -96,6 +96,12 @@ def test_a_keyframe_on_a_deleted_frame_does_not_exist_but_an_end_does():
     assert counted.ended == 2  # CVAT goes on to frame 11
 
 
+def test_a_track_whose_only_keyframe_is_on_a_deleted_frame_shows_nothing():
+    table, counted = placed(answer([box(3, 0)], [box(0, 7)]), deleted=(3,))
+    assert lefts(table) == dict.fromkeys({*range(12)} - {3}, 7)
+    assert counted.ended == 0
+
+
 def test_what_crosses_the_deleted_first_frame_of_a_job_goes_on_as_one_track():
     jobs = ((1, 0, 5), (2, 6, 11))
     cut = [

@@ -35,7 +35,7 @@ def write_coco(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice
     folder = out / "annotations"
     folder.mkdir()
     is_line, has_points = shapes.is_kind("polyline"), shapes.is_kind(*_POINTS)
-    names = _point_names(tables)
+    names, flat = _point_names(tables), 0
     for side in tables.images.side_names:
         images = tables.images.of_side(side)
         is_there = np.isin(shapes.images, images)
@@ -47,10 +47,19 @@ def write_coco(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice
             file = _File(tables, places, points)
             with (folder / f"{name}_{side}.json").open("w", encoding="utf-8") as written:
                 written.writelines(file.text(images, np.flatnonzero(is_taken)))
-    lines = int(is_line.sum())
-    if not lines:
-        return ()
-    return (Notice("left-out", f"{count(lines, 'polyline')} left out: COCO has no lines."),)
+            flat += file.flat
+    return tuple(_told(int(is_line.sum()), flat))
+
+
+def _told(lines: int, flat: int) -> Iterator[Notice]:
+    if lines:
+        yield Notice("left-out", f"{count(lines, 'polyline')} left out: COCO has no lines.")
+    if flat:
+        yield Notice(
+            "flat",
+            f"{count(flat, 'shape')} left out of the instances: nothing lies inside, as of a "
+            "skeleton with one visible point, or of an outline that is folded onto itself.",
+        )
 
 
 def _point_names(tables: Tables) -> dict[str, tuple[str, ...]]:
@@ -73,13 +82,18 @@ def _point_names(tables: Tables) -> dict[str, tuple[str, ...]]:
 
 
 class _File:
-    """One file, as text in pieces. ``points`` has the names of points where it is of these."""
+    """One file, as text in pieces. ``points`` has the names of points where it is of these.
+
+    ``flat`` counts the shapes that are left out as they enclose nothing: training programs refuse
+    boxes without a width or height, and no detection can match what has no pixel. Points do not
+    need an area.
+    """
 
     def __init__(
         self, tables: Tables, places: Sequence[str], points: dict[str, tuple[str, ...]]
     ) -> None:
         self.images, self.shapes = tables.images, tables.shapes
-        self.places, self.points = places, points
+        self.places, self.points, self.flat = places, points, 0
 
     def text(self, images: Ints, rows: Ints) -> Iterator[str]:
         """Yield the file with these images and shapes."""
@@ -138,15 +152,19 @@ class _File:
             self._shapes(shapes, boxes),
             strict=True,
         )
-        for row, image, label, track, occluded, is_set, pairs, box, shape in said:
+        for row, image, label, track, occluded, is_set, pairs, box, (area, shape) in said:
+            if area <= 0 and not self.points:
+                self.flat += 1
+                continue
             yield (
                 f'{{"id": {row + 1}, "image_id": {image}, "category_id": {label}, "bbox": {box}, '
-                f'{shape}, "iscrowd": 0, "track_id": {"null" if track == NO_TRACK else track}, '
+                f'"area": {area}, {shape}, "iscrowd": 0, '
+                f'"track_id": {"null" if track == NO_TRACK else track}, '
                 f'"occluded": {_bool(occluded)}, "source": "{"person" if is_set else "cvat"}", '
                 f'"attributes": {sets[pairs]}}}'
             )
 
-    def _shapes(self, shapes: ShapeTable, boxes: Floats) -> Iterator[str]:
+    def _shapes(self, shapes: ShapeTable, boxes: Floats) -> Iterator[tuple[float, str]]:
         """Yield area and outline of each shape, and its points where the file is of these."""
         rectangles = np.flatnonzero(shapes.is_kind("rectangle"))
         outlines = np.zeros((len(shapes), 8))
@@ -160,16 +178,16 @@ class _File:
         for row, (area, around) in enumerate(plain):
             kind = KINDS[kinds[row]]
             if kind in _BOXES or kind == "points":
-                text = f'"area": {area}, "segmentation": [{around}]'
+                text = f'"segmentation": [{around}]'
             elif kind == "mask":
-                text = self._mask(shapes, row)
+                area, text = self._mask(shapes, row)
             else:
                 points = outline(shapes, row)
                 flat = points.round(_DECIMALS).ravel().tolist()
-                text = f'"area": {round(area_of(points), _DECIMALS)}, "segmentation": [{flat}]'
-            yield text + (self._keypoints(shapes, row, kind) if self.points else "")
+                area, text = round(area_of(points), _DECIMALS), f'"segmentation": [{flat}]'
+            yield area, text + (self._keypoints(shapes, row, kind) if self.points else "")
 
-    def _mask(self, shapes: ShapeTable, row: int) -> str:
+    def _mask(self, shapes: ShapeTable, row: int) -> tuple[int, str]:
         """Return area and run lengths of a mask, column by column, as COCO counts."""
         width, height = self.images.sizes[self.images.videos[shapes.images[row]]].tolist()
         bitmap, left, top = bitmap_of(shapes, row)
@@ -179,10 +197,8 @@ class _File:
         flat = np.concatenate([[0], whole.ravel(order="F"), [1 - whole[-1, -1]]])
         ends = np.flatnonzero(np.diff(flat))
         counts = np.diff(np.concatenate([[0], ends])).tolist()
-        return (
-            f'"area": {int(whole.sum())}, "segmentation": {{"size": [{height}, {width}], '
-            f'"counts": {counts}}}'
-        )
+        segmentation = f'"segmentation": {{"size": [{height}, {width}], "counts": {counts}}}'
+        return int(whole.sum()), segmentation
 
     def _keypoints(self, shapes: ShapeTable, row: int, kind: str) -> str:
         raw = shapes.raw(row)

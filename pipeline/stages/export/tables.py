@@ -184,9 +184,9 @@ def _about(
         number = int(lacking.sum())
         yield Notice(
             "without-image",
-            f"{name}: {count(number, 'frame')} {plural(number, 'has', 'have')} no image in the "
-            "dataset any more (rejected, a duplicate, or gone) and are left out; 'prep status' "
-            "tells which.",
+            f"{name}: {count(number, 'frame')} left out, as "
+            f"{plural(number, 'its image is', 'their images are')} not in the dataset any more "
+            "(rejected, a duplicate, or gone); 'prep status' tells which.",
         )
     if deleted:
         yield Notice("deleted", f"{name}: {count(len(deleted), 'deleted frame')} left out.")

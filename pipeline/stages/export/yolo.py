@@ -155,7 +155,9 @@ def _told(tables: Tables, kind: str, left: int, lines: _Lines) -> Iterator[Notic
         yield Notice("left-out", f"{shapes} left out: --yolo {kind} is made of {named} alone.")
     if lines.outside:
         shapes = count(lines.outside, "shape")
-        yield Notice("outside", f"{shapes} left out: nothing of them is inside the image.")
+        yield Notice(
+            "outside", f"{shapes} left out: outside of the image, or without a width or height."
+        )
     if lines.cut:
         yield Notice("cut", f"{count(lines.cut, 'shape')} cut at the border of the image.")
     if lines.parts:

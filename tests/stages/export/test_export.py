@@ -209,8 +209,8 @@ def test_frames_without_an_image_are_left_out_and_told(prep, stand_in, drawn):
     (drawn / "a" / names("a", [4])[0]).unlink()
     out, done = run(prep, stand_in, drawn, code=1)
     assert told(out) == CARS[:3]
-    assert "task a: 1 frame has no image in the dataset any more" in done.out
-    assert "task b: 1 frame has no image" in done.out
+    assert "task a: 1 frame left out, as its image is not in the dataset any more" in done.out
+    assert "task b: 1 frame left out, as its image" in done.out
 
 
 def test_a_set_is_divided_and_stays_so(prep, stand_in, drawn):

@@ -129,7 +129,7 @@ def written(write, tables, *arguments):
 def test_coco(rows):
     tables = tables_of(rows)
     shapes, boxes = tables.shapes, boxes_around(tables.shapes)
-    folder, out, _ = written(write_coco, tables, PLACES)
+    folder, out, told = written(write_coco, tables, PLACES)
     with folder:
         read = {name.stem: json.loads(name.read_text()) for name in (out / "annotations").iterdir()}
     seen = {}
@@ -157,10 +157,24 @@ def test_coco(rows):
             check_outline(one, shapes, row, SIZES[place // 4])
     kinds = [KINDS[kind] for kind in shapes.kinds]
     without = {i for i, kind in enumerate(kinds) if kind in ("points", "polyline")}
-    assert seen.get("instances", set()) == {*range(len(shapes))} - without
+    flat = {row for row in {*range(len(shapes))} - without if encloses_nothing(shapes, row)}
+    assert seen.get("instances", set()) == {*range(len(shapes))} - without - flat
+    assert ("flat" in told) == bool(flat)
     assert seen.get("keypoints", set()) == {
         i for i, kind in enumerate(kinds) if kind in ("points", "skeleton")
     }
+
+
+def encloses_nothing(shapes, row):
+    kind, raw = KINDS[shapes.kinds[row]], shapes.raw(row)
+    if kind == "mask":
+        return raw[1:-4:2].sum() == 0
+    if kind == "polygon":
+        points = np.array(raw).reshape(-1, 2)
+        ahead = np.roll(points, -1, axis=0)
+        return abs(np.sum(points[:, 0] * ahead[:, 1] - points[:, 1] * ahead[:, 0])) < 0.001
+    low, high = boxes_around(shapes)[row].reshape(2, 2)
+    return ((high - low) == 0).any()
 
 
 def check_outline(one, shapes, row, size):
