@@ -27,6 +27,7 @@ _Kind = frozenset[tuple[str, str, str | None]]
 
 _SAME_PX = 0.05  # servers and exports keep two decimals
 _NEAR_PX = 8.0  # of outlines that CVAT pairs anew
+_JOINED_BY_SERVER = {"rectangle", "polygon"}
 _SAME_BOXES = 0.5  # the server's: boxes that overlap so far on average are one
 
 
@@ -38,18 +39,30 @@ class WholeTracks:
     joined: Mapping[int, int]
 
 
-def join_pieces(tracks: Sequence[Track], clock: TaskClock) -> WholeTracks:
+def join_pieces(
+    tracks: Sequence[Track], clock: TaskClock, *, is_export: bool = False
+) -> WholeTracks:
     """Return the tracks of a task, those whole that jobs with an overlap cut.
 
     Pieces belong together if they have the same label and shape, and lie on each other on all
     frames that both jobs show, of boxes half of them as for the server; all elements of a skeleton
     do or none. What is joined has the number and the ids of its first piece.
+
+    Args:
+        tracks: all that the task has.
+        clock: of the task.
+        is_export: the server has put them together already, so boxes and polygons that it left
+            apart are tracks of their own.
     """
     pieces: dict[int, dict[str | None, Track]] = defaultdict(dict)
     for track in tracks:
         pieces[track.number][track.element] = track
-    numbers = [*pieces]
-    spans = np.array([_span(piece) for piece in pieces.values()]).reshape(-1, 2)
+    numbers = [
+        number
+        for number, piece in pieces.items()
+        if not (is_export and None in piece and piece[None].shape in _JOINED_BY_SERVER)
+    ]
+    spans = np.array([_span(pieces[number]) for number in numbers]).reshape(-1, 2)
     following: dict[int, tuple[int, int]] = {}
     for before, after in itertools.pairwise(clock.jobs):
         shared = range(after[1], before[2] + 1)

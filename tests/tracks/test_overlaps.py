@@ -48,6 +48,20 @@ def test_pieces_that_do_not_are_left_alone(second):
     assert (len(whole.tracks), whole.joined) == (2, {})
 
 
+@pytest.mark.parametrize(("kind", "count"), [("rectangle", 2), ("polygon", 2), ("ellipse", 1)])
+def test_of_an_export_what_the_server_left_apart_stays_apart(kind, count):
+    """It joins boxes and polygons that lie on each other itself, and nothing else."""
+
+    def drawn(frame, x, **more):
+        ends = {"polygon": [x, 40, x + 20, 40, x + 20, 30]}.get(kind, [x, 30, x + 20, 40])
+        return shape(frame, ends, kind=kind, **more)
+
+    first = [drawn(0, 0), drawn(9, 90), drawn(10, 90, outside=True)]
+    tracks = tracks_from_api(answer(first, [drawn(8, 80), drawn(17, 170)]), LABELS)
+    assert len(join_pieces(tracks, CLOCK).tracks) == 1
+    assert len(join_pieces(tracks, CLOCK, is_export=True).tracks) == count
+
+
 def test_labels_and_all_elements_of_a_skeleton_count():
     first = [disc(0, 0), disc(9, 90)]
     second = [disc(8, 80), disc(17, 170)]

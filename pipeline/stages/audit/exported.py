@@ -7,6 +7,7 @@ from ...annotated.match import Matcher
 from ...base.words import count
 from ...dataset.store import Dataset
 from ...settings.cvat import AuditSettings
+from ...tracks.overlaps import join_pieces
 from ...tracks.xml import XmlAnnotations
 from .result import TaskAudit
 from .task import Place, judge
@@ -23,7 +24,8 @@ def audit_exported(
         note += "; export it as 'CVAT for video 1.1' to have them looked at."
         match = replace(match, note=note)
     place = _place_of(export, task.id)
-    return judge(task.name, place, match, export.tracks, settings)
+    tracks = join_pieces(export.tracks, match.clock, is_export=True).tracks
+    return judge(task.name, place, match, tracks, settings)
 
 
 def _place_of(export: XmlAnnotations, task_id: int) -> Place:

@@ -60,7 +60,8 @@ def audit_task(
     jobs = tuple((job.id, job.start, job.stop) for job in server.jobs(task_id))
     place = replace(place, job_urls={job[0]: f"{place.url}/jobs/{job[0]}" for job in jobs})
     tracks = tracks_from_api(pieces_of(server, jobs), server.labels(task_id))
-    return judge(task.name, place, matcher.match(task, jobs), tracks, settings)
+    match = matcher.match(task, jobs)
+    return judge(task.name, place, match, join_pieces(tracks, match.clock).tracks, settings)
 
 
 def pieces_of(server: CvatAnnotations, jobs: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
@@ -83,10 +84,9 @@ def judge(
         name: that of their task.
         place: where that is.
         match: which frames it shows.
-        tracks: all that it has; pieces in jobs that overlap are joined.
+        tracks: all that it has, of which no jobs hold pieces.
         settings: what is a finding.
     """
-    tracks = join_pieces(tracks, match.clock).tracks
     placed = []
     for finding in audit_tracks(tracks, match.clock, settings, match.image_size):
         job_id = _job_at(match, finding.worst_frame)
@@ -98,7 +98,7 @@ def judge(
         name,
         place.url,
         match,
-        tracks,
+        tuple(tracks),
         tuple(placed),
         statistics(tracks, match.clock),
         match.note,
