@@ -26,6 +26,8 @@ ARGUMENTS = {
     "audit": ("ds",),
     "annotate": ("ds", "--tracks", "a.txt", "--label", "car"),
     "annotations": ("save", "ds"),
+    "export": ("ds", "-o", "set"),
+    "split": ("sides",),
     "init": ("prep.yaml",),
 }
 
@@ -37,6 +39,9 @@ def made(tmp_path_factory):
     (folder / "in").mkdir()
     media.encode(folder / "in" / "a.mp4", frames=8)
     media.truncate(media.encode(folder / "b.mkv", frames=8), folder / "in" / "b.mkv", 0.8)
+    for number, side in enumerate(("train", "val")):  # of the same picture
+        (folder / "sides" / side).mkdir(parents=True)
+        media.encode(folder / "sides" / side / f"{number}.png", "-c:v", "png", frames=1)
     (folder / "labels.yaml").write_text("- car\n")
     (folder / "a.txt").write_text("1,1,10,10,30,40,1,-1,-1,-1\n2,1,12,10,30,40,1,-1,-1,-1\n")
     return folder
@@ -55,14 +60,15 @@ def test_a_process_does_what_this_one_does(name, made, prep, prep_process, tmp_p
             access = {"CVAT_HOST": server.url, **USER}
             if name not in {"run", "extract", "init"}:
                 assert prep("extract", "in/a.mp4", "-o", "ds", cwd=home).code == 0
-            if name in {"audit", "status", "annotate", "annotations"}:
+            if name in {"audit", "status", "annotate", "annotations", "export"}:
                 upload = ("upload", "ds", "--cvat", "--labels", "labels.yaml")
                 assert prep(*upload, cwd=home, **access).code == 0
             done = way(name, *ARGUMENTS[name], cwd=home, **access)
         shutil.rmtree(home)
         ends.append((done.code, done.out.replace(server.url, "http://cvat"), done.err))
     assert ends[0] == ends[1]
-    assert ends[0][::2] == (1 if name in {"run", "extract"} else 0, "")
+    has_findings = name in {"run", "extract", "split"}
+    assert ends[0][::2] == (int(has_findings), "")
 
 
 def past_python():
