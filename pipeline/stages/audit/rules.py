@@ -123,7 +123,9 @@ def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterato
         return
     seconds = task.durations(a, b)
     places = task.clock.break_places
-    is_crossing = np.searchsorted(places, b) > np.searchsorted(places, a)
+    # One that ends behind a break is shown before it alone: nothing is filled in across.
+    reach = b - track.is_outside[reading.places[starts + 1]]
+    is_crossing = np.searchsorted(places, reach) > np.searchsorted(places, a)
     errors, worst = errors_by_clock(reading, task, settings, (a, b, starts))
     is_uneven = errors > max(settings.tolerance_px, _NOISE)
     is_long = (shown > settings.max_span_frames) | (seconds > settings.max_span_seconds + _NOISE)

@@ -127,6 +127,10 @@ def test_a_cut_and_other_breaks_are_found_by_place():
     moved = read([box(0, 0), box(10, 230), ENDED | {"frame": 14}])
     assert found(moved, task) == [("crosses-break", 0, 10, 230.0)]
     assert found(read([box(0, 0), box(7, 0), box(8, 0), ENDED | {"frame": 14}]), task) == []
+    # As the advice says, and a frame too late.
+    assert found(read([box(0, 0), box(5, 10), ENDED | {"frame": 8}]), task) == []
+    late = read([box(0, 0), box(5, 10), box(9, 10, outside=True)])
+    assert found(late, task) == [("crosses-break", 5, 9, 0.0)]
     assert clock_of(table, task.breaks, BreakSettings(ends_run="size"), range(30)).breaks == ()
 
 
