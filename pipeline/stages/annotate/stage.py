@@ -52,8 +52,7 @@ def annotate(
 ) -> AnnotateResult:
     """Bring the tracks of another program into the tasks of a dataset, with few keyframes.
 
-    A task that has all of them already is left as it is, and so is one that has other annotations.
-    So many parameters, as each is something else that a caller may want; three are needed.
+    A task that has them, or others, is left alone. So many parameters, as most are optional.
 
     Args:
         dataset: the folder that 'prep extract' wrote into.

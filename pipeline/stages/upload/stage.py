@@ -55,18 +55,17 @@ def upload(
 ) -> UploadResult:
     """Bring a dataset into CVAT, and prove that what it shows is what is on the disk.
 
-    So many parameters, as all but two are optional: one call does all that the command does.
+    So many parameters, as all but two are optional.
 
     Args:
         dataset: the folder that 'prep extract' wrote into.
         server: where to; see `cvat.connect`.
         settings: project, tasks and jobs; the defaults if absent.
         breaks: what is a break, and which of them end a run; the defaults if absent.
-        labels: those of the project, as CVAT's API takes them, if it has to be made; those of the
-            file that the settings name if absent.
+        labels: of a project that has to be made, as CVAT's API takes them; else those of the file.
         replace: make tasks anew that are not as planned by now, if they have no annotations.
-        force: also if they have; the annotations are saved into the dataset first.
-        carry: also if they have; the annotations go to the new tasks, by video and frame.
+        force: also if they have; these are saved into the dataset first.
+        carry: also if they have; these go to the new tasks, by video and frame.
         watch: told how it goes on.
 
     Raises:
@@ -97,14 +96,17 @@ def upload(
             warnings += sweep(target)
             forget_removed(target)
             loads = tuple(staff.put_to_work(target, plan.videos))
-            idle = [each.name for each in loads if not each.jobs]
-            if idle:
-                message = f"no job was left for {', '.join(idle)}: each has somebody else already."
-                warnings.append(message)
+            warnings += _tell_idle(loads)
     place = {video_id: place for place, video_id in enumerate(plan.videos)}
     tasks.sort(key=lambda task: (place[task.video], task.name))
     warnings = [*notices, *warnings, *_gone(target, plan)]
     return UploadResult(server.host, project, tuple(tasks), tuple(warnings), loads)
+
+
+def _tell_idle(loads: Sequence[PersonLoad]) -> Iterator[str]:
+    """Yield what there is to say of people who got nothing to do."""
+    if idle := [each.name for each in loads if not each.jobs]:
+        yield f"no job was left for {', '.join(idle)}: each has somebody else already."
 
 
 def plan_upload(
