@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .files import replace_text
 
-_PLACE = Path(".prep") / "failed.json"
+FAILED_PLACE = Path(".prep") / "failed.json"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class FailedSource:
 def read_failed(dataset: Path) -> tuple[FailedSource, ...]:
     """Return the sources that failed, by their path; none where nobody noted any."""
     try:
-        rows = json.loads((dataset / _PLACE).read_text(encoding="utf-8"))
+        rows = json.loads((dataset / FAILED_PLACE).read_text(encoding="utf-8"))
         return tuple(FailedSource(str(row["path"]), str(row["error"])) for row in rows)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ()  # a note to ourselves, which the next extraction writes anew
@@ -47,4 +47,4 @@ def note_failed(dataset: Path, tried: Collection[str], failed: Iterable[FailedSo
     if now != before:
         rows = [dataclasses.asdict(one) for one in now]
         with contextlib.suppress(OSError):  # the videos that did not fail are there all the same
-            replace_text(dataset / _PLACE, [json.dumps(rows, indent=1), "\n"])
+            replace_text(dataset / FAILED_PLACE, [json.dumps(rows, indent=1), "\n"])

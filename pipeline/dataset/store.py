@@ -183,7 +183,7 @@ class Dataset:
 
     def proven_file(self, video_id: str) -> Path:
         """Return the file that says which images of a video were found right."""
-        return self.path / _PRIVATE / "proven" / f"{video_id}.npy"
+        return self.private_folder("proven") / f"{video_id}.npy"
 
     def shelf_folder(self, video_id: str) -> Path:
         """Return where the segments of a video wait until it is complete."""

@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 
 from ... import __version__
 from ...base.errors import ExitCode
+from ...cvat.journal import JOURNAL_NAME
+from ...dataset.failed import FAILED_PLACE
 from ...dataset.files import replace_text
 from ...dataset.store import AUDIT_NAME, Dataset
 from ...dataset.video_folder import FRAMES_NAME, RECORD_NAME
@@ -26,7 +28,7 @@ PAGE_NAME, NUMBERS_NAME = "report.html", "report.json"
 
 _PLACE = Path(".prep") / "reported.json"
 _RECORDS = (RECORD_NAME, FRAMES_NAME)
-_TOLD = ("cvat.json", AUDIT_NAME, ".prep/failed.json")
+_TOLD = (JOURNAL_NAME, AUDIT_NAME, FAILED_PLACE)
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,9 @@ def report(
 ) -> ReportResult:
     """Write ``report.html`` and ``report.json`` into a dataset, or into another folder.
 
-    The same dataset gives the same bytes; nothing else in it is touched, and no lock is needed.
-    So many parameters, as each is something else that a caller may want; all but the first are
-    optional.
+    The same dataset gives the same bytes; no lock is needed, and nothing
+    else in it is touched but what says that they are up to date.
+    So many parameters, as all but the first are optional.
 
     Args:
         dataset: the folder of the dataset.
