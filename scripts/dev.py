@@ -118,8 +118,12 @@ def install(extra):
     if not own and not find_spec("pip"):
         sys.exit(f"This Python {VERSION} came without ensurepip and pip. On Debian, Ubuntu: {apt}")
     pip = [PYTHON, "-m", "pip"] if own else [sys.executable, "-m", "pip", "--python", PYTHON]
-    options = ["--quiet", "--disable-pip-version-check"]
-    if run(*pip, "install", *options, "--editable", f".{extra}") != 0:
+    pip += ["install", "--quiet", "--disable-pip-version-check"]
+    import tomllib  # which Pythons that are too old lack; they must be told so
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    alone = project["dependency-groups"]["alone"] if extra else []
+    if run(*pip, "--editable", f".{extra}") or (alone and run(*pip, "--no-deps", *alone)):
         free = shutil.disk_usage(ROOT).free / 1e9
         sys.exit(
             "pip could not install prep into .venv, and says why above. It needs the network, and "
