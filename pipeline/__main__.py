@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from importlib.abc import MetaPathFinder
 from types import FrameType
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     # Nothing here multiplies matrices, but numpy starts threads for it, one a core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.meta_path.insert(0, _WithoutPandas())
     try:
         from .cli import run
 
@@ -26,6 +28,17 @@ def main() -> NoReturn:
 
         sys.stderr.write(f"error: prep cannot run: {describe(error, ('click',), INSTALL_AGAIN)}\n")
         sys.exit(70)
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Hides pandas, where it is installed.
+
+    pyarrow would load it, for a quarter of a second, to ask whether a list is a Series.
+    """
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
 
 
 def _open_closed_streams() -> None:

@@ -110,12 +110,19 @@ def test_without_any_pip_the_way_out_is_named(clone):
 def test_nothing_is_installed_twice(clone):
     for task in ["demo", "demo", "test", "demo", "test", "lint", "test"]:
         clone.run(task)
-    assert [call[-1] for call in clone.installs] == [".", ".[test]", ".[dev]"]
+    alone = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["alone"]
+    asked = [call[call.index("install") + 3 :] for call in clone.installs]
+    reader = ["--no-deps", *alone]
+    assert asked == [
+        ["--editable", "."],
+        *(["--editable", ".[test]"], reader),
+        *(["--editable", ".[dev]"], reader),
+    ]
     with (clone.root / "pyproject.toml").open("a") as project:
         project.write("# changed\n")
     (clone.environment / "kept").touch()
     clone.run("demo")
-    assert [call[-1] for call in clone.installs[3:]] == ["."]
+    assert [call[-1] for call in clone.installs[5:]] == ["."]
     assert (clone.environment / "kept").exists()
 
 

@@ -71,6 +71,14 @@ def test_a_process_does_what_this_one_does(name, made, prep, prep_process, tmp_p
     assert ends[0][::2] == (int(has_findings), "")
 
 
+def test_pandas_is_not_loaded_where_it_is_installed(made, prep_process, tmp_path):
+    (tmp_path / "pandas").mkdir()
+    (tmp_path / "pandas" / "__init__.py").write_text("open('loaded', 'w')")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = prep_process("extract", str(made / "in" / "a.mp4"), "-o", "ds", PYTHONPATH=path)
+    assert (done.code, (tmp_path / "loaded").exists()) == (0, False)
+
+
 def past_python():
     os.write(2, b"said")
 
