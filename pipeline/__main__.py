@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from importlib.abc import MetaPathFinder
 from types import FrameType
 from typing import NoReturn
 
@@ -16,7 +15,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     # Nothing here multiplies matrices, but numpy starts threads for it, one a core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.meta_path.insert(0, _WithoutPandas())
+    sys.meta_path.insert(0, _WithoutPandas)
     try:
         from .cli import run
 
@@ -30,13 +29,14 @@ def main() -> NoReturn:
         sys.exit(70)
 
 
-class _WithoutPandas(MetaPathFinder):
+class _WithoutPandas:
     """Hides pandas, where it is installed.
 
     pyarrow would load it, for a quarter of a second, to ask whether a list is a Series.
     """
 
-    def find_spec(self, fullname: str, *_: object) -> None:
+    @staticmethod
+    def find_spec(fullname: str, *_: object) -> None:
         if fullname == "pandas":
             raise ModuleNotFoundError(name=fullname)
 
