@@ -1,4 +1,4 @@
-"""Which images of a video were found right, and as which files: ``.prep/proven/ID.npy``.
+"""Which images of a video were found right, and as which files: ``.prep/proven/ID``.
 
 To read all images takes most of the time of a run that has nothing new to do. An image that was
 found right is right as long as its file was neither written nor replaced since. As git does, we
@@ -53,7 +53,7 @@ def find_proven(path: Path, files: npt.NDArray[np.void]) -> npt.NDArray[np.bool_
     Where the record of it is missing or damaged, none is known.
 
     Args:
-        path: the record (`dataset.store.Dataset.proven_file`).
+        path: the record, one of a video's `dataset.store.Dataset.memory_file`.
         files: `FILES`, shape (images,), one at most of each frame.
     """
     is_known = np.zeros(len(files), dtype=np.bool_)
@@ -82,6 +82,6 @@ def save_proven(path: Path, files: npt.NDArray[np.void], looked_at_ns: int) -> N
         path.parent.mkdir(exist_ok=True)
         replace_file(
             path,
-            path.with_suffix(".part"),
+            path.with_name(f".{path.name}.part"),
             lambda file: np.save(file, files[is_settled], allow_pickle=False),
         )

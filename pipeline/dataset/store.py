@@ -10,12 +10,14 @@
         manifest.jsonl      where images are not sent to CVAT, but lie where it finds them
       .prep/                lock, the work folders of a run that is going on, the segments of long
                             videos that are not complete (`video.shelf`), which sources failed
-                            (`dataset.failed`), which images were right (`dataset.proven`), and
-                            how images look (`splits.looks`)
+                            (`dataset.failed`), which images were right (`dataset.proven`),
+                            small pictures of them (`stages.report.drawn`), and how they look
+                            (`splits.looks`)
 """
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -181,17 +183,16 @@ class Dataset:
             remover.start()
             remover.join(patience_seconds)
 
-    def proven_file(self, video_id: str) -> Path:
-        """Return the file that says which images of a video were found right."""
-        return self.private_folder("proven") / f"{video_id}.npy"
-
     def shelf_folder(self, video_id: str) -> Path:
         """Return where the segments of a video wait until it is complete."""
         return self.path / _PRIVATE / "segments" / video_id
 
-    def private_folder(self, name: str) -> Path:
-        """Return where prep keeps what it can find out again; it may not be there yet."""
-        return self.path / _PRIVATE / name
+    def memory_file(self, video_id: str, kind: str) -> Path:
+        """Return where something about a video is kept that prep can find out again.
+
+        It goes with the video. Neither it nor its folder need be there yet.
+        """
+        return self.path / _PRIVATE / kind / video_id
 
     def _remove_leftovers(self) -> None:
         private = self.path / _PRIVATE
@@ -246,7 +247,9 @@ class Dataset:
             DatasetError: it cannot be moved out of its place.
         """
         scratch = Path(tempfile.mkdtemp(dir=self.path / _PRIVATE / "work"))
-        self.proven_file(video_id).unlink(missing_ok=True)
+        for file in (self.path / _PRIVATE).glob(f"*/{glob.escape(video_id)}"):
+            if file.is_file():
+                file.unlink(missing_ok=True)
         try:
             self.folder(video_id).rename(scratch / video_id)
         except OSError as error:

@@ -144,7 +144,7 @@ def _nothing(count: int) -> Looks:
 
 
 def _file(store: Dataset, video: str) -> Path:
-    return store.private_folder("looks") / f"{video}.npy"
+    return store.memory_file(video, "looks")
 
 
 def _read(store: Dataset, video: str) -> npt.NDArray[np.void]:
@@ -172,4 +172,4 @@ def _keep(
     path = _file(store, video)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, path.with_suffix(".part"), lambda file: np.save(file, seen))
+        replace_file(path, path.with_name(f".{path.name}.part"), lambda file: np.save(file, seen))

@@ -76,8 +76,8 @@ def report(
 ) -> ReportResult:
     """Write ``report.html`` and ``report.json`` into a dataset, or into another folder.
 
-    The same dataset gives the same bytes; no lock is needed, and nothing
-    else in it is touched but what says that they are up to date.
+    The same dataset gives the same bytes; no lock is needed, and nothing else in it is touched but
+    what spares the next report work.
     So many parameters, as all but the first are optional.
 
     Args:

@@ -13,8 +13,8 @@ from ...base.work import Link, refuse_stopped
 from ...cvat.journal import Upload
 from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
-from ...pictures.thumbnails import thumbnail
 from ...settings.stages import BreakSettings, ValidateSettings
+from .drawn import Drawn
 from .exhibits import Share, find_exhibits
 from .opened import OpenedVideo
 from .summary import Distribution
@@ -75,34 +75,35 @@ class Look:
         measures = Distribution(self.validate)
         measures.add(opened.frames)
         video = read_video(opened, self.breaks, self.extent, self.uploads)
-        pictures, cover = self._pictures(opened.record, video), self._cover(opened)
+        drawn = Drawn(self.store, video_id, "drawn")
+        pictures, cover = self._pictures(opened.record, video, drawn), self._cover(opened, drawn)
+        drawn.keep()
         shares = find_exhibits(opened, self.validate, self.extent.exhibits)
         text = json.dumps({**dataclasses.asdict(video), **pictures}, separators=(",", ":"))
         page_bytes = len(text) + len(cover) + _ROW_BYTES + _COUNT_BYTES * len(shares)
         return Seen(video, pictures, cover, measures, shares, page_bytes)
 
-    def _pictures(self, record: VideoRecord, video: VideoReport) -> dict[str, Any]:
+    def _pictures(self, record: VideoRecord, video: VideoReport, drawn: Drawn) -> dict[str, Any]:
         """Return small pictures of the frames that a video shows, and where the images are."""
         wanted = dict.fromkeys([*(i for p in video.pairs for i in (p.left, p.right)), *video.sheet])
         names = {i: record.images.name(i) for i in wanted}
         side = _LARGE if self.picture_bytes >= _LARGE_FROM_BYTES else _SMALL
-        at = self.store.folder(record.id)
-        drawn = {i: thumbnail(at / name, side) for i, name in names.items()}
-        while sum(map(len, drawn.values())) > self.picture_bytes:
-            drawn = dict(list(drawn.items())[::2]) if len(drawn) > 1 else {}
+        small = {i: drawn.picture(name, side) for i, name in names.items()}
+        while sum(map(len, small.values())) > self.picture_bytes:
+            small = dict(list(small.items())[::2]) if len(small) > 1 else {}
         return {
-            "thumbnails": drawn,
+            "thumbnails": small,
             "images": {i: place_of(self.images_at, record.id, name) for i, name in names.items()},
         }
 
-    def _cover(self, video: OpenedVideo) -> str:
+    def _cover(self, video: OpenedVideo, drawn: Drawn) -> str:
         """Return the picture of the frame in the middle, as large as there is room for."""
         shown = video.shown
         if not len(shown):
             return ""
         name = video.record.images.name(int(shown[len(shown) // 2]))
-        drawn = (thumbnail(self.store.folder(video.record.id) / name, side) for side in _COVERS)
-        return next((each for each in drawn if len(each) <= self.cover_bytes), "")
+        covers = (drawn.picture(name, side) for side in _COVERS)
+        return next((each for each in covers if len(each) <= self.cover_bytes), "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +120,12 @@ class Draw:
         Raises:
             InterruptedRunError: the link is stopped.
         """
-        drawn = {}
+        drawn, pictures = Drawn(self.store, video_id, "hung"), {}
         for frame, name in self.images[video_id].items():
             refuse_stopped(link)
-            drawn[frame] = thumbnail(self.store.folder(video_id) / name, self.side)
-        return drawn
+            pictures[frame] = drawn.picture(name, self.side)
+        drawn.keep()
+        return pictures
 
 
 def place_of(images_at: str, video_id: str, name: str) -> str:

@@ -161,7 +161,7 @@ class _Batch:
 
     def _open(self, record: VideoRecord, folder: Path) -> VideoCheck:
         frames = self.store.read_frames(record.id)
-        proven_file = self.store.proven_file(record.id)
+        proven_file = self.store.memory_file(record.id, "proven")
         return VideoCheck(record, frames, folder, proven_file, again=self.again)
 
     def _finish(self, video: VideoCheck) -> None:

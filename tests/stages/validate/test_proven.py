@@ -99,19 +99,24 @@ def test_another_checksum_in_the_records_is_held_against_the_image(dataset):
     assert checked(dataset) == (49, 49, [("wrong_content", 9)])
 
 
+def saved(path, array):
+    with path.open("wb") as file:
+        np.save(file, array)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(path.read_bytes()[:-20]),
         lambda path: path.write_bytes(b"no array"),
-        lambda path: np.save(path, np.arange(50)),
-        lambda path: np.save(path, np.array([{}], dtype=object)),
+        lambda path: saved(path, np.arange(50)),
+        lambda path: saved(path, np.array([{}], dtype=object)),
         lambda path: path.unlink(),
     ],
 )
 def test_without_a_sound_record_of_it_all_are_read(damage, dataset):
-    path = dataset / ".prep" / "proven" / "steady.npy"
+    path = dataset / ".prep" / "proven" / "steady"
     sound = path.read_bytes()
     damage(path)
     assert checked(dataset) == (0, 50, [])
@@ -119,7 +124,7 @@ def test_without_a_sound_record_of_it_all_are_read(damage, dataset):
 
 
 def test_a_dataset_that_is_only_read_is_known_but_not_written(dataset, tmp_path):
-    path = dataset / ".prep" / "proven" / "steady.npy"
+    path = dataset / ".prep" / "proven" / "steady"
     os.utime(images_of(dataset)[0])
     before = path.read_bytes()
     assert checked(dataset, output=tmp_path / "out") == (49, 50, [])
