@@ -21,6 +21,7 @@
     │   ├── WorkerDiedError        3  the process that worked on it died, again when repeated
     │   └── UnbalancedVideoError   3  the disk does not hold what the records say
     ├── DiskFullError              3  no room left; the whole run stops
+    ├── UndecidedError             1  it would touch the work of people, who must decide first
     ├── CvatError                  4  CVAT or the network
     │   ├── CvatUnreachableError   4  nothing answers there, or not CVAT
     │   ├── CvatAuthError          4  CVAT does not know who asks
@@ -31,7 +32,8 @@
     │   └── UnprovenError          4  CVAT does not show what was sent
     └── InterruptedRunError        5  stopped by a person; can be resumed
 
-Exit code 0 means all well, 1 done with findings that a person must look at.
+Exit code 0 means all well, 1 done with findings that a person must look at, or left alone because
+a person must decide; 4 is for a CVAT that fails or refuses.
 """
 
 from collections.abc import Sequence
@@ -199,6 +201,16 @@ class DiskFullError(PrepError):
 
     def __reduce__(self) -> tuple[type["DiskFullError"], tuple[()]]:
         return type(self), ()
+
+
+class UndecidedError(PrepError):
+    """Nothing was done, as it would touch the work of people: one of them must decide first.
+
+    It is no failure of CVAT, and the same command again says the same until somebody has.
+    """
+
+    exit_code = ExitCode.FINDINGS
+    kind = "undecided"
 
 
 class CvatError(PrepError):

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import CvatRefusedError, UnprovenError
+from ..base.errors import UndecidedError, UnprovenError, UsageError
 from ..base.words import listing
 from ..dataset.saved_annotations import KINDS, SavedAnnotations
 from .jobs import (
@@ -122,7 +122,8 @@ class NamedAnnotations:
             spares: refuse where a job has others.
 
         Raises:
-            CvatRefusedError: the task lacks a label or an attribute, or has other annotations.
+            UsageError: the task lacks a label or an attribute.
+            UndecidedError: it has other annotations.
             UnprovenError: the server shows something else.
         """
         names = self.names(task_id)
@@ -134,7 +135,7 @@ class NamedAnnotations:
             for each in names.unknown(one)
         }
         if lacking:
-            raise CvatRefusedError(
+            raise UsageError(
                 f"task {task_id} has not all labels that these annotations need: "
                 f"{listing(sorted(lacking))}",
                 "Add them to its project in CVAT, then run the same command again.",
@@ -149,7 +150,7 @@ class NamedAnnotations:
             # One request is never done by half, so what is there of few is somebody's.
             is_begun = not has_any(difference.others) and not is_one_portion(wanted)
             if spares and has_any(there) and not is_begun:
-                raise CvatRefusedError(
+                raise UndecidedError(
                     f"task {task_id} has other annotations in job {job_id}, so nothing was put "
                     "into it",
                     "'prep annotations restore --force' saves these first, and replaces them then.",

@@ -4,7 +4,7 @@ import contextlib
 from collections import defaultdict
 from pathlib import Path
 
-from ...base.errors import CvatError, CvatRefusedError, printable
+from ...base.errors import CvatError, UndecidedError, printable
 from ...base.words import listing, plural
 from ...cvat.journal import TaskEntry
 from ...cvat.named import FullIssue, NamedAnnotations
@@ -18,14 +18,14 @@ def refuse_foreign(target: Target, entry: TaskEntry) -> bool:
     Returns whether it is there at all.
 
     Raises:
-        CvatRefusedError: the task with its id is another one, or was made one; or there is work in
+        UndecidedError: the task with its id is another one, or was made one; or there is work in
             jobs that are not for annotation.
     """
     state = target.state(entry)
     if state is None:
         return False
     if not target.is_here(state, entry.name, entry.working_name):
-        raise CvatRefusedError(
+        raise UndecidedError(
             f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
             f"while prep made '{printable(entry.name)}' in project {target.upload.project_id}, "
             "so it was not deleted. Give it back its name and place in CVAT, then run the same "
@@ -33,7 +33,7 @@ def refuse_foreign(target: Target, entry: TaskEntry) -> bool:
             "'prep upload --cvat --project'."
         )
     if apart := NamedAnnotations(target.server.session).worked_in_apart(state.id):
-        raise CvatRefusedError(
+        raise UndecidedError(
             f"task {state.id} has annotations for ground truth or consensus in "
             f"{plural(len(apart), 'job')} {listing(apart)}, which prep cannot save, so the "
             "task was not replaced. Export them in CVAT and delete these jobs there, then run the "
@@ -71,7 +71,7 @@ def remove(target: Target, entry: TaskEntry) -> Path | None:
     Returns the file, if it was not saved already.
 
     Raises:
-        CvatRefusedError: the task with its id is another one, or was made one.
+        UndecidedError: the task with its id is another one, or was made one.
         DatasetError: the annotations cannot be saved.
     """
     refuse_foreign(target, entry)

@@ -37,7 +37,7 @@ def doom(target: Target, entries: Sequence[TaskEntry], replacing: Replacing) -> 
         replacing: which of them may be.
 
     Raises:
-        CvatRefusedError: one of them is no longer as prep made it.
+        UndecidedError: one of them is no longer as prep made it.
         DatasetError: the journal cannot be written.
     """
     for entry in entries:

@@ -343,6 +343,7 @@ def test_work_for_ground_truth_is_not_deleted(stand_in, ds, how):
     result = send(stand_in, ds, replace=True, ground_truth=0.25, **how)
     assert statuses(result) == {"a": "failed"}
     assert f"ground truth or consensus in job {truth.id}" in result.tasks[0].error
+    assert (result.tasks[0].error_kind, int(result.exit_code)) == ("undecided", 1)
     assert list(stand_in.state.tasks) == [old.id]
     del stand_in.state.jobs[truth.id]
     assert statuses(send(stand_in, ds, replace=True, ground_truth=0.25, **how)) == {"a": "uploaded"}
