@@ -46,6 +46,7 @@ def list_jobs(session: Session, task_id: int, *, every: bool = False) -> tuple[S
             each["stop_frame"],
             (each.get("assignee") or {}).get("username"),
             each.get("type", "annotation"),
+            each.get("frame_count"),
         )
         for each in session.list_all("jobs", task_id=task_id)
     )

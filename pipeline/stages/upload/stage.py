@@ -95,18 +95,12 @@ def upload(
         if run.gave_up is None:
             warnings += sweep(target)
             forget_removed(target)
-            loads = tuple(staff.put_to_work(target, plan.videos))
-            warnings += _tell_idle(loads)
+            given, told = staff.put_to_work(target, plan.videos)
+            loads, warnings = tuple(given), [*warnings, *told]
     place = {video_id: place for place, video_id in enumerate(plan.videos)}
     tasks.sort(key=lambda task: (place[task.video], task.name))
     warnings = [*notices, *warnings, *_gone(target, plan)]
     return UploadResult(server.host, project, tuple(tasks), tuple(warnings), loads)
-
-
-def _tell_idle(loads: Sequence[PersonLoad]) -> Iterator[str]:
-    """Yield what there is to say of people who got nothing to do."""
-    if idle := [each.name for each in loads if not each.jobs]:
-        yield f"no job was left for {', '.join(idle)}: each has somebody else already."
 
 
 def plan_upload(
