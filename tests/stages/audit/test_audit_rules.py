@@ -131,6 +131,13 @@ def test_a_cut_and_other_breaks_are_found_by_place():
     assert found(read([box(0, 0), box(5, 10), ENDED | {"frame": 8}]), task) == []
     late = read([box(0, 0), box(5, 10), box(9, 10, outside=True)])
     assert found(late, task) == [("crosses-break", 5, 9, 0.0)]
+    # CVAT moves the box towards where the end is set, and shows it up to the frame before.
+    off = read([box(0, 0), box(5, 10), box(9, 50, outside=True)])
+    assert ("crosses-break", 5, 9, 30.0) in found(off, task)
+    task = clock(table, notices=[Notice("damage", "x", 15)], deleted={8})
+    assert found(read([box(5, 10), box(10, 60, outside=True)]), task)[0] == (
+        "crosses-break", 5, 10, 40.0
+    )  # fmt: skip
     assert clock_of(table, task.breaks, BreakSettings(ends_run="size"), range(30)).breaks == ()
 
 
