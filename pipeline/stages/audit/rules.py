@@ -44,9 +44,10 @@ class Finding:
     for ``shape-collapses`` or outside for ``outside-image``, in frames for the others. ``seconds``
     is presentation time from the first frame to the last, ``video_first`` and ``video_last`` are
     their indices in the video; ``None`` where not known. ``break_kinds`` are those of the breaks
-    inside the span. ``limit`` is what the rule let pass, where it has one; ``other_number`` and ``other_id`` are
-    those of the second track of a ``double``, ``apart_frames`` on how many frames both are shown,
-    but apart. ``not_mended`` says why ``--retime`` does nothing about it; ``None`` where it does.
+    inside the span. ``limit`` is what the rule let pass, where it has one; ``other_number`` and
+    ``other_id`` are those of the second track of a ``double``, ``apart_frames`` on how many frames
+    both are shown, but apart. ``not_mended`` says why ``--retime`` does nothing about it; ``None``
+    where it does.
     """
 
     kind: str

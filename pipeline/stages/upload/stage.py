@@ -87,7 +87,7 @@ def upload(
         server = enter_organization(server, journal)
         notices = () if journal.find(server.host, server.organization) else server.notices
         staff = Staff(server, settings)  # before anything is made that may be for nobody
-        project, warnings = open_project(server, journal, settings, store.path.name, labels)
+        project, warnings = open_project(server, journal, settings, labels, store)
         there = journal.open(server.host, server.organization, project.id, project.name)
         target = Target(store, server, journal, there)
         run = _Run(target, settings, staff.assignee_id, watch)

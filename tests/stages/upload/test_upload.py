@@ -744,6 +744,26 @@ def test_images_in_a_cloud_storage_are_not_sent(prep, stand_in, dataset, tmp_pat
     assert prep("status", dataset).code == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--cloud-storage", "9"], "--cloud-storage 9: CVAT shows you none with this id."),
+        (["--share", "/nowhere/"], "--share 'nowhere': CVAT has no such folder on its share. On it "
+         "are lost, other."),
+        (["--share", "other"], "in that folder of CVAT's share (a, b); it has no folders."),
+        (["--share", ""], "in that folder of CVAT's share (a, b); it has lost, other."),
+    ],
+)  # fmt: skip
+def test_where_no_images_are_no_project_is_made(prep, stand_in, dataset, arguments, told):
+    for name in ("other", "lost"):
+        (stand_in.share / name).mkdir()
+    done = prep("upload", dataset, "--cvat", *arguments, **access(stand_in))
+    assert done.code == 2
+    assert told in " ".join(done.err.split())
+    assert (stand_in.state.projects, stand_in.state.tasks) == ({}, {})
+    assert not (dataset / "cvat.json").exists()
+
+
 # Large things
 
 
