@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import UndecidedError, UnprovenError, UsageError
+from ..base.errors import InputError, UndecidedError, UnprovenError, UsageError
 from ..base.words import listing
 from ..dataset.saved_annotations import KINDS, SavedAnnotations
 from .jobs import (
@@ -15,7 +15,7 @@ from .jobs import (
     is_one_portion,
     put_annotations,
 )
-from .model import ServerJob
+from .model import ServerJob, TaskState
 from .names import Names, compare, has_any
 from .server import CvatServer
 from .session import Session
@@ -53,12 +53,16 @@ class NamedAnnotations:
 
         ``None`` if there is no such task, or if it has no frames.
         """
-        task = self._session.find(f"tasks/{task_id}")
-        if task is None or not task.get("size"):
+        task = self.server.task(task_id)
+        return None if task is None else self.read_of(task)
+
+    def read_of(self, task: TaskState) -> SavedAnnotations | None:
+        """Return all annotations of a task that the server has just told of; see `read`."""
+        if not task.size:
             return None
-        names = self.names(task_id)
+        names = self.names(task.id)
         named: dict[str, list[Json]] = {kind: [] for kind in KINDS}
-        jobs = self.server.jobs(task_id)
+        jobs = self.server.jobs(task.id)
         for place, job in enumerate(jobs):
             told = self.server.annotations(job.id)
             for kind in KINDS:
@@ -71,8 +75,13 @@ class NamedAnnotations:
         Args:
             task_id: the task.
             jobs: tracks as the API tells of them, by the id of their job.
+
+        Raises:
+            InputError: the task is gone.
         """
-        names, task = self.names(task_id), self._session.get(f"tasks/{task_id}")
+        names, task = self.names(task_id), self.server.task(task_id)
+        if task is None:
+            raise InputError(f"task {task_id}: it is gone from CVAT.")
         named = [
             {"job": job_id, **names.named(deepcopy(track), keeps_ids=True)}
             for job_id, tracks in jobs.items()
@@ -83,20 +92,20 @@ class NamedAnnotations:
 
     def _saved(
         self,
-        task: Mapping[str, Any],
+        task: TaskState,
         jobs: Sequence[ServerJob],
         named: Mapping[str, list[Json]],
         *,
         is_part: bool = False,
     ) -> SavedAnnotations:
-        shown = self.server.frames(task["id"])
+        shown = self.server.frames(task.id)
         first = shown.frames[0]
         return SavedAnnotations(
             host=self.server.host,
             organization=self.server.organization,
-            project=task.get("project_id"),
-            task=int(task["id"]),
-            task_name=str(task["name"]),
+            project=task.project_id,
+            task=task.id,
+            task_name=task.name,
             images=tuple(frame.name for frame in shown.frames),
             image_size=(first.width, first.height),
             deleted=tuple(sorted(shown.deleted)),

@@ -69,7 +69,7 @@ def carry_over(target: Target, old: Sequence[TaskEntry], new: Sequence[TaskEntry
     for _ in range(_ATTEMPTS):
         told = _carry(target, old, new)
         # Somebody may have gone on annotating while they were on their way.
-        there = (annotations_of(target, entry) for entry in old)
+        there = (annotations_of(target, target.state(entry)) for entry in old)
         if not any(save(target, found)[1] for found in there if found is not None):
             return told
     raise UndecidedError(

@@ -406,3 +406,14 @@ def test_killed_at_each_request_nothing_is_lost_and_one_task_counts(
             if not is_dead.is_set():
                 break
     assert number > 40
+
+
+def test_a_task_that_is_looked_at_is_asked_for_once(stand_in, ds):
+    send(stand_in, ds, labels=LABELS)
+    old = task_named(stand_in, "a")
+    put(stand_in, old, tracks=[TRACK])
+    gone(ds, 3)
+    begun = len(stand_in.requests)
+    assert statuses(send(stand_in, ds, replace=True)) == {"a": "changed"}
+    asked = [(r.method, r.path) for r in stand_in.requests[begun:]]
+    assert asked.count(("GET", f"/api/tasks/{old.id}")) == 1
