@@ -63,8 +63,7 @@ class NamedAnnotations:
         names = self.names(task.id)
         named: dict[str, list[Json]] = {kind: [] for kind in KINDS}
         jobs = self.server.jobs(task.id)
-        for place, job in enumerate(jobs):
-            told = self.server.annotations(job.id)
+        for place, told in enumerate(self.server.annotations_of_jobs([job.id for job in jobs])):
             for kind in KINDS:
                 named[kind] += [{"job": place, **names.named(one)} for one in told[kind]]
         return self._saved(task, jobs, named)
@@ -150,8 +149,8 @@ class NamedAnnotations:
                 "Add them to its project in CVAT, then run the same command again.",
             )
         waiting = []
-        for job_id, given in jobs.items():
-            there = self.server.annotations(job_id)
+        there_by_job = self.server.annotations_of_jobs([*jobs])
+        for (job_id, given), there in zip(jobs.items(), there_by_job, strict=True):
             wanted = _with_ids(names, given)
             difference = compare(wanted, there)
             if not difference:

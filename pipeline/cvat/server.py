@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ..base.errors import CvatRefusedError, RequestLostError, printable
 from .archive import Archive
 from .failures import AGAIN, refuse_to_write
-from .jobs import list_jobs, read_annotations
+from .jobs import list_jobs, read_annotations, read_at_once
 from .model import Project, ServerFrame, ServerFrames, ServerJob, TaskSpec, TaskState
 from .session import Session
 from .transfer import Transfer
@@ -276,6 +276,10 @@ class CvatServer:
     def annotations(self, job_id: int) -> dict[str, Any]:
         """Return all annotations of a job, with the ids that they have."""
         return read_annotations(self._session, job_id)
+
+    def annotations_of_jobs(self, job_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return all annotations of each job; see `annotations`."""
+        return read_at_once(self._session, self.annotations, job_ids)
 
     def _finish(self, task_id: int, params: Mapping[str, Any]) -> str:
         answer = self._session.post(f"tasks/{task_id}/data/", params, headers={"Upload-Finish": ""})

@@ -246,7 +246,8 @@ class Staff:
         mine = [job for job in jobs if job.type == "annotation"]
         counts: list[int | None] = [None] * len(mine)
         if self._ids and self._counts_boxes:
-            shown = [boxes_by_frame(server.annotations(job.id), entry.frames_sent) for job in mine]
+            there = server.annotations_of_jobs([job.id for job in mine])
+            shown = [boxes_by_frame(each, entry.frames_sent) for each in there]
             counts = [
                 int(boxes[job.start : job.stop + 1].sum())
                 for job, boxes in zip(mine, shown, strict=True)
