@@ -25,6 +25,7 @@ from .base.errors import (
     SourceChangedError as SourceChangedError,
     TooManyFramesError as TooManyFramesError,
     UnbalancedVideoError as UnbalancedVideoError,
+    UndecidedError as UndecidedError,
     UnprovenError as UnprovenError,
     UsageError as UsageError,
     VideoError as VideoError,

@@ -21,6 +21,7 @@
     │   ├── WorkerDiedError        3  the process that worked on it died, again when repeated
     │   └── UnbalancedVideoError   3  the disk does not hold what the records say
     ├── DiskFullError              3  no room left; the whole run stops
+    ├── UndecidedError             1  it would touch the work of people, who must decide first
     ├── CvatError                  4  CVAT or the network
     │   ├── CvatUnreachableError   4  nothing answers there, or not CVAT
     │   ├── CvatAuthError          4  CVAT does not know who asks
@@ -31,7 +32,7 @@
     │   └── UnprovenError          4  CVAT does not show what was sent
     └── InterruptedRunError        5  stopped by a person; can be resumed
 
-Exit code 0 means all well, 1 done with findings that a person must look at.
+Exit code 0 means all well, 1 done, or left alone, with something that a person must look at.
 """
 
 from collections.abc import Sequence
@@ -160,10 +161,7 @@ class DecoderDiedError(VideoError):
 
 
 class DecoderKilledError(DecoderDiedError):
-    """Ffmpeg was killed from outside, or for want of memory: it may well succeed again.
-
-    For machines it is of the same kind as its parent.
-    """
+    """Ffmpeg was killed from outside, or for want of memory: it may well succeed again."""
 
 
 class DecoderHungError(VideoError):
@@ -199,6 +197,13 @@ class DiskFullError(PrepError):
 
     def __reduce__(self) -> tuple[type["DiskFullError"], tuple[()]]:
         return type(self), ()
+
+
+class UndecidedError(PrepError):
+    """Nothing was done, as it would touch the work of people: one of them must decide first."""
+
+    exit_code = ExitCode.FINDINGS
+    kind = "undecided"
 
 
 class CvatError(PrepError):
@@ -271,11 +276,9 @@ class InterruptedRunError(PrepError):
 
 def unreadable(path: object, error: OSError) -> DatasetError:
     """Return the error that says that a file or folder of a dataset cannot be read, and why."""
-    way_out = (
-        "Give yourself the right to read it."
-        if isinstance(error, PermissionError)
-        else "Check the disk, and that it is connected."
-    )
+    way_out = "Check the disk, and that it is connected."
+    if isinstance(error, PermissionError):
+        way_out = "Give yourself the right to read it."
     return DatasetError(f"{printable(path)}: cannot be read: {cause_of(error)}. {way_out}")
 
 
@@ -287,14 +290,11 @@ def cause_of(error: OSError) -> str:
 def printable(text: object) -> str:
     """Return ``text`` safe to print: control characters and undecodable bytes are escaped.
 
-    File names come from outside and may hold newlines, terminal sequences or bytes that are
-    not UTF-8.
+    File names from outside may hold newlines, terminal sequences or bytes that are not UTF-8.
     """
-    return "".join(
-        c
-        if c.isprintable()
-        else c.encode("utf-8", "backslashreplace").decode()
-        if "\ud800" <= c <= "\udfff"
-        else c.encode("unicode_escape").decode()
-        for c in str(text)
-    )
+    return "".join(c if c.isprintable() else _escaped(c) for c in str(text))
+
+
+def _escaped(c: str) -> str:
+    is_undecodable = "\ud800" <= c <= "\udfff"
+    return c.encode("utf-8" if is_undecodable else "unicode_escape", "backslashreplace").decode()

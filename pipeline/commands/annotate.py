@@ -154,11 +154,12 @@ def _lines(result: "AnnotateResult", totals: dict[str, int], console: Console) -
     if boxes := sum(task.boxes for task in shown):
         keyframes, worst = sum(e.keyframes for e in shown), max(e.worst_px for e in shown)
         would = " would be" if totals["planned"] else ""
+        share = 100 * abs(1 - keyframes / boxes)
         yield (
             f"{count(totals['tracks_added'], 'track')}{would} added. "
             f"{count(keyframes, 'keyframe')} for {count(boxes, 'box', 'boxes')}, "
-            f"{100 * (1 - keyframes / boxes):.0f} % fewer; no corner is more than {worst:.2f} px "
-            "off."
+            f"{share:.0f} % {'fewer' if keyframes <= boxes else 'more'}, ends of tracks among "
+            f"them; no corner is more than {worst:.2f} px off."
         )
 
 

@@ -17,6 +17,12 @@ FRAMES_ALONE = (
 )
 """What there is to say of a plan."""
 
+AS_IF_NEW = (
+    "This deals out the jobs of all tasks as if nobody had one. Those in CVAT may be somebody's by "
+    "now, who keeps them, which only the upload itself asks for."
+)
+"""The same, where something is in CVAT already."""
+
 
 def load_lines(loads: "Sequence[PersonLoad]", console: Console) -> Iterable[str]:
     """Yield a line for each person, behind an empty one."""

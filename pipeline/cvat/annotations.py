@@ -16,6 +16,7 @@ from .jobs import (
     list_jobs,
     put_annotations,
     read_annotations,
+    read_at_once,
     update_annotations,
 )
 from .journal import Journal
@@ -157,6 +158,10 @@ class CvatAnnotations:
                 f"{printable(self.host)}: the annotations of job {job_id} are no JSON",
                 "Check the address, and whether a proxy asks for something.",
             ) from None
+
+    def places_of_jobs(self, job_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return the annotations of each job; see `places_of_job`."""
+        return read_at_once(self._session, self.places_of_job, job_ids)
 
     def label_types(self, task_id: int) -> dict[str, tuple[int, str]]:
         """Return id and type of each label of a task, by its name; sublabels are none of them."""

@@ -8,13 +8,14 @@ whether a portion was written: the job is read until it shows it, before it is s
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from ..base.errors import CvatUncertainError
 from ..dataset.saved_annotations import KINDS
 from .failures import lasting
 from .model import ServerJob
-from .session import Session
+from .session import READ_AT_ONCE, Session
 
 TRACK_WORK = 10
 """A track by itself costs a server as much time as so many of its shapes."""
@@ -46,6 +47,7 @@ def list_jobs(session: Session, task_id: int, *, every: bool = False) -> tuple[S
             each["stop_frame"],
             (each.get("assignee") or {}).get("username"),
             each.get("type", "annotation"),
+            each.get("frame_count"),
         )
         for each in session.list_all("jobs", task_id=task_id)
     )
@@ -56,6 +58,34 @@ def list_jobs(session: Session, task_id: int, *, every: bool = False) -> tuple[S
 def read_annotations(session: Session, job_id: int) -> dict[str, Any]:
     """Return all annotations of a job, with the ids that they have."""
     return dict(session.get(f"jobs/{job_id}/annotations/"))
+
+
+def read_at_once(session: Session, read: Callable[[int], T], job_ids: Sequence[int]) -> list[T]:
+    """Return what is read of each job, in their order; of a few jobs at once.
+
+    Args:
+        session: with the server.
+        read: asks for one job.
+        job_ids: of the jobs.
+
+    Raises:
+        CvatError: what one of the reads raises; the others are left.
+    """
+
+    def in_turn(job_id: int) -> T:
+        with session.turns:
+            return read(job_id)
+
+    threads = ThreadPoolExecutor(max(1, min(len(job_ids), READ_AT_ONCE)), "prep-read")
+    try:
+        return list(threads.map(in_turn, job_ids))
+    except KeyboardInterrupt:  # else the answers would be waited for
+        session.stopped.set()
+        threads.shutdown(cancel_futures=True)
+        session.stopped.clear()
+        raise
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def portions(ones: Iterable[T], work_of: Callable[[T], int]) -> list[list[T]]:

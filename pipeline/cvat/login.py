@@ -58,6 +58,11 @@ def find_credentials(auth: str | None, host: str) -> Credentials:
     return _with_password(_ask_user(host), None, host)
 
 
+def is_server_named(settings: CvatSettings) -> bool:
+    """Whether the settings, or ``CVAT_HOST``, name a server."""
+    return bool(_named(settings))
+
+
 def find_address(settings: CvatSettings) -> str:
     """Return the address of the server that the settings, or ``CVAT_HOST``, name.
 
@@ -66,7 +71,7 @@ def find_address(settings: CvatSettings) -> str:
     """
     from urllib3.util import parse_url
 
-    host = (settings.host or os.environ.get("CVAT_HOST") or "").strip().rstrip("/")
+    host = _named(settings)
     if not host:
         raise UsageError(
             "no CVAT server is named",
@@ -98,6 +103,10 @@ def find_address(settings: CvatSettings) -> str:
             "It looks like https://cvat.example.com or http://localhost:8080.",
         )
     return parts._replace(netloc=parts.netloc.lower()).geturl()
+
+
+def _named(settings: CvatSettings) -> str:
+    return (settings.host or os.environ.get("CVAT_HOST") or "").strip().rstrip("/")
 
 
 def _profile_token(host: str) -> str | None:

@@ -48,7 +48,7 @@ class ServerJob:
     """A job; ``start`` and ``stop`` are its first and last frame number.
 
     ``assignee`` is a user name, ``None`` where nobody has it. ``type`` is ``annotation``; others
-    show the same frames again.
+    show the same frames again, ``frames`` of them, which need not follow each other.
     """
 
     id: int
@@ -56,6 +56,7 @@ class ServerJob:
     stop: int
     assignee: str | None = None
     type: str = "annotation"
+    frames: int | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import CvatRefusedError, UnprovenError
+from ..base.errors import InputError, UndecidedError, UnprovenError, UsageError
 from ..base.words import listing
 from ..dataset.saved_annotations import KINDS, SavedAnnotations
 from .jobs import (
@@ -15,7 +15,7 @@ from .jobs import (
     is_one_portion,
     put_annotations,
 )
-from .model import ServerJob
+from .model import ServerJob, TaskState
 from .names import Names, compare, has_any
 from .server import CvatServer
 from .session import Session
@@ -53,14 +53,17 @@ class NamedAnnotations:
 
         ``None`` if there is no such task, or if it has no frames.
         """
-        task = self._session.find(f"tasks/{task_id}")
-        if task is None or not task.get("size"):
+        task = self.server.task(task_id)
+        return None if task is None else self.read_of(task)
+
+    def read_of(self, task: TaskState) -> SavedAnnotations | None:
+        """Return all annotations of a task that the server has just told of; see `read`."""
+        if not task.size:
             return None
-        names = self.names(task_id)
+        names = self.names(task.id)
         named: dict[str, list[Json]] = {kind: [] for kind in KINDS}
-        jobs = self.server.jobs(task_id)
-        for place, job in enumerate(jobs):
-            told = self.server.annotations(job.id)
+        jobs = self.server.jobs(task.id)
+        for place, told in enumerate(self.server.annotations_of_jobs([job.id for job in jobs])):
             for kind in KINDS:
                 named[kind] += [{"job": place, **names.named(one)} for one in told[kind]]
         return self._saved(task, jobs, named)
@@ -71,8 +74,13 @@ class NamedAnnotations:
         Args:
             task_id: the task.
             jobs: tracks as the API tells of them, by the id of their job.
+
+        Raises:
+            InputError: the task is gone.
         """
-        names, task = self.names(task_id), self._session.get(f"tasks/{task_id}")
+        names, task = self.names(task_id), self.server.task(task_id)
+        if task is None:
+            raise InputError(f"task {task_id}: it is gone from CVAT.")
         named = [
             {"job": job_id, **names.named(deepcopy(track), keeps_ids=True)}
             for job_id, tracks in jobs.items()
@@ -83,20 +91,20 @@ class NamedAnnotations:
 
     def _saved(
         self,
-        task: Mapping[str, Any],
+        task: TaskState,
         jobs: Sequence[ServerJob],
         named: Mapping[str, list[Json]],
         *,
         is_part: bool = False,
     ) -> SavedAnnotations:
-        shown = self.server.frames(task["id"])
+        shown = self.server.frames(task.id)
         first = shown.frames[0]
         return SavedAnnotations(
             host=self.server.host,
             organization=self.server.organization,
-            project=task.get("project_id"),
-            task=int(task["id"]),
-            task_name=str(task["name"]),
+            project=task.project_id,
+            task=task.id,
+            task_name=task.name,
             images=tuple(frame.name for frame in shown.frames),
             image_size=(first.width, first.height),
             deleted=tuple(sorted(shown.deleted)),
@@ -122,7 +130,8 @@ class NamedAnnotations:
             spares: refuse where a job has others.
 
         Raises:
-            CvatRefusedError: the task lacks a label or an attribute, or has other annotations.
+            UsageError: the task lacks a label or an attribute.
+            UndecidedError: it has other annotations.
             UnprovenError: the server shows something else.
         """
         names = self.names(task_id)
@@ -134,14 +143,14 @@ class NamedAnnotations:
             for each in names.unknown(one)
         }
         if lacking:
-            raise CvatRefusedError(
+            raise UsageError(
                 f"task {task_id} has not all labels that these annotations need: "
                 f"{listing(sorted(lacking))}",
                 "Add them to its project in CVAT, then run the same command again.",
             )
         waiting = []
-        for job_id, given in jobs.items():
-            there = self.server.annotations(job_id)
+        there_by_job = self.server.annotations_of_jobs([*jobs])
+        for (job_id, given), there in zip(jobs.items(), there_by_job, strict=True):
             wanted = _with_ids(names, given)
             difference = compare(wanted, there)
             if not difference:
@@ -149,7 +158,7 @@ class NamedAnnotations:
             # One request is never done by half, so what is there of few is somebody's.
             is_begun = not has_any(difference.others) and not is_one_portion(wanted)
             if spares and has_any(there) and not is_begun:
-                raise CvatRefusedError(
+                raise UndecidedError(
                     f"task {task_id} has other annotations in job {job_id}, so nothing was put "
                     "into it",
                     "'prep annotations restore --force' saves these first, and replaces them then.",

@@ -1,5 +1,6 @@
 """What prep does with a CVAT server: projects, tasks, their images, frames and jobs."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -8,7 +9,7 @@ from urllib.parse import quote
 from ..base.errors import CvatRefusedError, RequestLostError, printable
 from .archive import Archive
 from .failures import AGAIN, refuse_to_write
-from .jobs import list_jobs, read_annotations
+from .jobs import list_jobs, read_annotations, read_at_once
 from .model import Project, ServerFrame, ServerFrames, ServerJob, TaskSpec, TaskState
 from .session import Session
 from .transfer import Transfer
@@ -88,6 +89,19 @@ class CvatServer:
     def add_labels(self, project_id: int, labels: Sequence[Mapping[str, Any]]) -> None:
         """Add labels to a project; those that it has stay as they are."""
         self._session.request("PATCH", f"projects/{project_id}", body={"labels": [*labels]})
+
+    def has_cloud_storage(self, storage_id: int) -> bool:
+        """Whether there is a cloud storage with an id, as far as this user may see."""
+        path = f"cloudstorages/{storage_id}"
+        return self._session.request("GET", path, accept=frozenset((403, 404))).status == 200
+
+    def shared_folders(self, folder: str) -> list[str] | None:
+        """Return the names of the folders in one of the server's share, ``None`` if it is none."""
+        query = {"directory": folder}
+        answer = self._session.request("GET", "server/share", query=query, accept=frozenset((400,)))
+        if answer.status == 400:
+            return None
+        return [each["name"] for each in json.loads(answer.data) if each["type"] == "DIR"]
 
     def user_ids(self, names: Iterable[str]) -> dict[str, int]:
         """Return the ids of users, by their names.
@@ -262,6 +276,10 @@ class CvatServer:
     def annotations(self, job_id: int) -> dict[str, Any]:
         """Return all annotations of a job, with the ids that they have."""
         return read_annotations(self._session, job_id)
+
+    def annotations_of_jobs(self, job_ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Return all annotations of each job; see `annotations`."""
+        return read_at_once(self._session, self.annotations, job_ids)
 
     def _finish(self, task_id: int, params: Mapping[str, Any]) -> str:
         answer = self._session.post(f"tasks/{task_id}/data/", params, headers={"Upload-Finish": ""})

@@ -12,11 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from ..base.errors import (
-    CvatError,
-    CvatUncertainError,
-    InterruptedRunError,
-)
+from ..base.errors import CvatError, CvatUncertainError, InterruptedRunError
 from ..settings.cvat import CvatSettings
 from .connections import Breaker
 from .failures import NotSentError, describe_break, describe_refusal, is_answer, lasting
@@ -29,6 +25,8 @@ if TYPE_CHECKING:
 
 _REPEATABLE = frozenset(("GET", "HEAD", "DELETE"))
 _TOO_BUSY = 429
+READ_AT_ONCE = 4
+"""Requests for annotations, of all threads: a server has several workers, and others to serve."""
 _NOT_NOW = frozenset((_TOO_BUSY, 500, 502, 503, 504))
 
 
@@ -44,6 +42,7 @@ class Session:
         notices: what a person should know of the server.
         is_read_only: whether it is an access token's that may not change anything.
         stopped: set while work is being stopped: all waiting ends, and nothing more is sent.
+        turns: of those who read several things at once.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class Session:
         self._user: str | None = None
         self.is_read_only = False
         self.stopped = threading.Event()
+        self.turns = threading.BoundedSemaphore(READ_AT_ONCE)
         self._client = client
         pool_manager = client.api_client.rest_client.pool_manager
         self._breaker = Breaker(pool_manager, self.stopped, waits.look_seconds)

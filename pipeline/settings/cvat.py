@@ -167,6 +167,16 @@ class UploadSettings:
             )
         if self.overlap and (self.jobs != "size" or self.overlap > self.job_size // 2):
             raise UsageError("overlap: goes with jobs: size only, and is half of job_size at most.")
+        if self.load != "frames" and self.assignees is None:
+            raise UsageError(
+                f"load: {self.load} says how jobs are dealt out, and nobody is named to get them. "
+                "Name people with --assignees."
+            )
+        if "," in (self.assignee or ""):  # which no name in CVAT has
+            raise UsageError(
+                f"assignee: '{printable(self.assignee)}' names several people, and a task has one. "
+                "--assignees deals its jobs out to them."
+            )
 
     @property
     def sends_images(self) -> bool:

@@ -26,6 +26,7 @@ class Track:
     ``id`` is the server's, ``None`` in an export; ``number`` the place in the file or answer, from
     0, which the elements of a skeleton share; ``parent_id`` and ``element`` (the sublabel's name)
     are those of an element, else ``None``. ``shape`` is CVAT's word for it (rectangle, …).
+    ``attributes``: ids and values of those that never change in it, as far as they were read.
 
     ``frames``: int64, shape (keyframes,), ascending. ``is_outside``: bool, shape (keyframes,).
     ``rotations``: float64, shape (keyframes,), degrees clockwise. ``values``: float64, CVAT's own
@@ -44,6 +45,7 @@ class Track:
     rotations: Floats
     values: Floats
     offsets: npt.NDArray[np.int64]
+    attributes: frozenset[tuple[int, str]] = frozenset()
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -74,11 +76,6 @@ class Track:
             values=self.values[begins + np.arange(len(begins))],
             offsets=np.concatenate([[0], ends]).astype(np.int64),
         )
-
-    @property
-    def points(self) -> tuple[Floats, ...]:
-        """The visible outline at each keyframe; made anew each time it is asked for."""
-        return tuple(self.outline(keyframe) for keyframe in range(len(self)))
 
     @property
     def stacked(self) -> Floats | None:
@@ -222,7 +219,9 @@ def tracks_from_api(annotations: Mapping[str, Any], labels: Mapping[int, str]) -
         label = labels.get(track["label_id"], f"label {track['label_id']}")
         elements = track.get("elements") or ()
         if not elements:
-            made.append(make_track(track["shapes"], number, label, id=track.get("id")))
+            fixed = frozenset((a["spec_id"], a["value"]) for a in track.get("attributes") or ())
+            one = make_track(track["shapes"], number, label, id=track.get("id"))
+            made.append(replace(one, attributes=fixed))
         own = sorted((int(one["frame"]), bool(one.get("outside"))) for one in track["shapes"])
         for element in elements:
             name = labels.get(element["label_id"], f"label {element['label_id']}")

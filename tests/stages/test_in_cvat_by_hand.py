@@ -133,7 +133,7 @@ def test_a_task_in_another_project_is_audited_and_not_replaced(stand_in, task, a
     assert [each["kind"] for each in told["mismatches"]] == ["task-moved"]
     assert {each["label"] for each in ask("audit", code=1)["findings"]} == {"lorry"}
     change_fates(tmp_path / "ds", "v", [3], Fate.DUPLICATE)
-    failed = ask("upload", "--cvat", "--jobs", "one", "--replace", "--force", code=4)
+    failed = ask("upload", "--cvat", "--jobs", "one", "--replace", "--force", code=1)
     message = failed["errors"][0]["message"]
     assert "so it was not deleted" in message
     assert "delete it" not in message  # it may be annotated

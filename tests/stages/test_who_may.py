@@ -8,9 +8,10 @@ import json
 import pytest
 from helpers.cvat import Caller, by_name, send
 from helpers.cvat_stand_in import Fault, Kind
-from helpers.handmade import STEADY, film
+from helpers.handmade import STEADY, change_fates, film
 from video_prep.base.errors import CvatPermissionError
 from video_prep.cvat.denials import CvatHiddenError, describe_denial
+from video_prep.dataset.frame_table import Fate
 
 LABELS = [{"name": "car"}]
 
@@ -76,7 +77,7 @@ def test_an_upload_by_who_sees_nothing_of_the_first_makes_nothing(lab, as_user, 
 
 
 def test_a_task_that_somebody_took_into_a_project_of_theirs_is_not_made_anew(
-    lab, as_user, stand_in
+    lab, as_user, stand_in, tmp_path
 ):
     call = Caller(stand_in)
     theirs = call("POST", "/api/projects", {"name": "q"}).json["id"]
@@ -89,6 +90,12 @@ def test_a_task_that_somebody_took_into_a_project_of_theirs_is_not_made_anew(
     (task,) = json.loads(told)["videos"][0]["tasks"]
     assert [each["kind"] for each in task["mismatches"]] == ["task-hidden"]
     assert task["frames_in_cvat"] is None
+    change_fates(tmp_path / "ds", "a", [1], Fate.DUPLICATE)
+    code, told = as_user("ann", "status", "ds", "--cvat", "--json")
+    changed, hidden = json.loads(told)["videos"][0]["tasks"][0]["mismatches"]
+    assert (changed["kind"], hidden["kind"]) == ("dataset-changed", "task-hidden")
+    assert "who may see the task makes it anew by 'prep upload --cvat" in changed["message"]
+    assert "let its owner run the command" in hidden["message"]
 
 
 def test_what_was_saved_is_not_put_where_one_sees_nothing(lab, as_user, tmp_path):

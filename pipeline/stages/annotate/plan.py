@@ -74,11 +74,6 @@ class TaskPlan:
     worst_px: float
     alone: int
 
-    @property
-    def keyframes(self) -> int:
-        """How many boxes are set; that an object is gone is none."""
-        return sum(int((~track.is_outside).sum()) for track in self.tracks)
-
 
 def plan_task(boxes: BoxTable, task: TaskView, max_error_px: float) -> TaskPlan:
     """Return the tracks of a task.

@@ -38,6 +38,11 @@ class PreparedTask:
         """How many tracks are not there wholly."""
         return len({place for pieces in self.lacking.values() for place, _ in pieces})
 
+    @property
+    def keyframes(self) -> int:
+        """How many are sent: those that end a track and those at the borders of jobs as well."""
+        return sum(len(piece.frames) for own in self.pieces.values() for _, piece in own)
+
     def label_of(self, track: PlannedTrack) -> str:
         """Return the label of a track, the task's only one where the file names none."""
         return self.names[track.label] or next(iter(self.labels), "")
@@ -54,7 +59,7 @@ class PreparedTask:
             tracks=len(self.plan.tracks),
             added=added,
             boxes=self.plan.boxes,
-            keyframes=self.plan.keyframes,
+            keyframes=self.keyframes,
             worst_px=self.plan.worst_px,
             **more,
         )

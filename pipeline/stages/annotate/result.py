@@ -13,7 +13,8 @@ class AnnotatedTask:
 
     ``status`` is ``annotated``, ``unchanged`` (all of them were there), ``occupied`` (it has other
     annotations, so it was left alone) or ``planned``. ``tracks`` of the file, of which ``added``
-    are new in CVAT; ``boxes`` of the file on its frames and ``keyframes`` that are set for them.
+    are new in CVAT; ``boxes`` of the file on its frames and ``keyframes`` that are set for them,
+    ends of tracks and borders of jobs among them.
     ``worst_px``: no corner is further from where the file has it. ``saved``: the file with what
     was there before, ``None`` where nothing was replaced. ``message`` says what a person should
     know.

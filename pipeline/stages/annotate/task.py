@@ -79,8 +79,8 @@ class Preparer:
         )
         lacking, twins = {}, []
         has_others = is_partial = False
-        for job_id, own in pieces.items():
-            given = self.server.places_of_job(job_id)
+        there = self.server.places_of_jobs([*pieces])
+        for (job_id, own), given in zip(pieces.items(), there, strict=True):
             missing, too_many = _compared(prepared, own, given)
             if missing:
                 lacking[job_id] = missing
@@ -144,7 +144,9 @@ def put(
     removed = 0
     try:
         for job_id, pieces in sent.items():
-            missing, too_many = _put_job(server, task, job_id, pieces, is_replacing)
+            _put_job(server, task, job_id, pieces, is_replacing)
+        for job_id, there in zip(sent, server.places_of_jobs([*sent]), strict=True):
+            missing, too_many = _compared(task, task.pieces[job_id], there)
             unproven |= {place for place, _ in missing}
             if too_many:
                 removed += remove_twins_of(server, task, [job_id])
@@ -170,8 +172,8 @@ def put(
 
 def _put_job(
     server: CvatAnnotations, task: PreparedTask, job_id: int, pieces: Pieces, is_replacing: bool
-) -> tuple[Pieces, int]:
-    """Put what a job is to have; return what of it is not there then, and how much is twice."""
+) -> None:
+    """Put what a job is to have."""
     all_of_it = task.pieces[job_id]
 
     def left(there: Mapping[str, Any]) -> int:
@@ -179,7 +181,6 @@ def _put_job(
 
     put_tracks = server.put_tracks if is_replacing else server.add_tracks
     put_tracks(job_id, [_to_api(task, track) for _, track in pieces], left)
-    return _compared(task, all_of_it, server.places_of_job(job_id))
 
 
 def remove_twins_of(server: CvatAnnotations, task: PreparedTask, job_ids: Sequence[int]) -> int:

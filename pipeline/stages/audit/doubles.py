@@ -55,13 +55,9 @@ def doubles(
         told |= {one, other}
         keep, drop = sorted((one, other), key=lambda each: (-lives.length(each), each))
         track, second = (readings[each].track for each in (keep, drop))
-        message = f"On frames {first} to {last} this track and track {_name(second)} lie on each "
-        message += (
-            f"other, and are apart on {count(apart, 'other frame')}. Look whether one of them went "
-            "over to the other's object, or two objects met."
-            if apart
-            else "other, as if one object had two. Remove one of them, or let prep audit --join "
-            "make them one."
+        message = (
+            f"On frames {first} to {last} this track and track {_name(second)} lie on each other, "
+            f"{_advice(track, second, apart)}"
         )
         frames = (first, last, (first + last) // 2)
         limit = settings.double_frames
@@ -263,6 +259,21 @@ def _are_alike(
     mean = (apart.min(axis=0).mean() + apart.min(axis=1).mean()) / 2
     size = (one.max(axis=0) - one.min(axis=0)).max()
     return bool(mean <= (1 - settings.double_overlap) / 2 * size)
+
+
+def _advice(track: Track, second: Track, apart: int) -> str:
+    if apart:
+        return (
+            f"and are apart on {count(apart, 'other frame')}. Look whether one of them went over "
+            "to the other's object, or two objects met."
+        )
+    if track.attributes != second.attributes:
+        return (
+            "as if one object had two, but their attributes differ. If it is one object, remove "
+            "the track that is wrong; or give both the right attributes, then let prep audit "
+            "--join make them one, which leaves them as long as these differ."
+        )
+    return "as if one object had two. Remove one of them, or let prep audit --join make them one."
 
 
 def _name(track: Track) -> str:

@@ -7,7 +7,7 @@ from ...tracks.clock import TaskClock
 REASONS = {
     "shape-collapses": "the outline has to be drawn anew by hand",
     "jump": "only who sees the footage knows where the object is on that frame",
-    "double": "it adds keyframes alone; --join makes one track of two",
+    "double": "it adds keyframes alone; --join makes one track of two that are alike",
     "empty-shape": "the shape has to be drawn anew by hand",
     "outside-image": "only who sees the footage knows where the object is",
     "never-ends": "only who sees the footage knows where the object leaves",

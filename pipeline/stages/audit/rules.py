@@ -15,7 +15,7 @@ from ...base.words import count, plural
 from ...settings.cvat import AuditSettings
 from ...settings.stages import BREAK_KINDS
 from ...tracks.clock import TaskClock
-from ...tracks.model import Track, largest_movement
+from ...tracks.model import Track, distance, largest_movement, outline_of, placed_between
 from ...tracks.pieces import Reading, TaskView, find_links, read_track, set_by_server
 from .clockless import faults_without_clock
 from .fault import Fault
@@ -40,13 +40,14 @@ class Finding:
     """One place where a track is wrong; frames are numbers of the task.
 
     ``size`` is in pixels for ``uneven-time`` (how far it is off by the clock), ``crosses-break``
-    (how far the box moves over it) and ``jump``, in percent that are lost for ``shape-collapses``
-    or outside for ``outside-image``, in frames for the others. ``seconds`` is presentation time
-    from the first frame to the last, ``video_first`` and ``video_last`` are their indices in the
-    video; ``None`` where not known. ``break_kinds`` are those of the breaks inside the span.
-    ``limit`` is what the rule let pass, where it has one; ``other_number`` and ``other_id`` are
-    those of the second track of a ``double``, ``apart_frames`` on how many frames both are shown,
-    but apart. ``not_mended`` says why ``--retime`` does nothing about it; ``None`` where it does.
+    (how far the box moves over it, as far as it is shown) and ``jump``, in percent that are lost
+    for ``shape-collapses`` or outside for ``outside-image``, in frames for the others. ``seconds``
+    is presentation time from the first frame to the last, ``video_first`` and ``video_last`` are
+    their indices in the video; ``None`` where not known. ``break_kinds`` are those of the breaks
+    inside the span. ``limit`` is what the rule let pass, where it has one; ``other_number`` and
+    ``other_id`` are those of the second track of a ``double``, ``apart_frames`` on how many frames
+    both are shown, but apart. ``not_mended`` says why ``--retime`` does nothing about it; ``None``
+    where it does.
     """
 
     kind: str
@@ -136,7 +137,8 @@ def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterato
         is_stall = is_uneven[i] and can_follow(task.clock, first, last, settings.max_stall_seconds)
         if is_crossing[i] and not is_stall:
             place = int(places[np.searchsorted(places, a[i])])
-            moved = largest_movement(track, *reading.places[starts[i] : starts[i] + 2].tolist())
+            before, behind = reading.places[starts[i] : starts[i] + 2].tolist()
+            moved = _moved(track, before, behind, task)
             frames = (first, last, min(place + 1, last - 1))
             one = _finding(task, track, "crosses-break", frames, moved, "")
             message = (
@@ -160,6 +162,16 @@ def _spans(reading: Reading, task: TaskView, settings: AuditSettings) -> Iterato
             )
             middle = (first + last) // 2
             yield _finding(task, track, "long-span", (first, last, middle), shown[i], message)
+
+
+def _moved(track: Track, a: int, b: int, task: TaskView) -> float:
+    """Return how far the box moves between two keyframes, in pixels, as far as it is shown."""
+    if not track.is_outside[b]:
+        return largest_movement(track, a, b)
+    first, behind = int(track.frames[a]), int(track.frames[b])
+    last = first + int(np.flatnonzero(~task.is_deleted[first:behind])[-1])
+    end = outline_of(track.shape, placed_between(track, a, b, last))
+    return distance(track.outline(a), end)
 
 
 def _ends(readings: Sequence[Reading], task: TaskView) -> Iterator[Finding]:

@@ -71,8 +71,9 @@ def pieces_of(server: CvatAnnotations, jobs: Sequence[tuple[int, int, int]]) -> 
         server: where the task is.
         jobs: (job id, first frame, last frame) of its jobs, in order.
     """
-    given = ((stop, server.places_of_job(job_id)["tracks"]) for job_id, _, stop in jobs)
-    return {"tracks": pieces([*given])}
+    there = server.places_of_jobs([job_id for job_id, _, _ in jobs])
+    given = [(job[2], each["tracks"]) for job, each in zip(jobs, there, strict=True)]
+    return {"tracks": pieces(given)}
 
 
 def judge(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from ...base.errors import CvatRefusedError, UsageError, printable
+from ...base.errors import InputError, UsageError, printable
 from ...base.words import plural
 from ...cvat.annotations import CvatAnnotations
 from ...dataset.saved_annotations import MAKE_ROOM, load
@@ -46,7 +46,7 @@ def undo(server: CvatAnnotations, file: Path, folder: Path | None = None) -> Ret
     absent = set(saved.absent)
     wanted = {int(track["job"]) for track in saved.tracks} | {job_id for job_id, _ in absent}
     if gone := sorted(wanted - {job.id for job in server.jobs(saved.task)}):
-        raise CvatRefusedError(
+        raise InputError(
             f"{printable(file)}: {plural(len(gone), 'job')} {', '.join(map(str, gone))} of task "
             f"{saved.task}, where its tracks were, cannot be found, so nothing was changed",
             "If 'prep upload --replace' has made a new task, 'prep annotations restore' puts into "

@@ -25,6 +25,8 @@ from ...dataset.frame_table import Fate
 from ...dataset.records import VideoRecord
 from ...dataset.store import Dataset
 
+_REPLACE = "'prep upload --cvat --replace'"
+
 
 @dataclass(frozen=True)
 class TaskAccount:
@@ -120,21 +122,12 @@ def _account(
     server: CvatServer | None,
 ) -> TaskAccount:
     mismatches: list[Mismatch] = []
-    names, size = None, None
+    names, size, is_same = None, None, True
     if entry.video in known:
         try:
             names, size, is_same = _expected(read(entry.video), entry)
         except DatasetError as error:
             mismatches.append(Mismatch("records-unreadable", str(error)))
-        else:
-            if entry.is_complete and not is_same:
-                mismatches.append(
-                    Mismatch(
-                        "dataset-changed",
-                        "the dataset has other images than were uploaded; 'prep upload --cvat "
-                        "--replace' makes the task anew.",
-                    )
-                )
     in_cvat: int | None = entry.frames_sent if entry.is_complete else None
     if not entry.is_complete:
         what_next = "'prep upload --cvat' finishes it."
@@ -147,6 +140,8 @@ def _account(
     elif server is not None:
         in_cvat, differing = _ask(server, upload, entry, names, size)
         mismatches += differing
+    if entry.is_complete and not is_same:
+        mismatches = _with_change(mismatches)
     return TaskAccount(
         entry.name,
         entry.video,
@@ -157,6 +152,24 @@ def _account(
         in_cvat,
         tuple(mismatches),
     )
+
+
+def _with_change(mismatches: list[Mismatch]) -> list[Mismatch]:
+    """Return what differs, if the dataset has other images than were uploaded as well.
+
+    What is to be done of that depends on what became of the task.
+    """
+    kinds = {each.kind for each in mismatches}
+    if "task-gone" in kinds:
+        what = "the task is gone from CVAT, and the dataset has other images than were uploaded; "
+        return [Mismatch("task-gone", f"{what}{_REPLACE} makes it anew.")]
+    way_out = f"{_REPLACE} makes the task anew"
+    if "task-hidden" in kinds:
+        way_out = f"who may see the task makes it anew by {_REPLACE}"
+    elif kinds & {"task-moved", "task-renamed"}:
+        way_out += " once it has its name and place again"
+    text = f"the dataset has other images than were uploaded; {way_out}."
+    return [Mismatch("dataset-changed", text), *mismatches]
 
 
 @dataclass(frozen=True, eq=False)

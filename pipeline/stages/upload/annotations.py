@@ -97,8 +97,8 @@ def restore_annotations(
         force: also where the task has other annotations by now, which are saved first.
 
     Raises:
-        UsageError: the file has no whole task; no task shows its images.
-        CvatRefusedError: the task has other annotations, or lacks a label.
+        UsageError: the file has no whole task; no task shows its images, or it lacks a label.
+        UndecidedError: the task has other annotations.
         CvatError: the server does not answer; `UnprovenError` where it shows something else.
     """
     saved = load(file)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...base.errors import CvatRefusedError, printable
+from ...base.errors import UndecidedError, printable
 from ...base.words import count, plural
 from ...cvat.journal import TaskEntry
 from ...cvat.named import NamedAnnotations
@@ -34,14 +34,14 @@ def refuse_other_size(
         size: width and height of the new images in pixels, ``None`` where they are not known.
 
     Raises:
-        CvatRefusedError: these have another size.
+        UndecidedError: these have another size.
     """
     for entry in entries:
         if size is None or entry.task_id is None or target.state(entry) is None:
             continue
         frame = target.server.frames(entry.task_id).frames[0]
         if (frame.width, frame.height) != size:
-            raise CvatRefusedError(
+            raise UndecidedError(
                 f"the images of task {entry.task_id} have {frame.width}×{frame.height} pixels, "
                 f"those of the dataset {size[0]}×{size[1]} by now, so its annotations would not "
                 "fit",
@@ -62,17 +62,17 @@ def carry_over(target: Target, old: Sequence[TaskEntry], new: Sequence[TaskEntry
         new: the others, in the order of their frames.
 
     Raises:
-        CvatRefusedError: the old tasks are being annotated, so they are never the same twice.
+        UndecidedError: the old tasks are being annotated, so they are never the same twice.
         CvatError: the server does not answer; `UnprovenError` where it shows something else.
         DatasetError: the annotations cannot be saved.
     """
     for _ in range(_ATTEMPTS):
         told = _carry(target, old, new)
         # Somebody may have gone on annotating while they were on their way.
-        there = (annotations_of(target, entry) for entry in old)
+        there = (annotations_of(target, target.state(entry)) for entry in old)
         if not any(save(target, found)[1] for found in there if found is not None):
             return told
-    raise CvatRefusedError(
+    raise UndecidedError(
         f"somebody annotates task {old[0].task_id} while its annotations go to the new task",
         "Ask them to stop until it is replaced, then run the same command again.",
     )

@@ -4,28 +4,29 @@ import contextlib
 from collections import defaultdict
 from pathlib import Path
 
-from ...base.errors import CvatError, CvatRefusedError, printable
+from ...base.errors import CvatError, UndecidedError, printable
 from ...base.words import listing, plural
 from ...cvat.journal import TaskEntry
+from ...cvat.model import TaskState
 from ...cvat.named import FullIssue, NamedAnnotations
 from ...dataset.saved_annotations import SavedAnnotations, keep
 from .target import Target
 
 
-def refuse_foreign(target: Target, entry: TaskEntry) -> bool:
+def refuse_foreign(target: Target, entry: TaskEntry) -> TaskState | None:
     """Find out whether a task that is to be replaced is prep's, with no work that cannot be saved.
 
-    Returns whether it is there at all.
+    Returns it as it is, ``None`` if it is not there at all.
 
     Raises:
-        CvatRefusedError: the task with its id is another one, or was made one; or there is work in
+        UndecidedError: the task with its id is another one, or was made one; or there is work in
             jobs that are not for annotation.
     """
     state = target.state(entry)
     if state is None:
-        return False
+        return None
     if not target.is_here(state, entry.name, entry.working_name):
-        raise CvatRefusedError(
+        raise UndecidedError(
             f"task {state.id} is '{printable(state.name)}' in project {state.project_id}, "
             f"while prep made '{printable(entry.name)}' in project {target.upload.project_id}, "
             "so it was not deleted. Give it back its name and place in CVAT, then run the same "
@@ -33,20 +34,20 @@ def refuse_foreign(target: Target, entry: TaskEntry) -> bool:
             "'prep upload --cvat --project'."
         )
     if apart := NamedAnnotations(target.server.session).worked_in_apart(state.id):
-        raise CvatRefusedError(
+        raise UndecidedError(
             f"task {state.id} has annotations for ground truth or consensus in "
             f"{plural(len(apart), 'job')} {listing(apart)}, which prep cannot save, so the "
             "task was not replaced. Export them in CVAT and delete these jobs there, then run the "
             "same command again."
         )
-    return True
+    return state
 
 
-def annotations_of(target: Target, entry: TaskEntry) -> SavedAnnotations | None:
-    """Return the annotations of a task, ``None`` if there are none."""
-    if entry.task_id is None:
+def annotations_of(target: Target, state: TaskState | None) -> SavedAnnotations | None:
+    """Return the annotations of a task as it is on the server, ``None`` if there are none."""
+    if state is None:
         return None
-    return NamedAnnotations(target.server.session).read(entry.task_id) or None
+    return NamedAnnotations(target.server.session).read_of(state) or None
 
 
 def issues_of(target: Target, entry: TaskEntry) -> list[FullIssue]:
@@ -71,11 +72,10 @@ def remove(target: Target, entry: TaskEntry) -> Path | None:
     Returns the file, if it was not saved already.
 
     Raises:
-        CvatRefusedError: the task with its id is another one, or was made one.
+        UndecidedError: the task with its id is another one, or was made one.
         DatasetError: the annotations cannot be saved.
     """
-    refuse_foreign(target, entry)
-    found = annotations_of(target, entry)
+    found = annotations_of(target, refuse_foreign(target, entry))
     file, is_new = (None, False) if found is None else save(target, found)
     if entry.task_id is not None:
         target.server.delete_task(entry.task_id)

@@ -70,7 +70,7 @@ def _decide(
         yield FailedTask(**vars(plan), video=video_id, frames=0)
         return
     complete = [entry for entry in entries.values() if entry.is_complete]
-    change = _change(plan, complete)
+    change = change_of(plan, complete)
     if change is not None and replacing.is_wanted:
         if replacing.carries:
             refuse_other_size(target, complete, plan.parts[0].image_size)
@@ -111,7 +111,7 @@ def _left_alone(
         yield target.outcome(entry, "changed" if is_newer else "unchanged", message)
 
 
-def _change(plan: VideoPlan, complete: Sequence[TaskEntry]) -> str | None:
+def change_of(plan: VideoPlan, complete: Sequence[TaskEntry]) -> str | None:
     """Return why what is in CVAT is not what would be uploaded now."""
     if not complete:
         return None

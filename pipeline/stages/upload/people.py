@@ -1,12 +1,13 @@
 """Who annotates what: jobs dealt out to people, and the frames that are annotated twice."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...base.errors import CvatError, UsageError, printable
+from ...base.words import count
 from ...cvat.journal import TaskEntry
 from ...cvat.model import ServerJob
 from ...cvat.server import CvatServer
@@ -188,10 +189,13 @@ class Staff:
         self._counts_boxes = settings.load == "boxes"
         self._ground_truth = settings.ground_truth
 
-    def put_to_work(self, target: Target, videos: Iterable[str]) -> list[PersonLoad]:
-        """Deal out the jobs that nobody has yet, and return what each person has.
+    def put_to_work(
+        self, target: Target, videos: Iterable[str]
+    ) -> tuple[list[PersonLoad], list[str]]:
+        """Deal out the jobs that nobody has yet.
 
         Those that somebody has stay theirs. A run that was cut off is finished by the next.
+        Returns what each person has, and what there is to say of people and jobs.
 
         Args:
             target: the tasks.
@@ -201,29 +205,49 @@ class Staff:
             CvatError: the server does not answer, or refuses.
         """
         if not self._ids and self._ground_truth is None:
-            return []
+            return [], []
         order = {video: place for place, video in enumerate(videos)}
         entries = [each for each in target.entries if each.is_complete and each.video in order]
         entries.sort(key=lambda entry: (order[entry.video], entry.part))
         try:
-            jobs = [job for entry in entries for job in self._jobs(target.server, entry)]
-            return self._deal(target.server, jobs) if self._ids else []
+            of_tasks = [(entry, _jobs_of(target.server, entry)) for entry in entries]
+            told = [each for of in of_tasks for each in self._see_to_truth(target.server, *of)]
+            jobs = [job for of in of_tasks for job in self._shares(target.server, *of)]
+            loads = self._deal(target.server, jobs) if self._ids else []
         except CvatError as error:
             raise error.with_more(
                 "The tasks themselves are there; running again goes on with the jobs."
             ) from error
+        return loads, [*told, *_idle(loads)]
 
-    def _jobs(self, server: CvatServer, entry: TaskEntry) -> list[tuple[ServerJob, Share]]:
-        """Return the jobs of a task, which has one of ground truth then, if there is to be one."""
-        assert entry.task_id is not None  # noqa: S101 - it is complete
-        jobs = server.all_jobs(entry.task_id)
-        if self._ground_truth is not None and not any(j.type == "ground_truth" for j in jobs):
-            frames = spread(entry.frames_sent, self._ground_truth)
+    def _see_to_truth(
+        self, server: CvatServer, entry: TaskEntry, jobs: Sequence[ServerJob]
+    ) -> Iterator[str]:
+        """Make the ground-truth job of a task; or yield that it has another than was asked for."""
+        if self._ground_truth is None or entry.task_id is None:
+            return
+        frames = spread(entry.frames_sent, self._ground_truth)
+        there = next((job for job in jobs if job.type == "ground_truth"), None)
+        if there is None:
             server.make_ground_truth(entry.task_id, frames)
+        elif there.frames not in (None, len(frames)):
+            yield (
+                f"task {entry.task_id} ('{printable(entry.name)}') has a ground-truth job of "
+                f"{there.frames:,} of its {count(entry.frames_sent, 'frame')} already (job "
+                f"{there.id}), so none of {len(frames):,} was made. CVAT has one for each task: to "
+                "have another, delete that job in CVAT, with what is annotated in it, then run the "
+                "same command again."
+            )
+
+    def _shares(
+        self, server: CvatServer, entry: TaskEntry, jobs: Sequence[ServerJob]
+    ) -> list[tuple[ServerJob, Share]]:
+        """Return the jobs that are dealt out of a task."""
         mine = [job for job in jobs if job.type == "annotation"]
         counts: list[int | None] = [None] * len(mine)
         if self._ids and self._counts_boxes:
-            shown = [boxes_by_frame(server.annotations(job.id), entry.frames_sent) for job in mine]
+            there = server.annotations_of_jobs([job.id for job in mine])
+            shown = [boxes_by_frame(each, entry.frames_sent) for each in there]
             counts = [
                 int(boxes[job.start : job.stop + 1].sum())
                 for job, boxes in zip(mine, shown, strict=True)
@@ -245,6 +269,17 @@ class Staff:
             server.assign_job(job.id, self._ids[names[owner]])
             held.append((names[owner], share))
         return _loads(names, held, is_counted=self._counts_boxes)
+
+
+def _jobs_of(server: CvatServer, entry: TaskEntry) -> tuple[ServerJob, ...]:
+    assert entry.task_id is not None  # noqa: S101 - it is complete
+    return server.all_jobs(entry.task_id)
+
+
+def _idle(loads: Iterable[PersonLoad]) -> Iterator[str]:
+    """Yield what there is to say of people who got nothing to do."""
+    if idle := [each.name for each in loads if not each.jobs]:
+        yield f"no job was left for {', '.join(idle)}: each has somebody else already."
 
 
 def spread(frames: int, share: float) -> list[int]:

@@ -49,9 +49,9 @@ class Row:
             spares: refuse where a job has others.
 
         Raises:
-            UsageError: the tasks show other images.
-            CvatRefusedError: a job has others that are to be spared.
-            CvatError: the server does not answer, or lacks a label; `UnprovenError` where it shows
+            UsageError: the tasks show other images, or lack a label.
+            UndecidedError: a job has others that are to be spared.
+            CvatError: the server does not answer; `UnprovenError` where it shows
                 something else.
         """
         views = [self._views(each) for each in saved]

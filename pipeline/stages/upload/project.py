@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from ...base.errors import UsageError, printable
-from ...cvat.journal import Journal
+from ...cvat.journal import Journal, Upload
 from ...cvat.labels import load_labels
 from ...cvat.model import Project
 from ...cvat.server import CvatServer
+from ...dataset.store import Dataset
 from ...settings.cvat import UploadSettings
+from .source import refuse_missing
 
 
 def labels_of(settings: UploadSettings) -> list[dict[str, Any]]:
@@ -43,12 +45,20 @@ def open_project(
     server: CvatServer,
     journal: Journal,
     settings: UploadSettings,
-    default_name: str,
     labels: Sequence[Mapping[str, Any]],
+    store: Dataset,
 ) -> tuple[Project, list[str]]:
     """Return the project to upload into, and what a person should know of it.
 
+    Args:
+        server: where it is, or is made.
+        journal: knows the one of before.
+        settings: name it.
+        labels: of a new one.
+        store: the dataset, which gives a new one its name; it is made if its images can go there.
+
     Raises:
+        InputError: images that are not sent are not where the server is to find them.
         UsageError: it is gone, not to be told from others, or lacks labels that were asked for.
         CvatHiddenError: it is there, and not for this user to see.
         CvatError: it cannot be found or made.
@@ -69,25 +79,48 @@ def open_project(
                 "Name another one with 'prep upload --cvat --project'."
             )
     else:
-        name = settings.project or default_name
+        name = settings.project or store.path.name
         # A dataset's own name is never taken for an id.
         look_up = server.find_project if settings.project is None else server.look_up_project
         project = look_up(name)
         if project is None:
-            for upload in earlier:  # it may be there, and not for this user to see
-                if settings.project in (upload.project_name, str(upload.project_id)):
-                    server.project(upload.project_id)
-        if project is None and settings.project and name.isascii() and name.isdigit():
-            raise UsageError(f"project '{name}': CVAT shows none with this id or name.")
-        if project is None:
+            _refuse_wrong(server, earlier, settings)
+            refuse_missing(server, settings, store.video_ids())
             return server.create_project(name, labels), [] if labels else [
                 f"the new project '{printable(name)}' has no labels; before annotating, add them "
                 "in CVAT, or by 'prep upload --cvat --labels'."
             ]
+    is_ours = project.id in {upload.project_id for upload in earlier}
+    return project, _give_labels(server, project, labels, is_ours=is_ours)
+
+
+def _refuse_wrong(server: CvatServer, earlier: Sequence[Upload], settings: UploadSettings) -> None:
+    """Refuse a project that CVAT does not show, and that is not to be made.
+
+    Raises:
+        UsageError: it is named by an id.
+        CvatHiddenError: it is there, and not for this user to see.
+    """
+    name = settings.project
+    for upload in earlier:
+        if name in (upload.project_name, str(upload.project_id)):
+            server.project(upload.project_id)
+    if name and name.isascii() and name.isdigit():
+        raise UsageError(f"project '{name}': CVAT shows none with this id or name.")
+
+
+def _give_labels(
+    server: CvatServer, project: Project, labels: Sequence[Mapping[str, Any]], *, is_ours: bool
+) -> list[str]:
+    """Give a project of ours without labels these; return what a person should know of it.
+
+    Raises:
+        UsageError: one that has others lacks some of them.
+    """
     there = {label["name"] for label in server.project_labels(project.id)}
-    if labels and not there and project.id in {upload.project_id for upload in earlier}:
+    if labels and not there and is_ours:
         server.add_labels(project.id, labels)  # so far, nobody can have annotated anything
-        return project, [
+        return [
             f"the project '{printable(project.name)}' had no labels; it has those of the file now."
         ]
     lacking = [label["name"] for label in labels if label["name"] not in there]
@@ -98,4 +131,4 @@ def open_project(
             "there: add them in CVAT, leave out the labels, or name a new project with 'prep "
             "upload --project'."
         )
-    return project, []
+    return []

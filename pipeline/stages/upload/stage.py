@@ -26,10 +26,11 @@ from ...cvat.server import CvatServer
 from ...dataset.store import open_dataset
 from ...engines.base import Lost
 from ...engines.threads import InProcess
-from ...settings.cvat import UploadSettings
+from ...settings.cvat import CvatSettings, UploadSettings
 from ...settings.stages import BreakSettings
 from .clearing import forget_removed, sweep
 from .decision import Decision, Work, decide
+from .known import known_tasks, tell_several, uploads_meant
 from .manifest import write_manifests
 from .people import Staff
 from .plan import Part
@@ -86,7 +87,7 @@ def upload(
         server = enter_organization(server, journal)
         notices = () if journal.find(server.host, server.organization) else server.notices
         staff = Staff(server, settings)  # before anything is made that may be for nobody
-        project, warnings = open_project(server, journal, settings, store.path.name, labels)
+        project, warnings = open_project(server, journal, settings, labels, store)
         there = journal.open(server.host, server.organization, project.id, project.name)
         target = Target(store, server, journal, there)
         run = _Run(target, settings, staff.assignee_id, watch)
@@ -95,18 +96,12 @@ def upload(
         if run.gave_up is None:
             warnings += sweep(target)
             forget_removed(target)
-            loads = tuple(staff.put_to_work(target, plan.videos))
-            warnings += _tell_idle(loads)
+            given, told = staff.put_to_work(target, plan.videos)
+            loads, warnings = tuple(given), [*warnings, *told]
     place = {video_id: place for place, video_id in enumerate(plan.videos)}
     tasks.sort(key=lambda task: (place[task.video], task.name))
     warnings = [*notices, *warnings, *_gone(target, plan)]
     return UploadResult(server.host, project, tuple(tasks), tuple(warnings), loads)
-
-
-def _tell_idle(loads: Sequence[PersonLoad]) -> Iterator[str]:
-    """Yield what there is to say of people who got nothing to do."""
-    if idle := [each.name for each in loads if not each.jobs]:
-        yield f"no job was left for {', '.join(idle)}: each has somebody else already."
 
 
 def plan_upload(
@@ -114,20 +109,31 @@ def plan_upload(
     settings: UploadSettings | None = None,
     *,
     breaks: BreakSettings | None = None,
+    server: CvatSettings | None = None,
+    replace: bool = False,
 ) -> UploadPlan:
     """Return what `upload` would make of a dataset. Nothing is changed or asked.
+
+    What of it is in CVAT already is told as ``cvat.json`` has it.
 
     Args:
         dataset: the folder that 'prep extract' wrote into.
         settings: tasks and jobs; the defaults if absent.
         breaks: what is a break, and which of them end a run; the defaults if absent.
+        server: where to, if that is said.
+        replace: tasks that are not as planned by now would be made anew.
 
     Raises:
         UsageError: there is nothing to upload, or the labels cannot be read.
+        DatasetError: ``cvat.json`` cannot be read.
     """
     settings = settings or UploadSettings()
     labels_of(settings)
-    return plan_dataset(open_dataset(dataset), settings, breaks or BreakSettings())
+    store = open_dataset(dataset)
+    plan = plan_dataset(store, settings, breaks or BreakSettings())
+    uploads = uploads_meant(Journal(store.path), settings, server or CvatSettings())
+    known = known_tasks(uploads[0], plan.videos, replace=replace) if len(uploads) == 1 else {}
+    return dataclasses.replace(plan, known=known, notes=tuple(tell_several(uploads)))
 
 
 class _Run:

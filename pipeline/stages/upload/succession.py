@@ -37,13 +37,13 @@ def doom(target: Target, entries: Sequence[TaskEntry], replacing: Replacing) -> 
         replacing: which of them may be.
 
     Raises:
-        CvatRefusedError: one of them is no longer as prep made it.
+        UndecidedError: one of them is no longer as prep made it.
         DatasetError: the journal cannot be written.
     """
     for entry in entries:
-        is_there = refuse_foreign(target, entry)
-        spares = is_there and not (replacing.forces or replacing.carries)
-        if spares and annotations_of(target, entry):
+        there = refuse_foreign(target, entry)
+        spares = there is not None and not (replacing.forces or replacing.carries)
+        if spares and annotations_of(target, there):
             return (
                 f"task {entry.task_id} has annotations, so it was not replaced. 'prep upload "
                 "--cvat --replace --carry' takes them into the new task, 'prep upload --cvat "
@@ -74,7 +74,7 @@ def succeed(target: Target, video_id: str) -> Told:
         told = carry_over(target, doomed, successors_of(target, video_id))
     else:
         for entry in doomed:
-            if (found := annotations_of(target, entry)) is not None:
+            if (found := annotations_of(target, target.state(entry))) is not None:
                 save(target, found)
     target.put_all(doomed, is_spent=True)
     return told.and_then(finish(target, video_id))

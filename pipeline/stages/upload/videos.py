@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...base.errors import ExitCode, InputError, PrepError, UnbalancedVideoError, printable
 from ...base.guard import Failure, failures, worst
@@ -31,16 +31,43 @@ class VideoPlan:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of a task to be.
+
+    ``status``: ``planned``, ``unfinished`` (an upload of it was cut off), and as an upload has it
+    of those that are there: ``unchanged`` or ``changed``. ``url`` of the one that is there.
+    """
+
+    status: str = "planned"
+    url: str | None = None
+    message: str = ""
+
+    @property
+    def is_to_be_made(self) -> bool:
+        """Whether an upload makes it, or makes more of it."""
+        return self.status in {"planned", "unfinished"}
+
+
+@dataclass(frozen=True)
 class UploadPlan:
-    """The plan of each video, by its id, or why it cannot be uploaded."""
+    """The plan of each video, by its id, or why it cannot be uploaded.
+
+    ``known``: what ``cvat.json`` tells of tasks, by their names. ``notes``: of the plan as a whole.
+    """
 
     videos: Mapping[str, VideoPlan | Failure]
+    known: Mapping[str, Known] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """All tasks to be, in the order of the videos."""
         plans = (plan for plan in self.videos.values() if isinstance(plan, VideoPlan))
         return tuple(itertools.chain.from_iterable(plan.parts for plan in plans))
+
+    def known_of(self, part: Part) -> Known:
+        """Return what is known of a task to be."""
+        return self.known.get(part.task_name, Known())
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -1,7 +1,7 @@
 """About the server, who one is, users, organizations, buckets, background requests."""
 
 from .lists import listing
-from .messages import Answer, forbidden, not_found
+from .messages import Answer, Refusal, forbidden, not_found
 from .routing import Api, number_of, route
 from .state import Bucket
 
@@ -90,6 +90,21 @@ def organizations(api: Api) -> Answer:
     ]
     fields = {name: lambda one, name=name: getattr(one, name) for name in ("id", "slug", "name")}
     return listing(api.request, mine, fields, api.answers.organization, search=("slug", "name"))
+
+
+@route("GET", "/api/server/share")
+def share(api: Api) -> Answer:
+    named = api.request.query.get("directory", "/").removeprefix("/")
+    root = api.stand_in.share.resolve()
+    folder = (root / named).resolve()
+    if not (folder.is_relative_to(root) and folder.is_dir()):
+        raise Refusal(400, f"{named} is an invalid directory")
+    found = [
+        {"name": each.name, "type": "DIR" if each.is_dir() else "REG",
+         "mime_type": "DIR" if each.is_dir() else "image"}
+        for each in sorted(folder.iterdir())
+    ]  # fmt: skip
+    return Answer(body=found)
 
 
 @route("GET", "/api/cloudstorages")

@@ -13,6 +13,7 @@ from helpers import media
 from helpers.cvat import (
     LABELS,
     Caller,
+    access,
     annotate,
     box,
     by_name,
@@ -153,8 +154,9 @@ def test_every_box_is_shown_on_its_frame_and_nothing_else_is(ds, stand_in, run, 
     }  # fmt: skip
     tracks = [track for job in stand_in.state.jobs_of(ds.task) for track in job.tracks]
     assert {track["source"] for track in tracks} == {"auto"}
-    set_by_prep = sum(not s["outside"] for track in tracks for s in track["shapes"])
+    set_by_prep = sum(len(track["shapes"]) for track in tracks)
     assert done["tasks"][0]["keyframes"] == set_by_prep < 24 + 12
+    assert sum(s["outside"] for track in tracks for s in track["shapes"]) > 0
 
 
 def test_an_audit_finds_nothing_wrong_with_the_tracks(ds, run, asked, tmp_path):
@@ -187,6 +189,8 @@ def test_jobs_that_overlap_show_a_track_as_one(tmp_path, stand_in, run):
     first = run(mot(tmp_path / "a.txt", *objects))
     assert_shows(stand_in, task, *objects)
     assert first["totals"]["tracks"] == 3
+    there = [shapes for job in in_jobs(stand_in, task) for shapes in job]
+    assert first["totals"]["keyframes"] == sum(map(len, there))
     again = run(mot(tmp_path / "a.txt", *objects))
     assert (again["totals"]["unchanged"], again["totals"]["tracks_added"]) == (1, 0)
 
@@ -703,3 +707,11 @@ def test_a_file_in_a_folder_that_may_be_of_two_videos_is_named(tmp_path):
     mot(tmp_path / "v.txt", moving(range(3)))
     with pytest.raises(UsageError, match=r"v\.txt: 'v' may be any of the videos a, b: name the id"):
         find_boxes(tmp_path, records, [])
+
+
+def test_the_count_of_keyframes_is_that_of_all_that_is_sent(ds, prep, stand_in, tmp_path):
+    """A track that ends needs one more than its boxes, if it has only one."""
+    file = table(tmp_path / "t.parquet", moving([3], 100), moving([17], 200, "person"))
+    done = prep("annotate", tmp_path / "ds", "--tracks", file, **access(stand_in))
+    told = " ".join(done.out.split())
+    assert "4 keyframes for 2 boxes, 100 % more, ends of tracks among them" in told

@@ -217,11 +217,15 @@ def test_tracks_whose_attributes_differ_are_not_joined(stand_in, server, tmp_pat
 
     put("red", "blue")
     before = stored(stand_in, task)
+    (found,) = audit(ds, server).findings
+    assert "their attributes differ. If it is one object, remove the track" in found.finding.message
     (joined,) = audit(ds, server, join=True).joined
     assert joined.pairs == 0
     assert "their attributes differ, and one track has one value of each" in joined.left[0]
     assert stored(stand_in, task) == before
     put("blue", "blue")
+    (found,) = audit(ds, server).findings
+    assert "Remove one of them, or let prep audit --join make them one." in found.finding.message
     (joined,) = audit(ds, server, join=True).joined
     assert (joined.pairs, joined.left) == (1, ())
 

@@ -34,6 +34,7 @@ from video_prep.base.errors import (
     CvatRefusedError,
     CvatUncertainError,
     DatasetError,
+    InputError,
     InterruptedRunError,
     UnprovenError,
     UsageError,
@@ -859,7 +860,7 @@ def test_an_undo_of_a_task_that_is_gone_changes_nothing_and_says_so(stand_in, se
     saved = json.loads(file.read_text())
     file.write_text(json.dumps({**saved, "task": 999}))
     since = stored(stand_in, task)
-    with pytest.raises(CvatRefusedError) as raised:
+    with pytest.raises(InputError) as raised:
         undo(server, file)
     (job,) = before
     assert str(raised.value) == (

@@ -75,7 +75,7 @@ def test_a_task_that_was_renamed(uploaded, asked, prep, stand_in):
     assert {task["status"] for task in tasks} == {"unchanged"}
 
 
-def test_a_dataset_that_changed_since(uploaded, asked, prep, tmp_path):
+def test_a_dataset_that_changed_since(uploaded, asked, prep, stand_in, tmp_path):
     (uploaded / "a" / "a-frame_000004.jpg").unlink()
     assert prep("validate", "ds").code == 1
     for options in (("--cvat",), ()):
@@ -83,6 +83,16 @@ def test_a_dataset_that_changed_since(uploaded, asked, prep, tmp_path):
         named = mismatches(told)
         assert named["a (1/2)"][0] == named["a (2/2)"][0] == ("dataset-changed", [])
         assert "b (1/2)" not in named
+    one, two = (by_name(stand_in)[name] for name in TASKS[:2])
+    stand_in.state.delete_task(one)
+    two.name = "Monday"
+    told = asked("status", "ds", "--cvat", code=1)
+    assert mismatches(told)["a (1/2)"] == [("task-gone", [])]
+    (gone,) = (each for each in told["warnings"] if "task-gone" in each)
+    # Without --replace, an upload would leave it: the others of this video are to be made anew too.
+    assert "the dataset has other images than were uploaded; 'prep upload --cvat --repl" in gone
+    (changed,) = (each for each in told["warnings"] if "dataset-changed" in each)
+    assert "--replace' makes the task anew once it has its name and place again." in changed
     media.encode(tmp_path / "c.mp4", *media.X264)
     prep("extract", "c.mp4", "-o", "ds")
     assert "Not uploaded yet: c." in prep("status", "ds").out

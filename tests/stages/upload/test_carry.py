@@ -343,6 +343,7 @@ def test_work_for_ground_truth_is_not_deleted(stand_in, ds, how):
     result = send(stand_in, ds, replace=True, ground_truth=0.25, **how)
     assert statuses(result) == {"a": "failed"}
     assert f"ground truth or consensus in job {truth.id}" in result.tasks[0].error
+    assert (result.tasks[0].error_kind, int(result.exit_code)) == ("undecided", 1)
     assert list(stand_in.state.tasks) == [old.id]
     del stand_in.state.jobs[truth.id]
     assert statuses(send(stand_in, ds, replace=True, ground_truth=0.25, **how)) == {"a": "uploaded"}
@@ -405,3 +406,14 @@ def test_killed_at_each_request_nothing_is_lost_and_one_task_counts(
             if not is_dead.is_set():
                 break
     assert number > 40
+
+
+def test_a_task_that_is_looked_at_is_asked_for_once(stand_in, ds):
+    send(stand_in, ds, labels=LABELS)
+    old = task_named(stand_in, "a")
+    put(stand_in, old, tracks=[TRACK])
+    gone(ds, 3)
+    begun = len(stand_in.requests)
+    assert statuses(send(stand_in, ds, replace=True)) == {"a": "changed"}
+    asked = [(r.method, r.path) for r in stand_in.requests[begun:]]
+    assert asked.count(("GET", f"/api/tasks/{old.id}")) == 1

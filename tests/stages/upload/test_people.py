@@ -220,6 +220,23 @@ def test_a_task_gets_one_ground_truth_job_and_is_proven_as_before(stand_in, ds):
     assert set(owners(stand_in).values()) == {"ann"}
 
 
+def test_a_ground_truth_job_of_another_size_stays_and_is_told(stand_in, ds):
+    send(stand_in, ds, ground_truth=0.25, **CUT)
+    a, b = [job for job in stand_in.state.jobs.values() if job.type == "ground_truth"]
+    again = send(stand_in, ds, ground_truth=0.5, **CUT)
+    for each, (job, told) in zip(
+        again.warnings, [(a, "3 of its 12 frames"), (b, "2 of its 8 frames")], strict=True
+    ):
+        assert f"has a ground-truth job of {told} already (job {job.id})" in each
+        assert f"so none of {len(job.task.data.frames) // 2} was made" in each
+    assert [(job.task.name, job.chosen) for job in (a, b)] == [("a", [2, 6, 10]), ("b", [2, 6])]
+    Caller(stand_in)("DELETE", f"/api/jobs/{a.id}")  # the way out
+    (told,) = send(stand_in, ds, ground_truth=0.5, **CUT).warnings
+    assert "'b'" in told
+    made = [job for job in stand_in.state.jobs.values() if job.task is a.task and job.chosen]
+    assert [job.chosen for job in made] == [[1, 3, 5, 7, 9, 11]]
+
+
 def test_a_server_without_ground_truth_jobs_says_so(stand_in, ds):
     is_made = lambda r: (r.method, r.path) == ("POST", "/api/jobs")  # noqa: E731
     stand_in.faults.add(Fault(Kind.REFUSE, match=is_made, status=405))

@@ -192,6 +192,7 @@ def test_a_dry_run_tells_of_jobs_of_breaks_in_them_and_of_the_work(prep, tmp_pat
     assert told["totals"] == {
         "tasks": 2, "jobs": 3, "frames": 72, "shortest_job": 12, "median_job": 30,
         "longest_job": 30, "open_breaks": 7, "work_seconds": 360, "failed": 0,
+        "planned": 2, "unfinished": 0, "unchanged": 0, "changed": 0,
     }  # fmt: skip
     assert told["tasks"][0]["open_breaks"][0] == {"kind": "timeline", "after": 39, "before": 40}
     assert told["tasks"][1]["open_breaks"] == []
@@ -743,6 +744,26 @@ def test_images_in_a_cloud_storage_are_not_sent(prep, stand_in, dataset, tmp_pat
     assert prep("status", dataset).code == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--cloud-storage", "9"], "--cloud-storage 9: CVAT shows you none with this id."),
+        (["--share", "/nowhere/"], "--share 'nowhere': CVAT has no such folder on its share. On it "
+         "are lost, other."),
+        (["--share", "other"], "in that folder of CVAT's share (a, b); it has no folders."),
+        (["--share", ""], "in that folder of CVAT's share (a, b); it has lost, other."),
+    ],
+)  # fmt: skip
+def test_where_no_images_are_no_project_is_made(prep, stand_in, dataset, arguments, told):
+    for name in ("other", "lost"):
+        (stand_in.share / name).mkdir()
+    done = prep("upload", dataset, "--cvat", *arguments, **access(stand_in))
+    assert done.code == 2
+    assert told in " ".join(done.err.split())
+    assert (stand_in.state.projects, stand_in.state.tasks) == ({}, {})
+    assert not (dataset / "cvat.json").exists()
+
+
 # Large things
 
 
@@ -888,12 +909,14 @@ def test_record_and_frames_belong_together_while_another_run_replaces_them(
         (["--verify", "some"], "verify: 'some'"),
         (["--overlap", "3"], "overlap: goes with jobs: size only"),
         (["--labels", "nothing.json"], "nothing.json"),
+        (["--load", "boxes"], "nobody is named to get them. Name people with --assignees."),
+        (["--assignee", "a,b"], "--assignees deals its jobs out to them."),
     ],
 )
 def test_wrong_usage(prep, dataset, arguments, told):
     done = prep("upload", dataset, "--cvat", *arguments, CVAT_HOST="http://127.0.0.1:9")
     assert done.code == 2
-    assert told in done.err
+    assert told in " ".join(done.err.split())
 
 
 def test_who_may_not_write_is_told_before_anything_is_made(prep, stand_in, dataset):
@@ -905,3 +928,58 @@ def test_who_may_not_write_is_told_before_anything_is_made(prep, stand_in, datas
     assert not (dataset / "cvat.json").exists()
     assert prep("upload", dataset, "--cvat", "--auth", "admin:wrong", **access_).code == 4
     assert stand_in.state.projects == {}
+
+
+def planned(prep, dataset, *arguments):
+    """Return status and address of each task of a plan."""
+    told = prep("upload", dataset, "--json", *arguments).json
+    return told, {task["name"]: (task["status"], task["url"]) for task in told["tasks"]}
+
+
+def test_a_plan_tells_what_is_in_cvat_already(prep, stand_in, dataset):
+    send(stand_in, dataset)
+    here = {name: f"{stand_in.url}/tasks/{task_named(stand_in, name).id}" for name in "ab"}
+    write_video(dataset, "c", 3)
+    told, tasks = planned(prep, dataset)
+    assert tasks == {
+        "a": ("unchanged", here["a"]), "b": ("unchanged", here["b"]), "c": ("planned", None)
+    }  # fmt: skip
+    totals = {name: told["totals"][name] for name in ("planned", "unfinished", "unchanged")}
+    assert totals == {"planned": 1, "unfinished": 0, "unchanged": 2}
+    out = prep("upload", dataset, "--dry-run").out
+    assert "To be made: 1 task, 1 job, 3 frames." in out
+    assert "2 tasks are in CVAT already, as cvat.json has it" in out
+    elsewhere = [("--project", "other"), ("--host", "http://elsewhere"), ("--organization", "us")]
+    for where in elsewhere:
+        _, tasks = planned(prep, dataset, *where)
+        assert set(tasks.values()) == {("planned", None)}, where
+    send(stand_in, dataset, project="other")
+    told, tasks = planned(prep, dataset)
+    assert set(tasks.values()) == {("planned", None)}
+    assert any("uploaded into several projects" in each for each in told["warnings"])
+    assert planned(prep, dataset, "--project", "ds")[1]["a"] == ("unchanged", here["a"])
+
+
+def test_a_plan_tells_of_tasks_that_are_not_as_they_would_be(prep, stand_in, dataset):
+    send(stand_in, dataset)
+    number = task_named(stand_in, "a").id
+    change_fates(dataset, "a", [1], Fate.DUPLICATE)
+    told, tasks = planned(prep, dataset)
+    assert [status for status, _ in tasks.values()] == ["changed", "unchanged"]
+    change = f"other images than were uploaded (9 now, 10 in CVAT); task {number} stays as it is"
+    assert any(change in each for each in told["warnings"])
+    told, tasks = planned(prep, dataset, "--replace")
+    assert [status for status, _ in tasks.values()] == ["planned", "unchanged"]
+    assert f"a: in place of task {number}, unless people have annotated it." in told["warnings"]
+    told, tasks = planned(prep, dataset, "--jobs", "size", "--job-size", "2")
+    assert [status for status, _ in tasks.values()] == ["changed", "unchanged"]
+    assert any("b: it was uploaded with other settings" in each for each in told["warnings"])
+
+
+def test_a_plan_tells_of_an_upload_that_was_cut_off(prep, stand_in, dataset):
+    stand_in.faults.add(Fault(Kind.REFUSE, match=lambda r: r.path == "/api/tasks", status=400))
+    send(stand_in, dataset, parallel=1)
+    told, tasks = planned(prep, dataset)
+    assert [status for status, _ in tasks.values()] == ["unfinished", "unchanged"]
+    assert "To be made: 1 task, 1 job, 10 frames." in prep("upload", dataset, "--dry-run").out
+    assert any("the next finishes it" in each for each in told["warnings"])
