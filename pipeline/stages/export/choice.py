@@ -20,6 +20,7 @@ from ...tracks.audit_record import AuditRecord, read_audit
 from ...tracks.drawing import Key
 from ...tracks.overlaps import join_pieces
 from ...tracks.statistics import statistics
+from .about import ABOUT_EMPTY
 from .tables import Tables
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -90,7 +91,8 @@ def _partly_drawn(shapes: ShapeTable, left: Ints) -> tuple[Notice, ...]:
 
 
 def _without_empty(tables: Tables) -> Tables:
-    return only_images(tables, np.unique(tables.shapes.images))
+    notices = tuple(n for n in tables.notices if n.kind not in ABOUT_EMPTY)
+    return only_images(replace(tables, notices=notices), np.unique(tables.shapes.images))
 
 
 def only_images(tables: Tables, rows: Ints) -> Tables:

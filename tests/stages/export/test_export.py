@@ -209,8 +209,10 @@ def test_frames_without_an_image_are_left_out_and_told(prep, stand_in, drawn):
     (drawn / "a" / names("a", [4])[0]).unlink()
     out, done = run(prep, stand_in, drawn, code=1)
     assert told(out) == CARS[:3]
-    assert "task a: 1 frame left out, as its image is not in the dataset any more" in done.out
-    assert "task b: 1 frame left out, as its image" in done.out
+    said = (
+        "2 tasks (a: 1, b: 1): 2 frames left out, as their images are not in the dataset any more"
+    )
+    assert said in done.out
 
 
 def test_a_set_is_divided_and_stays_so(prep, stand_in, drawn):
@@ -376,6 +378,58 @@ def test_a_frame_that_an_export_leaves_out_is_deleted(prep, stand_in, drawn):
     out = drawn.parent / "out"
     assert [(one[1], one[3]) for one in told(out)] == [(f, f * 10) for f in (0, 1, 2, 4, 5)]
     assert [one["frame_index"] for one in instances(out)["images"]] == [0, 1, 2, *range(4, 10)]
+
+
+MAYBE = (
+    "5 images on which nothing is drawn are there as showing nothing. An export 'for video' does "
+    "not name deleted frames, so any that were deleted are among these."
+)
+
+
+def test_frames_that_may_be_deleted_are_told(prep, stand_in, drawn):
+    """An export for video does not name deleted frames; only those within tracks show."""
+    task = task_named(stand_in, "b")
+    annotate(stand_in, task, boxes((0, 0, False), (4, 40, False), (5, 40, OUT)))
+    delete_frames(stand_in, task, 8)
+    export(stand_in, task, drawn.parent / "b.xml")
+    done = prep("export", drawn, "-o", "out", "--annotations", "b.xml")
+    assert done.code == 0, done.err
+    assert f"task b: {MAYBE}" in " ".join(done.out.split())
+    record = json.loads((drawn.parent / "out" / "export.json").read_text())
+    assert [one["kind"] for one in record["notices"]] == ["maybe-deleted"]
+    fewer = prep("export", drawn, "-o", "drop", "--annotations", "b.xml", "--empty", "drop")
+    assert (fewer.code, "deleted" in fewer.out) == (0, False)
+
+
+def test_of_a_job_only_its_own_frames_can_be_deleted(prep, stand_in, drawn):
+    job = (
+        HEAD.format(task=7)
+        .replace("task>", "job>")
+        .replace("<start_frame>0", "<start_frame>6")
+        .replace("<size>10", "<size>4")
+    )
+    images = "".join(
+        f'<image id="{i}" name="b-frame_{i:06d}.jpg" width="1200" height="200"></image>'
+        for i in (6, 8, 9)
+    )
+    (drawn.parent / "b.xml").write_text(job + images + "</annotations>")
+    done = prep("export", drawn, "-o", "out", "--annotations", "b.xml")
+    assert done.code == 1, done.out + done.err
+    assert "1 deleted frame left out" in done.out
+    assert [one["frame_index"] for one in instances(drawn.parent / "out")["images"]] == [6, 8, 9]
+
+
+def test_what_concerns_several_tasks_is_told_once(prep, stand_in, drawn):
+    delete_frames(stand_in, task_named(stand_in, "b"), 1, 3)
+    for name in "ab":
+        annotate(stand_in, task_named(stand_in, name))
+    out, _ = run(prep, stand_in, drawn)
+    record = json.loads((out / "export.json").read_text())
+    assert [one["message"] for one in record["notices"]] == [
+        "2 tasks (a: 1, b: 2): 3 deleted frames left out.",
+        "2 tasks (a, b): nothing is drawn in them, so all images count as showing nothing. If "
+        "nobody has looked at them yet, leave them out with --empty drop.",
+    ]
 
 
 def test_boxes_on_the_video_itself_are_scaled_to_the_images(prep, stand_in, tmp_path):
