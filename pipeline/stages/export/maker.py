@@ -20,6 +20,7 @@ from ...engines.choice import engine_for
 from ...settings.export import ExportSettings
 from ...settings.stages import RunSettings
 from ...splits import UNITS as SPLIT_UNITS
+from ...splits.asked import Asked
 from . import UNITS
 from .choice import chosen, label_counts, wrong_spans
 from .coco import write_coco
@@ -30,7 +31,7 @@ from .numbers import IMAGENET, boxes_of, pixels_of
 from .page import write_page
 from .parquet import write_parquet
 from .result import ExportResult
-from .sides import Asked, keep_record, with_sides
+from .sides import keep_record, with_sides
 from .tables import Tables, build_tables
 from .yolo import write_yolo
 

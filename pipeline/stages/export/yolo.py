@@ -166,6 +166,6 @@ def _told(tables: Tables, kind: str, left: int, lines: _Lines) -> Iterator[Notic
     if "val" not in tables.images.side_names:
         yield Notice(
             "no-val",
-            "All images are in train. Ultralytics also wants others to validate with: "
-            "--split 80/10/10 deals them out so that nothing leaks.",
+            "No image is in val, and Ultralytics does not train without any. Where videos have no "
+            "sides yet, --split 80/10/10 deals them out so that nothing leaks.",
         )
