@@ -104,7 +104,8 @@ def _exported(
 def _of_images(export: XmlAnnotations, task: TaskFrames) -> TaskFrames:
     """Return the frames as an export "for images" lists them: those that it lacks are deleted."""
     by_frame = {image.frame: image.name for image in export.images}
-    size = max(by_frame) + 1
+    known = 0 if export.is_job else export.size or 0  # the last ones may be deleted
+    size = max(max(by_frame) + 1, known)
     sizes = {(image.width, image.height) for image in export.images}
     return replace(
         task,

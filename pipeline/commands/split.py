@@ -24,7 +24,10 @@ if TYPE_CHECKING:  # the stage loads OpenCV
 _SHOWN = 5
 
 
-@verb("split", "leaks", first=("output", "split"))
+_LEFT = "Nothing was written. Run the same command again."
+
+
+@verb("split", "leaks", first=("output", "split"), left=_LEFT)
 @click.argument("folder", type=click.Path(path_type=Path, readable=False))
 @output_option(
     "Divide the images anew, and write the same set with new sides into this folder, which must "

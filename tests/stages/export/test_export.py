@@ -103,6 +103,15 @@ def test_every_label_stands_on_the_image_of_its_frame(prep, stand_in, drawn):
     again = prep("export", drawn, "-o", "again", "--json", **access(stand_in))
     assert again.json["totals"] == {"images": 19, "shapes": 5}
     assert again.json["sides"] == [{"side": "train", "images": 19, "shapes": 5}]
+    record = json.loads((out / "export.json").read_text())
+    assert again.json["folder"] == str(drawn.parent / "again")
+    assert (again.json["to"], again.json["dataset"]) == ("coco", "ds")
+    assert again.json["labels"] == {"car": 4, "truck": 1, "bike": 0}
+    assert again.json["settings"] == record["settings"]
+    assert (again.json["split"], again.json["imagenet"]) == (None, record["imagenet"])
+    assert [again.json[key] for key in ("mean", "std")] == [
+        record["pixels"][key] for key in ("mean", "std")
+    ]
     assert snapshot(out) == snapshot(drawn.parent / "again")
 
 
@@ -312,6 +321,24 @@ def test_what_fails_leaves_nothing(prep, stand_in, drawn):
     assert [p.name for p in drawn.parent.iterdir()] == ["ds"]
 
 
+def test_an_interrupt_says_that_nothing_is_there(prep, stand_in, drawn, monkeypatch):
+    out, _ = run(prep, stand_in, drawn, "--labels", "truck")
+    before = snapshot(out)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("video_prep.stages.export.maker.put_images", interrupt)
+    stopped = prep("export", drawn, "-o", "out", "--overwrite", **access(stand_in))
+    assert stopped.code == 5
+    assert stopped.err == (
+        "error: Interrupted. Nothing was written; an export that was there before is as it was. "
+        "Run the same command again.\n"
+    )
+    assert snapshot(out) == before
+    assert sorted(p.name for p in drawn.parent.iterdir()) == ["ds", "out"]
+
+
 def test_two_tasks_of_the_same_frames_are_refused(prep, stand_in, drawn):
     send(stand_in, drawn, jobs="one", labels=LABELS, project="twice")
     both = prep("export", drawn, "-o", "out", **access(stand_in))
@@ -356,6 +383,7 @@ def test_an_export_for_images_has_what_stands_on_each(prep, stand_in, drawn):
     (drawn.parent / "b.xml").write_text(HEAD.format(task=task) + images + "</annotations>")
     done = prep("export", drawn, "-o", "out", "--annotations", "b.xml")
     assert done.code == 1  # it tells neither tracks nor who set what
+    assert "task b: 7 deleted frames left out" in done.out
     data = instances(drawn.parent / "out")
     assert [one["frame_index"] for one in data["images"]] == [0, 1, 3]
     assert [(one["bbox"], one["occluded"], one["attributes"]) for one in data["annotations"]] == [

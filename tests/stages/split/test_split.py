@@ -168,6 +168,64 @@ def test_coco_counts_anew_what_was_numbered_twice(prep, tmp_path):
         assert int(names[box["image_id"]][-10:-4]) == box["bbox"][3]
 
 
+def test_several_files_may_tell_of_the_same_images(prep, tmp_path):
+    """As MS-COCO has it: each kind of file has numbers of its own."""
+    old = Footage().as_coco(tmp_path / "old")
+    for side in ("train", "val"):
+        data = json.loads((old / "annotations" / f"instances_{side}2017.json").read_text())
+        told = [{"id": n, "image_id": one["id"] + 500, "caption": f"it is {one['file_name']}"}
+                for n, one in enumerate(data["images"], 1)]  # fmt: skip
+        images = [{**one, "id": one["id"] + 500} for one in data["images"]]
+        captions = {"info": {"year": 2027}, "images": images, "annotations": told}
+        save(old / "annotations" / f"captions_{side}2017.json", json.dumps(captions))
+        some = [one for one in data["annotations"] if one["category_id"] == 7]
+        points = {"images": data["images"], "categories": data["categories"][:1], "annotations": [
+            {**one, "keypoints": [1, 2, 2], "num_keypoints": 1} for one in some]}  # fmt: skip
+        save(old / "annotations" / f"person_keypoints_{side}2017.json", json.dumps(points))
+    done = prep("split", "old", "-o", "new", "--split", "60/20/20", "--json")
+    assert done.code == 0, done.json
+    assert done.json["images"] == {"train": 80, "val": 20}
+    labels = [held["labels"] for held in done.json["sides"].values()]
+    assert sum(held["car"] for held in labels) == 50  # not once more for their points
+    folder = tmp_path / "new" / "annotations"
+    assert sorted(path.stem for path in folder.iterdir()) == [
+        f"{kind}_{side}"
+        for kind in ("captions", "instances", "person_keypoints")
+        for side in ("test", "train", "val")
+    ]
+    where, numbers = sides_on_disk(tmp_path / "new"), {}
+    for side in SIDES:
+        read = {
+            kind: json.loads((folder / f"{kind}_{side}.json").read_text())
+            for kind in ("captions", "instances", "person_keypoints")
+        }
+        names = {one["id"]: one["file_name"] for one in read["instances"]["images"]}
+        assert set(names.values()) == {name for name, stands in where.items() if stands == side}
+        for data in read.values():
+            assert {one["id"]: one["file_name"] for one in data["images"]} == names
+        assert read["captions"]["info"] == {"year": 2027}
+        assert "categories" not in read["captions"]
+        assert [one["name"] for one in read["person_keypoints"]["categories"]] == ["car"]
+        for one in read["captions"]["annotations"]:
+            assert one["caption"] == f"it is {names[one['image_id']]}"
+        for one in read["person_keypoints"]["annotations"]:
+            assert one["bbox"][3] == int(names[one["image_id"]][-10:-4])
+        numbers |= names
+    assert len(numbers) == 100
+    assert prep("split", "new").code == 0
+
+
+def test_files_that_put_an_image_on_two_sides_are_refused(prep, tmp_path):
+    old = Footage(2, 5).as_coco(tmp_path / "old")
+    other = old / "annotations" / "captions_val2017.json"
+    other.write_bytes((old / "annotations" / "instances_train2017.json").read_bytes())
+    done = prep("split", "old")
+    assert done.code == 2
+    assert "it names train/cam0_frame_000000.jpg, and so does" in done.err
+    other.rename(old / "annotations" / "instances_train.json")
+    assert "it names train/cam0_frame_000000.jpg, and so does" in prep("split", "old").err
+
+
 def test_coco_tells_videos_and_times(prep, tmp_path):
     """Names say nothing; the annotations tell of what each image is a frame, and when it is."""
     footage = Footage(names="{video}{frame:03d}.jpg")
