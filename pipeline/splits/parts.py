@@ -34,7 +34,7 @@ def settle(asked: SplitSettings, before: SplitRecord | None) -> SplitSettings:
             raise UsageError(
                 f"'{name}' is to be {other}, but what stands in {SPLITS_NAME} was dealt with "
                 f"{one}, and keeps its side. Leave {name} out to go on like that; or move "
-                f"{SPLITS_NAME} out of the dataset, and all is dealt anew."
+                f"{SPLITS_NAME} out of the folder that is read, and all is dealt anew."
             )
     return asked.dealt(old)
 
@@ -130,7 +130,7 @@ def divide_into_parts(
     records = [store.read_record(video) for video in videos]
     known = _known(records, before)
     rows = [
-        (place, first, *_given_at(known.get(record.id), first))
+        (place, first, *given_at(known.get(record.id), first))
         for place, record in enumerate(records)
         for first in _firsts(store, record, known.get(record.id), breaks)
     ]
@@ -159,7 +159,7 @@ def _firsts(
     return sorted(first for first in firsts if first < max(record.counts.frames_decoded, 1))
 
 
-def _given_at(known: VideoSides | None, first: int) -> tuple[int, bool]:
+def given_at(known: VideoSides | None, first: int) -> tuple[int, bool]:
     """Return the side that a part stands on which begins at this frame, and who has said so.
 
     What prep has set aside is looked at anew.

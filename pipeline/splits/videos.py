@@ -191,7 +191,7 @@ def _record(
 def _tell(
     parts: Parts, bonds: Bonds, division: Division, images: _Images, twins: Twins
 ) -> Iterator[Notice]:
-    yield from tell_conflicts(parts, division)
+    yield from tell_conflicts(parts.names, parts.given, division)
     leaks = twins.others != 0
     yield from tell_leaks(parts, bonds, division, Shown(images.hashes[leaks], images.owners[leaks]))
     yield from tell_doubles(parts, division, images.owners[twins.double])

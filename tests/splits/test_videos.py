@@ -155,7 +155,7 @@ def test_what_joins_two_sides_is_set_aside_and_named(dataset):
     assert leaks(dataset, sides) == 0
     assert told(sides, "set-aside") == [
         f"x1 is set aside, on no side: it would leak on each, for it joins {one} (train), {other} "
-        "(val), which stay where they were. Say with 'prep export --splits FILE' on which side "
+        "(val), which stay where they were. Say with --splits FILE on which side "
         "they are to stand, all on one."
     ]
     assert sides.summary["set_aside"] == 6
@@ -182,7 +182,7 @@ def test_images_that_come_later_to_what_has_a_side_leak_not(dataset):
     assert later.side_of("v00", 4) == "train"
     assert told(later, "set-aside") == [
         "2 images are left out of v01 (val): what they show, others show that stand on another "
-        "side since before. Say with 'prep export --splits FILE' on which side they are to stand, "
+        "side since before. Say with --splits FILE on which side they are to stand, "
         "all on one."
     ]
 
@@ -217,7 +217,7 @@ def test_a_file_fixes_sides_by_hand_and_its_leaks_are_told(dataset, tmp_path):
     assert (sides_of(sides)["v01"], sides_of(sides)["copy"]) == ("val", "train")
     assert told(sides, "leak") == [
         "copy (train) and v01 (val) show near-identical images, and stand on two sides as they did "
-        "before. Say with 'prep export --splits FILE' on which side they are to stand, all on one.",
+        "before. Say with --splits FILE on which side they are to stand, all on one.",
         "2 images have a near-identical one on another side; 1 pair of videos or runs leak.",
     ]
     # It is remembered that a person said so.

@@ -79,6 +79,7 @@ class Coco:
             for path in files
         ]
         self._names: dict[str, dict[Any, str]] = {}  # of categories, by kind and number
+        self._videos: dict[Any, str] = {}
 
     def read(self) -> list[ImageFile]:
         """Return all images.
@@ -101,6 +102,7 @@ class Coco:
             kind: {number: str(each.get("name")) for number, each in self._categories(kind).items()}
             for kind in self._kinds()
         }
+        self._videos = self._name_videos()
         files: dict[str, list[_File]] = defaultdict(list)
         for file in self._files:
             for path in file.entries:
@@ -173,6 +175,14 @@ class Coco:
                     )
         return found
 
+    def _name_videos(self) -> dict[Any, str]:
+        """Return the names of videos by their numbers, which may be others in the next export."""
+        rows = [row for file in self._files for row in file.data.get("videos") or ()]
+        known = [row for row in rows if isinstance(row, dict) and {"id", "name"} <= row.keys()]
+        names = {row["id"]: str(row["name"]) for row in known}
+        is_clear = all(names[row["id"]] == str(row["name"]) for row in known)
+        return names if is_clear and len(set(names.values())) == len(names) else {}
+
     def _assign(self, file: _File, by_name: Mapping[str, list[str]]) -> list[str]:
         """Find the images of a file; return the names of those that are not there."""
         objects: dict[Any, list[dict[str, Any]]] = defaultdict(list)
@@ -237,8 +247,8 @@ class Coco:
         entry = {k: v for file in reversed(files) for k, v in file.entries[path].items()}
         index = next((entry[key] for key in _FRAME_KEYS if type(entry.get(key)) is int), frame)
         times = [entry[key] for key in _TIME_KEYS if type(entry.get(key)) in {int, float}]
-        if entry.get("video_id") is not None:
-            sequence = f"video {entry['video_id']}"
+        if (video := entry.get("video_id")) is not None:
+            sequence = self._videos.get(video, f"video {video}")
         labels = Counter[str]()
         for file in files:  # of one object, several files may tell
             known = self._names[file.kind]
