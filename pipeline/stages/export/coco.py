@@ -92,7 +92,7 @@ class _File:
     def __init__(
         self, tables: Tables, places: Sequence[str], points: dict[str, tuple[str, ...]]
     ) -> None:
-        self.images, self.shapes = tables.images, tables.shapes
+        self.images, self.shapes, self.edges = tables.images, tables.shapes, tables.edges
         self.places, self.points, self.flat = places, points, 0
 
     def text(self, images: Ints, rows: Ints) -> Iterator[str]:
@@ -110,7 +110,11 @@ class _File:
         for code, name in enumerate(self.shapes.label_names):
             category: dict[str, Any] = {"id": code + 1, "name": name, "supercategory": ""}
             if self.points:
-                category |= {"keypoints": [*self.points.get(name, ())], "skeleton": []}
+                points = [*self.points.get(name, ())]
+                edges = self.edges.get(name, ())
+                known = [pair for pair in edges if set(pair) <= set(points)]
+                lines = [[points.index(point) + 1 for point in pair] for pair in known]
+                category |= {"keypoints": points, "skeleton": lines}
             categories.append(category)
         return categories
 

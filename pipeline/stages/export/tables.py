@@ -16,6 +16,7 @@ from ...dataset.frame_table import Fate, FrameTable
 from ...dataset.records import Notice, VideoRecord
 from ...dataset.store import Dataset
 from ...tracks.drawing import Key
+from ...tracks.skeletons import Edges
 from .about import facts_of, tell_placed, tell_tasks
 from .images import ImageTable
 
@@ -26,11 +27,15 @@ TRAIN = "train"
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Images and the shapes on them. ``elements``: the names of a skeleton's points, by label."""
+    """Images and the shapes on them.
+
+    ``elements``: the names of a skeleton's points, by label; ``edges``: which of them a line joins.
+    """
 
     images: ImageTable
     shapes: ShapeTable
     elements: Mapping[str, tuple[str, ...]]
+    edges: Mapping[str, Edges] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
 
 
@@ -88,9 +93,27 @@ def build_tables(
         facts_of(task, images >= 0, is_bare[images])  # -1 is the last one
         for task, images in zip(tasks, of_tasks, strict=True)
     ]
-    elements = {k: v for task in tasks for k, v in task.drawing.elements.items()}
+    edges = {label: each for task in tasks for label, each in task.drawing.edges.items()}
     notices = (*tell_tasks(facts), *tell_placed(placed, len(drawn) - len(shapes)))
-    return Tables(table, shapes, elements, notices)
+    return Tables(table, shapes, _elements(tasks), edges, notices)
+
+
+def _elements(tasks: Sequence[AnnotatedTask]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the points of skeletons, by label.
+
+    Raises:
+        UsageError: tasks have other points, or in another order, for a label of one name.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for task in tasks:
+        for label, names in task.drawing.elements.items():
+            if found.setdefault(label, names) != names:
+                raise UsageError(
+                    f"{printable(task.name)}: skeleton '{printable(label)}' has other points in it "
+                    "than in the tasks before, so one export cannot hold both. Name tasks that "
+                    "have the same with --task."
+                )
+    return found
 
 
 def _videos(store: Dataset, tasks: Sequence[AnnotatedTask]) -> dict[str, _Video]:

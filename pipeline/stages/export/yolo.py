@@ -1,7 +1,8 @@
 """YOLO as Ultralytics reads it: a text file for each image, and ``data.yaml``."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,49 @@ def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> t
     written = _by_image(writer.lines(rows), shapes.images[rows].tolist(), len(files))
     for file, lines in zip(files, written, strict=True):
         file.write_text("".join(lines), encoding="ascii")
-    (out / "data.yaml").write_text("".join(_data(tables, writer.points, kind)), encoding="utf-8")
-    return tuple(_told(tables, kind, int((~is_taken).sum()), writer))
+    skeletons = _skeletons(tables) if kind == "pose" else {}
+    flips = flips_of(list(skeletons.values()), writer.points)
+    text = "".join(_data(tables, writer.points, skeletons, flips))
+    (out / "data.yaml").write_text(text, encoding="utf-8")
+    notices = _told(tables, kind, int((~is_taken).sum()), writer)
+    return (*notices, *([_NO_FLIPS] if skeletons and flips is None else []))
+
+
+_NO_FLIPS = Notice(
+    "no-flips",
+    "data.yaml has no flip_idx, as the names of the points do not tell which is the left one of "
+    "which right one, so Ultralytics mirrors no images as it trains. Add flip_idx if you know it.",
+)
+
+
+def _skeletons(tables: Tables) -> dict[int, tuple[str, ...]]:
+    """Return the names of the points of each label that has skeletons, by its number."""
+    shapes = tables.shapes
+    used = np.unique(shapes.labels[shapes.is_kind("skeleton")]).tolist()
+    return {code: tables.elements.get(shapes.label_names[code], ()) for code in used}
+
+
+def flips_of(skeletons: Sequence[Sequence[str]], points: int) -> list[int] | None:
+    """Return where each point is in a mirror, ``None`` where names do not tell it of all labels.
+
+    Left and right change places, and so do l and r where these are words.
+
+    Args:
+        skeletons: the names of the points of each label.
+        points: how many are written of each.
+    """
+    found = []
+    for names in skeletons:
+        lower = [name.lower() for name in names]
+        mirrored = [_SIDE.sub(lambda side: _OTHER[side[0]], name) for name in lower]
+        if set(mirrored) != set(lower) or mirrored == lower:
+            return None
+        found.append([*map(lower.index, mirrored), *range(len(names), points)])
+    return found[0] if found and all(each == found[0] for each in found) else None
+
+
+_SIDE = re.compile(r"left|right|(?<![a-z])[lr](?![a-z])")
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
 
 def _by_image(lines: Iterable[str], images: Iterable[int], number: int) -> Iterator[list[str]]:
@@ -135,14 +177,20 @@ def _written(numbers: Sequence[float]) -> str:
     return " ".join(str(n) if isinstance(n, int) else f"{n:.8g}" for n in numbers)
 
 
-def _data(tables: Tables, points: int, kind: str) -> Iterator[str]:
+def _data(
+    tables: Tables, points: int, skeletons: Mapping[int, Sequence[str]], flips: list[int] | None
+) -> Iterator[str]:
     """Yield ``data.yaml``."""
     yield "# Written by prep export; paths are seen from the folder of this file.\n"
     for side in ("train", "val", "test"):
         if side in tables.images.side_names:
             yield f"{side}: images/{side}\n"
-    if kind == "pose":
+    if skeletons:
         yield f"kpt_shape: [{points}, 3]\n"
+        yield from [f"flip_idx: {flips}\n"] if flips else []
+        yield "kpt_names:\n"
+        for code, names in skeletons.items():
+            yield f"  {code}: {json.dumps(list(names), ensure_ascii=False)}\n"
     yield "names:\n"
     for code, name in enumerate(tables.shapes.label_names):
         yield f"  {code}: {json.dumps(name, ensure_ascii=False)}\n"  # JSON's texts are YAML's

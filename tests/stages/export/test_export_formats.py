@@ -4,6 +4,7 @@ import configparser
 import csv
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,17 @@ import yaml
 from hypothesis import given, settings, strategies as st
 from video_prep.annotated.geometry import boxes_around, corners
 from video_prep.annotated.shape_table import KINDS, NO_TRACK, ShapeRows
+from video_prep.base.errors import UsageError
 from video_prep.dataset.image_folder import ImageNames
+from video_prep.settings.export import ExportSettings
+from video_prep.stages.export.choice import chosen
 from video_prep.stages.export.coco import write_coco
 from video_prep.stages.export.hf import hf_places, write_hf
 from video_prep.stages.export.images import ImageTable
 from video_prep.stages.export.mot import mot_places, write_mot
 from video_prep.stages.export.parquet import write_parquet
 from video_prep.stages.export.tables import Tables
-from video_prep.stages.export.yolo import write_yolo
+from video_prep.stages.export.yolo import flips_of, write_yolo
 
 LABELS = ("car", "Fußgänger: 'a'", "body")
 SIDES = ("train", "val")
@@ -65,7 +69,8 @@ def tables_of(rows, sides=(0, 1)):
         names=(ImageNames("a", 6, "jpg"), ImageNames("b", 6, "png")),
         sizes=np.array(SIZES),
     )
-    return Tables(images, shapes_of(rows), {"body": ("head", "foot", "hand")})
+    edges = {"body": (("head", "hand"), ("hand", "foot"))}
+    return Tables(images, shapes_of(rows), {"body": ("head", "foot", "hand")}, edges)
 
 
 inside = st.floats(1, 170).map(lambda value: round(value, 2))
@@ -108,6 +113,18 @@ def once_a_frame(rows):
 many = st.lists(a_shape(), max_size=12).filter(once_a_frame)
 
 
+def test_points_of_skeletons_keep_their_names_in_another_label():
+    tables = tables_of([])
+    merged = chosen(tables, ExportSettings(classes="car,body=person"))
+    assert merged.shapes.label_names == ("car", "person")
+    assert merged.elements == {"person": ("head", "foot", "hand")}
+    assert merged.edges == {"person": (("head", "hand"), ("hand", "foot"))}
+    other = replace(tables, elements={**tables.elements, "car": ("wheel",)})
+    assert chosen(other, ExportSettings(classes="car")).elements == {"car": ("wheel",)}
+    with pytest.raises(UsageError, match="'body' cannot become 'car', as a skeleton of that name"):
+        chosen(other, ExportSettings(classes="car,body=car"))
+
+
 def by_image(places):
     return [f"images/{'train' if i < 4 else 'val'}/{'ab'[i // 4]}-{i}.jpg" for i in range(places)]
 
@@ -137,6 +154,10 @@ def test_coco(rows):
         images = {one["id"]: one for one in data["images"]}
         names = {one["id"]: one["name"] for one in data["categories"]}
         assert [*names.values()] == [*LABELS]
+        if name.startswith("keypoints"):
+            body = data["categories"][2]
+            assert body["keypoints"] == ["head", "foot", "hand"]
+            assert body["skeleton"] == [[1, 3], [3, 2]]
         for one in data["annotations"]:
             row = one["id"] - 1
             image = images[one["image_id"]]
@@ -224,6 +245,13 @@ def test_yolo(rows):
         with folder:
             data = yaml.safe_load((out / "data.yaml").read_text(encoding="utf-8"))
             assert data["names"] == dict(enumerate(LABELS))
+            has_points = kind == "pose" and shapes.is_kind("skeleton").any()
+            told = {key: data.get(key) for key in ("kpt_shape", "kpt_names", "flip_idx")}
+            assert told == {
+                "kpt_shape": [3, 3] if has_points else None,
+                "kpt_names": {2: ["head", "foot", "hand"]} if has_points else None,
+                "flip_idx": None,
+            }
             assert (data["train"], data["val"]) == ("images/train", "images/val")
             found = {place: lines_of(out, place) for place in PLACES}
         for image, place in enumerate(PLACES):
@@ -253,6 +281,22 @@ def test_yolo(rows):
                     seen = points[:, 2] > 0
                     assert points[seen, :2] * size == pytest.approx(raw[seen, :2], abs=0.001)
                     assert (seen <= (raw[:, 2] > 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("skeletons", "points", "expected"),
+    [
+        ([("nose", "left_eye", "right_eye")], 3, [0, 2, 1]),
+        ([("Nose", "L.ear", "R.ear", "lip")], 5, [0, 2, 1, 3, 4]),
+        ([("eyeLeft", "eyeRight"), ("r", "l")], 2, [1, 0]),
+        ([("left_eye", "right_ear")], 2, None),
+        ([("head", "foot")], 2, None),
+        ([("l", "r"), ("l", "x", "r")], 3, None),
+        ([], 0, None),
+    ],
+)
+def test_points_change_places_in_a_mirror_where_names_tell(skeletons, points, expected):
+    assert flips_of(skeletons, points) == expected
 
 
 @settings(max_examples=25)
