@@ -4,9 +4,11 @@ import functools
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ... import __version__
 from ...annotated.reading import AnnotatedTask
@@ -32,7 +34,7 @@ from .page import write_page
 from .parquet import write_parquet
 from .result import ExportResult
 from .sides import keep_record, with_sides
-from .tables import Tables, build_tables
+from .tables import Tables, Written, build_tables
 from .yolo import write_yolo
 
 RECORD_NAME, PAGE_NAME = "export.json", "export.html"
@@ -43,7 +45,7 @@ FORMAT = "prep export"
 class _Format:
     """How a format is written, and where it has its images."""
 
-    write: Callable[[Tables, Path, Sequence[str]], tuple[Notice, ...]]
+    write: Callable[[Tables, Path, Sequence[str]], Written]
     places: Callable[[ImageTable], list[str]]
 
 
@@ -152,7 +154,11 @@ class _Made:
         self.notices = self.tables.notices
         if self.settings.images != "none":
             self.notices += put_images(self.tables.images, out, self.places, self.settings.images)
-        self.notices += _format_of(self.settings).write(self.tables, out, self.places)
+        written = _format_of(self.settings).write(self.tables, out, self.places)
+        self.notices += written.notices
+        # What follows is of that alone which is there.
+        shapes = self.tables.shapes.taken(np.flatnonzero(written.is_there))
+        self.tables = replace(self.tables, shapes=shapes)
 
     def result(self, store: Dataset) -> ExportResult:
         """Return what was written."""

@@ -39,6 +39,14 @@ class Tables:
     notices: tuple[Notice, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What became of the tables in a format: which shapes are there, shape (rows,), and notes."""
+
+    is_there: npt.NDArray[np.bool_]
+    notices: tuple[Notice, ...] = ()
+
+
 @dataclass
 class _Video:
     """A video that tasks show, and on which of its frames."""

@@ -13,7 +13,7 @@ from ...annotated.shape_table import KINDS, ShapeTable
 from ...base.words import count
 from ...dataset.records import Notice
 from ...pictures.outlines import largest_outline
-from .tables import Tables
+from .tables import Tables, Written
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -29,7 +29,7 @@ _KINDS = {
 _ROWS_AT_ONCE = 20_000
 
 
-def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> tuple[Notice, ...]:
+def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> Written:
     """Write ``labels/SIDE/NAME.txt`` for each image, and ``data.yaml``.
 
     Args:
@@ -52,10 +52,12 @@ def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> t
         file.write_text("".join(lines), encoding="ascii")
     skeletons = _skeletons(tables) if kind == "pose" else {}
     flips = flips_of(list(skeletons.values()), writer.points)
+    flips_told = [_NO_FLIPS] if skeletons and flips is None else []
     text = "".join(_data(tables, writer.points, skeletons, flips))
     (out / "data.yaml").write_text(text, encoding="utf-8")
-    notices = _told(tables, kind, int((~is_taken).sum()), writer)
-    return (*notices, *([_NO_FLIPS] if skeletons and flips is None else []))
+    notices = *_told(tables, kind, int((~is_taken).sum()), writer), *flips_told
+    is_taken[writer.outside] = False
+    return Written(is_taken, notices)
 
 
 _NO_FLIPS = Notice(
@@ -110,13 +112,15 @@ def _by_image(lines: Iterable[str], images: Iterable[int], number: int) -> Itera
 class _Lines:
     """Writes the line of each shape. ``cut`` counts those that the image's border cuts.
 
-    ``outside`` those that lie outside wholly, whose line is empty; ``parts`` masks with several
-    parts, of which the largest is taken. ``points`` is how many points a skeleton has at most.
+    ``outside`` are the rows of those that lie outside wholly, whose line is empty; ``parts`` counts
+    masks with several parts, of which the largest is taken. ``points`` is how many points a
+    skeleton has at most.
     """
 
     def __init__(self, tables: Tables, kind: str) -> None:
         self._tables, self._kind = tables, kind
-        self.cut = self.outside = self.parts = 0
+        self.cut = self.parts = 0
+        self.outside: list[int] = []
         shapes = tables.shapes
         counts = np.diff(shapes.offsets)[shapes.is_kind("skeleton")]
         self.points = int(counts.max(initial=0)) // 3
@@ -125,12 +129,13 @@ class _Lines:
         """Yield a line for each of these rows."""
         images = self._tables.images
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = self._tables.shapes.taken(rows[start : start + _ROWS_AT_ONCE])
+            some = rows[start : start + _ROWS_AT_ONCE]
+            part = self._tables.shapes.taken(some)
             sizes = images.sizes[images.videos[part.images]].astype(np.float64)
             boxes = boxes_around(part).reshape(-1, 2, 2) / sizes[:, np.newaxis]
             inside = boxes.clip(0, 1)
             is_outside = ((inside[:, 1] - inside[:, 0]) <= 0).any(axis=1)
-            self.outside += int(is_outside.sum())
+            self.outside += some[is_outside].tolist()
             self.cut += int(((inside != boxes).any(axis=(1, 2)) & ~is_outside).sum())
             middles = (inside[:, 0] + inside[:, 1]) / 2
             boxed = np.concatenate([middles, inside[:, 1] - inside[:, 0]], axis=1)
@@ -202,7 +207,7 @@ def _told(tables: Tables, kind: str, left: int, lines: _Lines) -> Iterator[Notic
         shapes = count(left, "shape")
         yield Notice("left-out", f"{shapes} left out: --yolo {kind} is made of {named} alone.")
     if lines.outside:
-        shapes = count(lines.outside, "shape")
+        shapes = count(len(lines.outside), "shape")
         yield Notice(
             "outside", f"{shapes} left out: outside of the image, or without a width or height."
         )

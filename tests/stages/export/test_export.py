@@ -482,6 +482,22 @@ def big_picture(number):
     return made.getvalue()
 
 
+def test_what_a_format_leaves_out_is_not_counted(prep, stand_in, drawn):
+    """Of b's shapes, one lies outside of its image, one is a line, and one is there."""
+    still = {"label_id": label_id(stand_in, "truck"), **shape(7, [1, 2, 31, 22])}
+    beyond = {**still, "points": [5000, 2, 9000, 22]}
+    line = {**still, "type": "polyline"}
+    annotate(stand_in, task_named(stand_in, "b"), shapes=[still, beyond, line])
+    out, done = run(prep, stand_in, drawn, "--to", "yolo", "--json")
+    assert json.loads(done.out)["totals"] == {"images": 19, "shapes": 5}
+    assert json.loads(done.out)["sides"] == [{"side": "train", "images": 19, "shapes": 5}]
+    record = json.loads((out / "export.json").read_text())
+    assert record["labels"]["truck"]["shapes"] == {"train": 1}
+    assert record["labels"]["truck"]["width"]["100"] == 30
+    lines = [len(f.read_text().splitlines()) for f in (out / "labels" / "train").iterdir()]
+    assert sum(lines) == 5
+
+
 def test_notices_stand_in_the_record(prep, stand_in, drawn):
     out, _ = run(prep, stand_in, drawn)
     record = json.loads((Path(out) / "export.json").read_text())

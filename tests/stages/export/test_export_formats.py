@@ -137,8 +137,8 @@ def written(write, tables, *arguments):
     folder = tempfile.TemporaryDirectory()
     for side in SIDES:
         (Path(folder.name) / side).mkdir()
-    notices = write(tables, Path(folder.name), *arguments)
-    return folder, Path(folder.name), {notice.kind for notice in notices}
+    made = write(tables, Path(folder.name), *arguments)
+    return folder, Path(folder.name), made
 
 
 @settings(max_examples=25)
@@ -146,7 +146,7 @@ def written(write, tables, *arguments):
 def test_coco(rows):
     tables = tables_of(rows)
     shapes, boxes = tables.shapes, boxes_around(tables.shapes)
-    folder, out, told = written(write_coco, tables, PLACES)
+    folder, out, made = written(write_coco, tables, PLACES)
     with folder:
         read = {name.stem: json.loads(name.read_text()) for name in (out / "annotations").iterdir()}
     seen = {}
@@ -180,7 +180,8 @@ def test_coco(rows):
     without = {i for i, kind in enumerate(kinds) if kind in ("points", "polyline")}
     flat = {row for row in {*range(len(shapes))} - without if encloses_nothing(shapes, row)}
     assert seen.get("instances", set()) == {*range(len(shapes))} - without - flat
-    assert ("flat" in told) == bool(flat)
+    assert ("flat" in {notice.kind for notice in made.notices}) == bool(flat)
+    assert np.flatnonzero(made.is_there).tolist() == sorted(set().union(*seen.values()))
     assert seen.get("keypoints", set()) == {
         i for i, kind in enumerate(kinds) if kind in ("points", "skeleton")
     }
@@ -241,7 +242,7 @@ def test_yolo(rows):
         "obb": {"rectangle", "ellipse"},
         "segment": {"polygon", "ellipse", "mask"},
     }.items():
-        folder, out, _ = written(write_yolo, tables, PLACES, kind)
+        folder, out, made = written(write_yolo, tables, PLACES, kind)
         with folder:
             data = yaml.safe_load((out / "data.yaml").read_text(encoding="utf-8"))
             assert data["names"] == dict(enumerate(LABELS))
@@ -254,6 +255,7 @@ def test_yolo(rows):
             }
             assert (data["train"], data["val"]) == ("images/train", "images/val")
             found = {place: lines_of(out, place) for place in PLACES}
+        assert made.is_there.sum() == sum(map(len, found.values()))
         for image, place in enumerate(PLACES):
             size = np.array(SIZES[image // 4], float)
             expected = []
@@ -306,7 +308,7 @@ def test_mot(rows):
     shapes, boxes = tables.shapes, boxes_around(tables.shapes)
     places = mot_places(tables.images)
     assert places[5] == "val/b/img1/000002.png"
-    folder, out, _ = written(write_mot, tables, places)
+    folder, out, made = written(write_mot, tables, places)
     found = []
     with folder:
         for video, (side, name) in enumerate(zip(SIDES, "ab", strict=True)):
@@ -336,7 +338,7 @@ def test_mot(rows):
         ))  # fmt: skip
     known = [one for one in expected if one[2] != NO_TRACK]
     by_key = {one[:3]: one for one in found}
-    assert len(by_key) == len(found) == len(expected)
+    assert len(by_key) == len(found) == len(expected) == made.is_there.sum()
     for one in known:
         assert by_key.pop(one[:3])[3:] == pytest.approx(one[3:], abs=0.002)
     alone = sorted(one[:2] + one[3:] for one in by_key.values())
