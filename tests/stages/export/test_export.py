@@ -1,5 +1,6 @@
 """The export as a person asks for it: from a server, and from files."""
 
+import html
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from helpers.handmade import WIDE, change_fates, film
 from helpers.prep import end_when
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.stages.export.numbers import moments_of
+from video_prep.stages.export.page import write_page
 
 LABELS = [{"name": "car", "attributes": [
     {"name": "pose", "mutable": True, "input_type": "text", "default_value": "", "values": [""]}
@@ -496,6 +498,25 @@ def test_what_a_format_leaves_out_is_not_counted(prep, stand_in, drawn):
     assert record["labels"]["truck"]["width"]["100"] == 30
     lines = [len(f.read_text().splitlines()) for f in (out / "labels" / "train").iterdir()]
     assert sum(lines) == 5
+
+
+def test_the_page_shows_what_the_record_says(prep, stand_in, drawn):
+    out, _ = run(prep, stand_in, drawn, "--split", "50/50")
+    record = json.loads((out / "export.json").read_text())
+    page = (out / "export.html").read_text()
+    assert "19 images, 5 shapes" in page
+    said = html.unescape(page)
+    assert all(one["message"] in said for one in record["notices"])
+    assert "No image is near-identical to one of another side." in page
+    for moments in (record["pixels"], record["imagenet"]):
+        for value in (*moments["mean"], *moments["std"]):
+            assert f"{value:.4f}" in page
+    assert page.count('class="spread"') == 3 * 2  # a bike is nowhere
+    mean, std = record["pixels"]["mean"][0], record["pixels"]["std"][0]
+    assert f'class="own red" x1="{100 * mean - 100 * std}"' in page
+    record["labels"] = {}  # nothing is drawn at all
+    write_page(out / "export.html", {**record, "pixels": None, "shapes": 0})
+    assert "Not computed." in (out / "export.html").read_text()
 
 
 def test_notices_stand_in_the_record(prep, stand_in, drawn):
