@@ -433,6 +433,7 @@ COMMANDS_OF = {
     "stages.extract": {"extract", "run"},
     "stages.remove": {"remove"},
     "stages.split": {"split"},
+    "splits": {"export", "split"},
     "stages.status": {"status"},
     "stages.upload": {"upload", "run"},
     "stages.validate": {"validate", "run"},

@@ -25,6 +25,7 @@ class AnnotatedTask:
 
     ``task_id`` is ``None`` where an export does not say it. ``export_kind`` is that of the export
     that it was read from (``video`` or ``images``), ``None`` if the server itself was asked.
+    ``part``: first and last frame of the job that the export is of, ``None`` if of the whole task.
     """
 
     task_id: int | None
@@ -32,6 +33,7 @@ class AnnotatedTask:
     match: Match
     drawing: Drawing
     export_kind: str | None = None
+    part: tuple[int, int] | None = None
 
 
 def read_task(
@@ -94,13 +96,16 @@ def _exported(
     task, jobs = task_of(export, store, matcher)
     task = _of_images(export, task) if export.images else _of_tracks(export, drawing, task)
     match = matcher.match(task, jobs)
-    return AnnotatedTask(export.task_id, task.name, match, drawing, export.kind)
+    is_part = export.is_job and export.stop_frame is not None
+    part = (export.start_frame, export.stop_frame or 0) if is_part else None
+    return AnnotatedTask(export.task_id, task.name, match, drawing, export.kind, part)
 
 
 def _of_images(export: XmlAnnotations, task: TaskFrames) -> TaskFrames:
     """Return the frames as an export "for images" lists them: those that it lacks are deleted."""
     by_frame = {image.frame: image.name for image in export.images}
-    size = max(by_frame) + 1
+    known = 0 if export.is_job else export.size or 0  # the last ones may be deleted
+    size = max(max(by_frame) + 1, known)
     sizes = {(image.width, image.height) for image in export.images}
     return replace(
         task,

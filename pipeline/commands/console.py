@@ -106,8 +106,11 @@ class Console:
             bars.close()
 
 
+_GOES_ON = "What is done so far is complete; run the same command again to go on."
+
+
 def verb(
-    name: str, results: str, first: tuple[str, ...] = ()
+    name: str, results: str, first: tuple[str, ...] = (), left: str = _GOES_ON
 ) -> Callable[[Callable[..., Answer]], click.Command]:
     """Make a command of a function: common options, and the one place where errors end.
 
@@ -115,6 +118,7 @@ def verb(
         name: of the command.
         results: the key of its list of results in JSON, which is there also when it fails.
         first: its options that help shows before all others.
+        left: what there is when a person interrupts it, and how to go on.
     """
     common = functools.partial(click.option, cls=Option, group=ANSWER, is_flag=True)
 
@@ -122,7 +126,7 @@ def verb(
         @functools.wraps(function)
         def command(quiet: bool, verbose: bool, as_json: bool, **arguments: Any) -> int:
             console = Console(quiet, verbose, as_json)
-            answer = _guarded(function, console, arguments)
+            answer = _guarded(function, console, arguments, left)
             return int(_render(name, dataclasses.replace(answer, key=results), console))
 
         for decorator in (
@@ -163,7 +167,7 @@ def cvat_server(
 
 
 def _guarded(
-    function: Callable[..., Answer], console: Console, arguments: Mapping[str, Any]
+    function: Callable[..., Answer], console: Console, arguments: Mapping[str, Any], left: str
 ) -> Answer:
     """Return the function's answer; whatever it raises becomes an answer as well."""
     try:
@@ -171,11 +175,7 @@ def _guarded(
     except PrepError as error:
         return failure(error)
     except KeyboardInterrupt:
-        return failure(
-            InterruptedRunError(
-                "Interrupted. What is done so far is complete; run the same command again to go on."
-            )
-        )
+        return failure(InterruptedRunError("Interrupted", left))
     except Exception as error:  # the last line of defence: no traceback reaches a user
         return failure(PrepError(describe_bug(error)))
 

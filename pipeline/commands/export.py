@@ -1,5 +1,6 @@
 """prep export."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,12 @@ if TYPE_CHECKING:  # it loads libraries that --help can do without
 _SHOWN = 10
 
 
-@verb("export", "sides", first=("output", "to", "yolo"))
+_LEFT = (
+    "Nothing was written; an export that was there before is as it was. Run the same command again."
+)
+
+
+@verb("export", "sides", first=("output", "to", "yolo"), left=_LEFT)
 @dataset_argument
 @click.option(
     "--task", "tasks", type=int, multiple=True, metavar="ID", help="Export this task; repeatable."
@@ -110,12 +116,24 @@ def export(
 
 def _answer(result: "ExportResult", console: Console) -> Answer:
     sides = tuple({"side": side, **counts} for side, counts in result.sides.items())
+    pixels = result.numbers["pixels"]
     return Answer(
         exit_code=result.exit_code,
         lines=tuple(_lines(result, console)),
         results=sides,
         totals={"images": result.images, "shapes": result.shapes},
         warnings=tuple(notice.message for notice in result.notices),
+        more={
+            "folder": os.fspath(result.folder),
+            "to": result.to,
+            "dataset": result.numbers["dataset"],
+            "settings": result.numbers["settings"],
+            "labels": dict(result.labels),
+            "mean": pixels and pixels["mean"],
+            "std": pixels and pixels["std"],
+            "imagenet": result.numbers["imagenet"],
+            "split": result.numbers["split"],
+        },
     )
 
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:  # the stage loads OpenCV
 _SHOWN = 5
 
 
-@verb("split", "leaks", first=("output", "split"))
+_LEFT = "Nothing was written. Run the same command again."
+
+
+@verb("split", "leaks", first=("output", "split"), left=_LEFT)
 @click.argument("folder", type=click.Path(path_type=Path, readable=False))
 @output_option(
     "Divide the images anew, and write the same set with new sides into this folder, which must "
@@ -39,7 +42,15 @@ _SHOWN = 5
     help="Images of the output are hard links, which take no room, or copies.",
 )
 @config_option
-@settings_options(SplitSettings, "split", "seed")
+@click.option(
+    "--splits",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The splits.json of an earlier division: what it names keeps its side, also where there "
+    'are more images now. Or sides that you wrote: {"videos": {"walk": "train"}}. Default: that of '
+    "FOLDER, if prep divided it before.",
+)
+@settings_options(SplitSettings)
 @settings_options(LeakSettings)
 @engine_options
 def split(
@@ -47,6 +58,7 @@ def split(
     folder: Path,
     output: Path | None,
     images: str,
+    splits: Path | None,
     config_file: str | None,
     **flags: Any,
 ) -> Answer:
@@ -69,6 +81,7 @@ def split(
             config.section(LeakSettings),
             run,
             output=output,
+            splits=splits,
             images=images,
             engine=engine,
             watch=watch,
@@ -98,7 +111,16 @@ def _more(result: "SplitResult") -> dict[str, Any]:
         for name, leakage in (("before", result.before), ("after", result.after))
         if leakage is not None
     }
-    return {"kind": result.kind, "images": result.images, **sides, "sides": result.summary or {}}
+    dealt = None if result.settings is None else dataclasses.asdict(result.settings)
+    return {
+        "folder": result.path,
+        "output": result.output,
+        "kind": result.kind,
+        "images": result.images,
+        **sides,
+        "split": dealt,
+        "sides": result.summary or {},
+    }
 
 
 def _lines(result: "SplitResult") -> Iterator[str]:

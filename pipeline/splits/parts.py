@@ -34,7 +34,7 @@ def settle(asked: SplitSettings, before: SplitRecord | None) -> SplitSettings:
             raise UsageError(
                 f"'{name}' is to be {other}, but what stands in {SPLITS_NAME} was dealt with "
                 f"{one}, and keeps its side. Leave {name} out to go on like that; or move "
-                f"{SPLITS_NAME} out of the dataset, and all is dealt anew."
+                f"{SPLITS_NAME} out of the folder that is read, and all is dealt anew."
             )
     return asked.dealt(old)
 
@@ -114,9 +114,15 @@ class Parts:
 
 
 def divide_into_parts(
-    store: Dataset, videos: Iterable[str], before: SplitRecord | None, settings: SplitSettings
+    store: Dataset, videos: Iterable[str], before: SplitRecord | None, breaks: BreakSettings | None
 ) -> Parts:
     """Return the parts of videos that each get a side, and the sides where they are already.
+
+    Args:
+        store: the dataset.
+        videos: their ids.
+        before: where they stand already.
+        breaks: what ends a run, if each run is a part.
 
     Raises:
         DatasetError: a record or a frame table cannot be read.
@@ -124,9 +130,9 @@ def divide_into_parts(
     records = [store.read_record(video) for video in videos]
     known = _known(records, before)
     rows = [
-        (place, first, *_given_at(known.get(record.id), first))
+        (place, first, *given_at(known.get(record.id), first))
         for place, record in enumerate(records)
-        for first in _firsts(store, record, known.get(record.id), settings)
+        for first in _firsts(store, record, known.get(record.id), breaks)
     ]
     columns = [np.array(column) for column in zip(*rows, strict=True)] or [np.empty(0)] * 4
     kinds: tuple[type, ...] = (np.int64, np.int64, np.int8, np.bool_)
@@ -140,20 +146,20 @@ def content_of(record: VideoRecord) -> str:
 
 
 def _firsts(
-    store: Dataset, record: VideoRecord, known: VideoSides | None, settings: SplitSettings
+    store: Dataset, record: VideoRecord, known: VideoSides | None, breaks: BreakSettings | None
 ) -> list[int]:
     """Return the frames at which the parts of a video begin, ascending, 0 the first."""
     firsts = {0}
-    if settings.by == "run":
+    if breaks is not None:
         record, frames = store.read_video(record.id)
-        breaks = find_breaks(frames, record.warnings, BreakSettings())
-        firsts |= {first for first, _ in find_runs(frames, breaks, BreakSettings())[1:]}
+        found = find_breaks(frames, record.warnings, breaks)
+        firsts |= {first for first, _ in find_runs(frames, found, breaks)[1:]}
     for first, last, _ in known.runs if known else ():
         firsts |= {first, last + 1}
     return sorted(first for first in firsts if first < max(record.counts.frames_decoded, 1))
 
 
-def _given_at(known: VideoSides | None, first: int) -> tuple[int, bool]:
+def given_at(known: VideoSides | None, first: int) -> tuple[int, bool]:
     """Return the side that a part stands on which begins at this frame, and who has said so.
 
     What prep has set aside is looked at anew.

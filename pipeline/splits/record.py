@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import UsageError, cause_of, printable
+from ..dataset.store import SPLITS_NAME
 from ..settings.file import build_settings
 from ..settings.options import refuse_unknown
 from ..settings.splits import SIDES, SplitSettings
@@ -94,6 +95,32 @@ def read_record(path: Path) -> SplitRecord | None:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{printable(path)}: this is no JSON ({printable(error)}).") from error
     return _record_of(data, printable(path))
+
+
+def find_record(folder: Path) -> SplitRecord | None:
+    """Return the record in a folder of anybody's; ``None`` where there is none, or another file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    path = folder / SPLITS_NAME
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return read_record(path)
+    is_one = isinstance(data, dict) and isinstance(data.get("videos"), dict)
+    return _record_of(data, printable(path)) if is_one else None
+
+
+def go_on(before: SplitRecord | None, path: Path) -> SplitRecord:
+    """Return what a file says: a record that prep wrote goes on, one of a person fixes sides.
+
+    Raises:
+        UsageError: as `fix`.
+    """
+    record = read_record(path)
+    is_dealt = record is not None and record.settings != SplitSettings()
+    return record if record is not None and is_dealt else fix(before, path)
 
 
 def fix(before: SplitRecord | None, path: Path) -> SplitRecord:

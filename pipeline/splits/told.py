@@ -1,7 +1,7 @@
 """What is told of the videos of a dataset: what stands together, what leaks, what is set aside."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,14 @@ from ..base.words import count, listing
 from ..dataset.records import Notice
 from ..settings.splits import SIDES
 from .bonds import Bonds
+from .deal import SideNumbers
 from .groups import ASIDE, Division, Shown
 from .near import Places, find_neighbours
 from .parts import Parts
 from .record import ASIDE_NAME
 
 _MOST_TOLD = 20
-_FIX = "Say with 'prep export --splits FILE' on which side they are to stand, all on one."
+_FIX = "Say with --splits FILE on which side they are to stand, all on one."
 
 
 def groups_of(parts: Parts, bonds: Bonds, division: Division) -> list[dict[str, Any]]:
@@ -51,9 +52,17 @@ def tell_groups(groups: list[dict[str, Any]]) -> Iterator[Notice]:
         yield Notice("same-recording", text)
 
 
-def tell_conflicts(parts: Parts, division: Division) -> Iterator[Notice]:
-    """Yield what was set aside, and what a person's word has moved."""
-    names = [printable(name) for name in parts.names]
+def tell_conflicts(
+    units: Sequence[str], given: SideNumbers, division: Division
+) -> Iterator[Notice]:
+    """Yield what was set aside, and what a person's word has moved.
+
+    Args:
+        units: what people call each unit.
+        given: shape (units,), the side where it was before.
+        division: where they stand.
+    """
+    names = [printable(name) for name in units]
     for unit, others in division.torn.items():
         where = [f"{names[o]} ({side_name(int(division.sides[o]))})" for o in others]
         text = (
@@ -62,7 +71,7 @@ def tell_conflicts(parts: Parts, division: Division) -> Iterator[Notice]:
         )
         yield Notice("set-aside", text)
     for unit in division.moved.tolist():
-        now, before = side_name(int(division.sides[unit])), side_name(int(parts.given[unit]))
+        now, before = side_name(int(division.sides[unit])), side_name(int(given[unit]))
         text = (
             f"{names[unit]} goes from {before} to {now}, for what it must stand together with was "
             "put there by hand."

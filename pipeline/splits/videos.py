@@ -13,8 +13,9 @@ from ..dataset.records import Notice
 from ..dataset.store import Dataset
 from ..engines.base import Engine
 from ..settings.splits import SIDES, SplitSettings
+from .asked import Asked
 from .bonds import Bonds, find_bonds
-from .deal import Floats
+from .deal import NONE, Floats
 from .groups import ASIDE as SET_ASIDE, Division, Shown, Units, divide
 from .looks import LOOK, Looks, is_flat, is_unreadable, look_at_frames
 from .near import Places
@@ -29,7 +30,7 @@ from .twins import Twins, find_twins
 def deal_videos(
     store: Dataset,
     material: Mapping[str, Material],
-    asked: SplitSettings,
+    asked: Asked,
     before: SplitRecord | None,
     engine: Engine,
     watch: Watch,
@@ -49,8 +50,10 @@ def deal_videos(
         DatasetError: a record or a frame table cannot be read.
         InterruptedRunError: stopped.
     """
-    settings = settle(asked, before)
-    parts = divide_into_parts(store, sorted(material), before, settings)
+    settings = settle(asked.settings, before)
+    parts = divide_into_parts(
+        store, sorted(material), before, asked.breaks if settings.by == "run" else None
+    )
     images = _look(store, parts, material, engine, watch)
     tells = images.usable & ~images.flat & (parts.given[images.owners] != SET_ASIDE)
     shown = Shown(images.hashes[tells], images.owners[tells])
@@ -64,7 +67,8 @@ def deal_videos(
     fixed = parts.by_hand[images.owners]
     twins = find_twins(images.hashes, sides, images.flat, images.usable, fixed)
     counts[:, 0] -= np.bincount(images.owners[twins.aside], minlength=len(counts))
-    held = Holdings(counts, labels, division.sides, division.roots, shares, parts.names)
+    wanted = shares if _are_judged(store, parts, division, asked, before) else np.zeros_like(shares)
+    held = Holdings(counts, labels, division.sides, division.roots, wanted, parts.names)
     summary: dict[str, Any] = {
         "sides": summarize(held),
         "set_aside": int((twins.aside | (sides < 0)).sum()),
@@ -82,6 +86,24 @@ def deal_videos(
         ),
         summary=summary,
     )
+
+
+def _are_judged(
+    store: Dataset, parts: Parts, division: Division, asked: Asked, before: SplitRecord | None
+) -> bool:
+    """Return whether what stands on each side is held against the shares that it should have.
+
+    Not where nobody has asked for shares, as a person has put all by hand; nor where some videos of
+    a dataset that was divided before are looked at alone.
+    """
+    if asked.settings.split is not None or len(parts.firsts) == 0:
+        return True
+    is_bound = np.isin(division.roots, division.roots[parts.given != NONE])
+    if not is_bound.all():  # the others were dealt right now
+        return True
+    absent = set(store.video_ids()) - {record.id for record in parts.records}
+    is_alone = before is not None and not absent.isdisjoint(before.videos)
+    return not is_alone and not np.isin(division.roots, division.roots[parts.by_hand]).all()
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +191,7 @@ def _record(
 def _tell(
     parts: Parts, bonds: Bonds, division: Division, images: _Images, twins: Twins
 ) -> Iterator[Notice]:
-    yield from tell_conflicts(parts, division)
+    yield from tell_conflicts(parts.names, parts.given, division)
     leaks = twins.others != 0
     yield from tell_leaks(parts, bonds, division, Shown(images.hashes[leaks], images.owners[leaks]))
     yield from tell_doubles(parts, division, images.owners[twins.double])

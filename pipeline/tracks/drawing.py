@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .model import Track, tracks_from_api
+from .skeletons import Edges, edges_of
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -135,9 +136,9 @@ class Drawing:
 
     ``tracks`` are as `model.tracks_from_api` returns them, ``traits`` theirs by number and element;
     those of a skeleton as a whole have no element. ``labels`` are the names of labels in the
-    server's order, ``elements`` those of the points of skeletons, by label. ``tags``: how many
-    tags there are. ``unwritten``: frames that an export leaves out, which tells that they are
-    deleted.
+    server's order, ``elements`` those of the points of skeletons, by label, ``edges`` which of
+    these a line joins. ``tags``: how many tags there are. ``unwritten``: frames that an export
+    leaves out, which tells that they are deleted.
     """
 
     tracks: tuple[Track, ...]
@@ -145,6 +146,7 @@ class Drawing:
     stills: Stills
     labels: tuple[str, ...]
     elements: Mapping[str, tuple[str, ...]]
+    edges: Mapping[str, Edges] = field(default_factory=dict)
     tags: int = 0
     unwritten: frozenset[int] = frozenset()
 
@@ -169,6 +171,8 @@ def drawing_from_api(
         for label in labels
         if label.get("sublabels")
     }
+    ids = {str(number): name for number, name in names.items()}
+    drawings = {str(e["name"]): e.get("svg") or "" for e in labels if e.get("sublabels")}
     traits: dict[Key, Traits] = {}
     for number, track in enumerate(annotations.get("tracks") or ()):
         fixed = reader.pairs(track.get("attributes"))
@@ -187,6 +191,7 @@ def drawing_from_api(
         stills=stills,
         labels=tuple(str(label["name"]) for label in labels),
         elements=elements,
+        edges={label: edges_of(svg, ids) for label, svg in drawings.items()},
         tags=len(annotations.get("tags") or ()),
     )
 

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from .drawing import Drawing, Key, Pairs, Stills, Traits
+from .skeletons import Edges, edges_of
 from .xml import XmlAnnotations, XmlReader, read_xml
 from .xml_shapes import XML_SHAPES, numbers_of
 from .xml_task import XmlTask
 
 _SHAPES = {**XML_SHAPES, "skeleton": "skeleton"}
+_SVG_LIMIT = 1 << 20
 _KINDS = (["track"], ["image"])
 
 
@@ -47,6 +49,8 @@ class _DrawingReader(XmlReader):
         super().__init__(path)
         self.found: dict[int, _Found] = defaultdict(_Found)  # by the identity of the task's object
         self.elements: dict[str, list[str]] = {}
+        self.edges: dict[str, Edges] = {}
+        self.svg = ""
         self.inner: set[int] = set()  # which of the labels are those of elements
         self.around: list[dict[str, Any]] = []  # the shapes that are open, the innermost last
         self.skeletons: list[dict[str, Any]] = []  # of the track, at its keyframes
@@ -65,6 +69,7 @@ class _DrawingReader(XmlReader):
             stills=found.stills,
             labels=tuple(dict.fromkeys(tops)),
             elements={label: tuple(names) for label, names in self.elements.items()},
+            edges=self.edges,
             tags=found.tags,
             # Not of a file with keyframes alone, which CVAT does not write.
             unwritten=frozenset(found.unwritten if self.has_filled_in else ()),
@@ -72,6 +77,9 @@ class _DrawingReader(XmlReader):
 
     def _end_of_meta(self, tag: str, text: str) -> None:
         super()._end_of_meta(tag, text)
+        if (self.open[-1], tag) == ("label", "svg"):
+            self.edges[self.labels[-1]] = edges_of(self.svg, {})
+            self.svg = ""
         if (self.open[-1], tag) == ("label", "parent") and text:
             self.inner.add(len(self.labels) - 1)
             names = self.elements.setdefault(text, [])
@@ -122,6 +130,8 @@ class _DrawingReader(XmlReader):
 
     def _text(self, text: str) -> None:
         super()._text(text)
+        if self.open[-1] == "svg" and len(self.svg) < _SVG_LIMIT:  # longer than other texts
+            self.svg += text
         if self.open[-1] == "attribute" and self.open[1:2] in _KINDS:
             self.text += text
 

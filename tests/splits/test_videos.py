@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from video_prep.engines.threads import InProcess
 from video_prep.pictures.likeness import read_picture
 from video_prep.pictures.similarity import hash_thumbnails
 from video_prep.settings.splits import SIDES, SplitSettings
+from video_prep.settings.stages import BreakSettings
+from video_prep.splits.asked import Asked
 from video_prep.splits.record import SplitRecord, VideoSides, fix, read_record
 from video_prep.splits.sides import Material
 from video_prep.splits.videos import deal_videos
@@ -34,10 +37,12 @@ def material(store, labels=None):
     }
 
 
-def deal(dataset, asked=DEFAULT, before=None, labels=None):
+def deal(dataset, asked=DEFAULT, before=None, labels=None, only=None):
     store = Dataset(dataset)
+    some = {v: m for v, m in material(store, labels).items() if only is None or v in only}
     with InProcess(2) as engine:
-        return deal_videos(store, material(store, labels), asked, before, engine, Watch())
+        asked = asked if isinstance(asked, Asked) else Asked(asked)
+        return deal_videos(store, some, asked, before, engine, Watch())
 
 
 def sides_of(sides):
@@ -150,7 +155,7 @@ def test_what_joins_two_sides_is_set_aside_and_named(dataset):
     assert leaks(dataset, sides) == 0
     assert told(sides, "set-aside") == [
         f"x1 is set aside, on no side: it would leak on each, for it joins {one} (train), {other} "
-        "(val), which stay where they were. Say with 'prep export --splits FILE' on which side "
+        "(val), which stay where they were. Say with --splits FILE on which side "
         "they are to stand, all on one."
     ]
     assert sides.summary["set_aside"] == 6
@@ -168,7 +173,7 @@ def test_images_that_come_later_to_what_has_a_side_leak_not(dataset):
     hand = {video: VideoSides("train" if video != "v01" else "val") for video in first}
     with InProcess(1) as engine:
         before = SplitRecord(hand, SplitSettings("80/20", "recording", 0))
-        sides = deal_videos(store, first, DEFAULT, before, engine, Watch())
+        sides = deal_videos(store, first, Asked(), before, engine, Watch())
         assert told(sides, "set-aside") == []
     later = deal(dataset, before=sides.record)
     assert sides_of(later) == sides_of(sides)
@@ -177,7 +182,7 @@ def test_images_that_come_later_to_what_has_a_side_leak_not(dataset):
     assert later.side_of("v00", 4) == "train"
     assert told(later, "set-aside") == [
         "2 images are left out of v01 (val): what they show, others show that stand on another "
-        "side since before. Say with 'prep export --splits FILE' on which side they are to stand, "
+        "side since before. Say with --splits FILE on which side they are to stand, "
         "all on one."
     ]
 
@@ -212,13 +217,46 @@ def test_a_file_fixes_sides_by_hand_and_its_leaks_are_told(dataset, tmp_path):
     assert (sides_of(sides)["v01"], sides_of(sides)["copy"]) == ("val", "train")
     assert told(sides, "leak") == [
         "copy (train) and v01 (val) show near-identical images, and stand on two sides as they did "
-        "before. Say with 'prep export --splits FILE' on which side they are to stand, all on one.",
+        "before. Say with --splits FILE on which side they are to stand, all on one.",
         "2 images have a near-identical one on another side; 1 pair of videos or runs leak.",
     ]
     # It is remembered that a person said so.
     assert sides.record.videos["copy"].by_hand
     again = deal(dataset, before=sides.record)
     assert sides_of(again) == sides_of(sides)
+
+
+def test_what_a_person_has_fixed_is_not_held_against_shares(dataset, tmp_path):
+    file = tmp_path / "mine.json"
+    half = {f"v{n:02}": "val" if n % 2 else "train" for n in range(20)}
+    file.write_text(json.dumps({"videos": half}))
+    sides = deal(dataset, before=fix(None, file))
+    assert (sides_of(sides), kinds(sides), sides.used) == (half, [], ("train", "val"))
+    assert kinds(deal(dataset, SplitSettings("80/20"), fix(None, file))) == ["shares-off"] * 2
+    del half["v00"]  # so that one is dealt, to make up for the rest
+    file.write_text(json.dumps({"videos": half}))
+    assert "shares-off" in kinds(deal(dataset, before=fix(None, file)))
+
+
+def test_a_part_of_what_was_divided_is_not_held_against_shares(dataset):
+    first = deal(dataset)
+    assert kinds(first) == []
+    alone = next(video for video, side in sides_of(first).items() if side == "val")
+    sides = deal(dataset, before=first.record, only=[alone])
+    assert (kinds(sides), sides.used) == ([], ("val",))
+    assert sides_of(sides) == sides_of(first)
+    # Of the first video of all, it is told that no other side has any.
+    assert kinds(deal(dataset, only=[alone])) == ["empty-side", "empty-side", "shares-off"]
+
+
+def test_what_ends_a_run_is_what_the_settings_say(tmp_path):
+    for number in range(4):
+        write(tmp_path, f"v{number}", 6, cut=[3])
+    runs = SplitSettings(split="50/50", by="run")
+    sides = deal(tmp_path, Asked(runs))
+    assert sum(held["groups"] for held in sides.summary["sides"].values()) == 8
+    sides = deal(tmp_path, Asked(runs, breaks=BreakSettings(ends_run="cut")))
+    assert sum(held["groups"] for held in sides.summary["sides"].values()) == 4
 
 
 def same_bytes(dataset, video, other):
@@ -359,7 +397,7 @@ def test_of_nothing_nothing_is_dealt(dataset):
     store, none = Dataset(dataset), np.empty(0, np.int64)
     for given in ({}, {"v00": Material(none), "v01": Material(none, {"car": none})}):
         with InProcess(1) as engine:
-            sides = deal_videos(store, given, DEFAULT, None, engine, Watch())
+            sides = deal_videos(store, given, Asked(), None, engine, Watch())
         assert sides.record.videos.keys() == given.keys()
         assert kinds(sides) == ["empty-side"] * 3
 

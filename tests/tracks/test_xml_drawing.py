@@ -2,6 +2,8 @@
 
 import pytest
 from video_prep.base.errors import UsageError
+from video_prep.tracks.drawing import drawing_from_api
+from video_prep.tracks.skeletons import edges_of
 from video_prep.tracks.xml_drawing import drawings_from_xml
 
 LABELS = """<labels>
@@ -23,6 +25,31 @@ def read(path, body, meta=ONE):
     path = path / "annotations.xml"
     path.write_text(f"<annotations><version>1.1</version><meta>{meta}</meta>{body}</annotations>")
     return [drawing for _, drawing in drawings_from_xml(path)]
+
+
+SVG = (
+    '<line x1="5" data-type="edge" data-node-from="2" data-node-to="1"></line>'
+    '<line data-type="edge" data-node-from="2" data-node-to="9"></line>'
+    '<circle r="0.75" data-node-id="1" {0}></circle><circle data-node-id="2" {1}></circle>'
+)
+
+
+def test_the_drawing_of_a_skeleton_tells_its_edges(tmp_path):
+    svg = SVG.format('data-label-name="head"', 'data-label-name="foot"')
+    assert edges_of(svg, {}) == (("foot", "head"),)
+    by_id = SVG.format('data-label-id="7"', 'data-label-id="8"')
+    assert edges_of(by_id, {"7": "head", "8": "foot"}) == (("foot", "head"),)
+    points = [{"id": 7, "name": "head"}, {"id": 8, "name": "foot"}]
+    body = {"id": 5, "name": "body", "svg": by_id, "sublabels": points}
+    given = [{**body, "attributes": []}]
+    for point in points:
+        point["attributes"] = []
+    assert drawing_from_api({}, given).edges == {"body": (("foot", "head"),)}
+    long = "<circle></circle>" * 1000 + svg
+    escaped = long.replace("<", "&lt;").replace(">", "&gt;")
+    meta = ONE.replace("skeleton</type>", f"skeleton</type><svg>{escaped}</svg>")
+    (drawing,) = read(tmp_path, track(box(0)), meta)
+    assert drawing.edges == {"body": (("foot", "head"),)}
 
 
 def box(frame, keyframe=1, outside=0, occluded=0, **attributes):

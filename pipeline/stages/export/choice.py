@@ -20,6 +20,7 @@ from ...tracks.audit_record import AuditRecord, read_audit
 from ...tracks.drawing import Key
 from ...tracks.overlaps import join_pieces
 from ...tracks.statistics import statistics
+from .about import ABOUT_EMPTY
 from .tables import Tables
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -34,17 +35,17 @@ def chosen(tables: Tables, settings: ExportSettings) -> Tables:
     Raises:
         UsageError: a label or attribute is named that is none.
     """
-    shapes = _of_classes(tables.shapes, settings.classes)
-    shapes = _with_attributes(shapes, settings.attributes)
-    tables = replace(tables, shapes=shapes)
+    tables = _of_classes(tables, settings.classes)
+    tables = replace(tables, shapes=_with_attributes(tables.shapes, settings.attributes))
     if settings.interpolated == "drop":
         tables = _without_filled_in(tables)
     return _without_empty(tables) if settings.empty == "drop" else tables
 
 
-def _of_classes(shapes: ShapeTable, classes: str | None) -> ShapeTable:
+def _of_classes(tables: Tables, classes: str | None) -> Tables:
     if classes is None:
-        return shapes
+        return tables
+    shapes = tables.shapes
     old: dict[str, str] = {}
     for pair in classes.split(","):
         name, _, new = (each.strip() for each in pair.partition("="))
@@ -54,7 +55,17 @@ def _of_classes(shapes: ShapeTable, classes: str | None) -> ShapeTable:
         old[name] = new or name
     names = tuple(dict.fromkeys(old.values()))
     codes = [names.index(old[name]) if name in old else -1 for name in shapes.label_names]
-    return shapes.renamed(np.array(codes, np.int64), names)
+    elements: dict[str, tuple[str, ...]] = {}
+    for name, new in old.items():
+        points = tables.elements.get(name)
+        if points is not None and elements.setdefault(new, points) != points:
+            raise UsageError(
+                f"--labels: '{printable(name)}' cannot become '{printable(new)}', as a skeleton of "
+                "that name has other points."
+            )
+    edges = {new: tables.edges[name] for name, new in old.items() if name in tables.edges}
+    shapes = shapes.renamed(np.array(codes, np.int64), names)
+    return replace(tables, shapes=shapes, elements=elements, edges=edges)
 
 
 def _with_attributes(shapes: ShapeTable, wanted: str) -> ShapeTable:
@@ -90,7 +101,8 @@ def _partly_drawn(shapes: ShapeTable, left: Ints) -> tuple[Notice, ...]:
 
 
 def _without_empty(tables: Tables) -> Tables:
-    return only_images(tables, np.unique(tables.shapes.images))
+    notices = tuple(n for n in tables.notices if n.kind not in ABOUT_EMPTY)
+    return only_images(replace(tables, notices=notices), np.unique(tables.shapes.images))
 
 
 def only_images(tables: Tables, rows: Ints) -> Tables:

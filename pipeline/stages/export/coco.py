@@ -12,7 +12,7 @@ from ...annotated.geometry import area_of, bitmap_of, boxes_around, corners, out
 from ...annotated.shape_table import KINDS, NO_TRACK, ShapeTable
 from ...base.words import count
 from ...dataset.records import Notice
-from .tables import Tables
+from .tables import Tables, Written
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ _DECIMALS = 3  # of a pixel; CVAT itself keeps two
 _ROWS_AT_ONCE = 20_000  # as numbers of Python they take twenty times the room
 
 
-def write_coco(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice, ...]:
+def write_coco(tables: Tables, out: Path, places: Sequence[str]) -> Written:
     """Write ``annotations/instances_SIDE.json``, and ``keypoints_SIDE.json``.
 
     Args:
@@ -36,19 +36,22 @@ def write_coco(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice
     folder.mkdir()
     is_line, has_points = shapes.is_kind("polyline"), shapes.is_kind(*_POINTS)
     names, flat = _point_names(tables), 0
+    is_there = np.zeros(len(shapes), np.bool_)
     for side in tables.images.side_names:
         images = tables.images.of_side(side)
-        is_there = np.isin(shapes.images, images)
+        is_here = np.isin(shapes.images, images)
         files: dict[str, tuple[npt.NDArray[np.bool_], dict[str, tuple[str, ...]]]] = {}
-        files["instances"] = (is_there & ~is_line & ~shapes.is_kind("points"), {})
+        files["instances"] = (is_here & ~is_line & ~shapes.is_kind("points"), {})
         if has_points.any():
-            files["keypoints"] = (is_there & has_points, names)
+            files["keypoints"] = (is_here & has_points, names)
         for name, (is_taken, points) in files.items():
             file = _File(tables, places, points)
             with (folder / f"{name}_{side}.json").open("w", encoding="utf-8") as written:
                 written.writelines(file.text(images, np.flatnonzero(is_taken)))
-            flat += file.flat
-    return tuple(_told(int(is_line.sum()), flat))
+            is_taken[file.flat] = False
+            is_there |= is_taken
+            flat += len(file.flat)
+    return Written(is_there, tuple(_told(int(is_line.sum()), flat)))
 
 
 def _told(lines: int, flat: int) -> Iterator[Notice]:
@@ -84,16 +87,17 @@ def _point_names(tables: Tables) -> dict[str, tuple[str, ...]]:
 class _File:
     """One file, as text in pieces. ``points`` has the names of points where it is of these.
 
-    ``flat`` counts the shapes that are left out as they enclose nothing: training programs refuse
-    boxes without a width or height, and no detection can match what has no pixel. Points do not
-    need an area.
+    ``flat`` are the rows that are left out as they enclose nothing: training programs refuse boxes
+    without a width or height, and no detection can match what has no pixel. Points do not need an
+    area.
     """
 
     def __init__(
         self, tables: Tables, places: Sequence[str], points: dict[str, tuple[str, ...]]
     ) -> None:
-        self.images, self.shapes = tables.images, tables.shapes
-        self.places, self.points, self.flat = places, points, 0
+        self.images, self.shapes, self.edges = tables.images, tables.shapes, tables.edges
+        self.places, self.points = places, points
+        self.flat: list[int] = []
 
     def text(self, images: Ints, rows: Ints) -> Iterator[str]:
         """Yield the file with these images and shapes."""
@@ -110,7 +114,11 @@ class _File:
         for code, name in enumerate(self.shapes.label_names):
             category: dict[str, Any] = {"id": code + 1, "name": name, "supercategory": ""}
             if self.points:
-                category |= {"keypoints": [*self.points.get(name, ())], "skeleton": []}
+                points = [*self.points.get(name, ())]
+                edges = self.edges.get(name, ())
+                known = [pair for pair in edges if set(pair) <= set(points)]
+                lines = [[points.index(point) + 1 for point in pair] for pair in known]
+                category |= {"keypoints": points, "skeleton": lines}
             categories.append(category)
         return categories
 
@@ -154,7 +162,7 @@ class _File:
         )
         for row, image, label, track, occluded, is_set, pairs, box, (area, shape) in said:
             if area <= 0 and not self.points:
-                self.flat += 1
+                self.flat.append(row)
                 continue
             yield (
                 f'{{"id": {row + 1}, "image_id": {image}, "category_id": {label}, "bbox": {box}, '

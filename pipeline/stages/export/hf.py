@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from ...annotated.geometry import boxes_around
 from ...annotated.shape_table import KINDS, ShapeTable
-from ...dataset.records import Notice
 from ...dataset.shape_file import Column, Lists, Names, Records, write_columns
 from .images import ImageTable
 from .parquet import IMAGES_AT_ONCE, SOURCES
-from .tables import Tables
+from .tables import Tables, Written
 
 Ints = npt.NDArray[np.int64]
 
@@ -28,7 +27,7 @@ def hf_places(images: ImageTable) -> list[str]:
     return [f"{sides[s]}/{file}" for s, file in zip(images.sides, images.files, strict=True)]
 
 
-def write_hf(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice, ...]:
+def write_hf(tables: Tables, out: Path, places: Sequence[str]) -> Written:
     """Write ``SIDE/metadata.parquet``.
 
     Args:
@@ -44,7 +43,7 @@ def write_hf(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice, 
         folder = out / _SIDES.get(side, side)
         folder.mkdir(exist_ok=True)
         write_columns(folder / "metadata.parquet", _parts(tables, places, rows))
-    return ()
+    return Written(np.ones(len(tables.shapes), np.bool_))
 
 
 def _parts(tables: Tables, places: Sequence[str], rows: Ints) -> Iterator[dict[str, Column]]:

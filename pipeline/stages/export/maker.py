@@ -4,9 +4,11 @@ import functools
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ... import __version__
 from ...annotated.reading import AnnotatedTask
@@ -20,6 +22,7 @@ from ...engines.choice import engine_for
 from ...settings.export import ExportSettings
 from ...settings.stages import RunSettings
 from ...splits import UNITS as SPLIT_UNITS
+from ...splits.asked import Asked
 from . import UNITS
 from .choice import chosen, label_counts, wrong_spans
 from .coco import write_coco
@@ -30,8 +33,8 @@ from .numbers import IMAGENET, boxes_of, pixels_of
 from .page import write_page
 from .parquet import write_parquet
 from .result import ExportResult
-from .sides import Asked, keep_record, with_sides
-from .tables import Tables, build_tables
+from .sides import keep_record, with_sides
+from .tables import Tables, Written, build_tables
 from .yolo import write_yolo
 
 RECORD_NAME, PAGE_NAME = "export.json", "export.html"
@@ -42,7 +45,7 @@ FORMAT = "prep export"
 class _Format:
     """How a format is written, and where it has its images."""
 
-    write: Callable[[Tables, Path, Sequence[str]], tuple[Notice, ...]]
+    write: Callable[[Tables, Path, Sequence[str]], Written]
     places: Callable[[ImageTable], list[str]]
 
 
@@ -151,7 +154,11 @@ class _Made:
         self.notices = self.tables.notices
         if self.settings.images != "none":
             self.notices += put_images(self.tables.images, out, self.places, self.settings.images)
-        self.notices += _format_of(self.settings).write(self.tables, out, self.places)
+        written = _format_of(self.settings).write(self.tables, out, self.places)
+        self.notices += written.notices
+        # What follows is of that alone which is there.
+        shapes = self.tables.shapes.taken(np.flatnonzero(written.is_there))
+        self.tables = replace(self.tables, shapes=shapes)
 
     def result(self, store: Dataset) -> ExportResult:
         """Return what was written."""

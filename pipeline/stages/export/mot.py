@@ -12,7 +12,7 @@ from ...annotated.shape_table import NO_TRACK
 from ...base.words import count
 from ...dataset.records import Notice
 from .images import ImageTable
-from .tables import Tables
+from .tables import Tables, Written
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ def mot_places(images: ImageTable) -> list[str]:
     return places
 
 
-def write_mot(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice, ...]:
+def write_mot(tables: Tables, out: Path, places: Sequence[str]) -> Written:
     """Write ``SIDE/VIDEO`` for each video, and ``seqmaps/SIDE.txt``.
 
     Frames are counted from 1 without gaps, as trackers open their images by these numbers;
@@ -72,7 +72,7 @@ def write_mot(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice,
         steps = np.diff(images.seconds[rows])
         gaps += int((steps > 1.5 / rate).sum()) if rate else 0
     _write_maps(out / "seqmaps", names)
-    return tuple(_told(int((~has_area).sum()), singles, gaps))
+    return Written(has_area, tuple(_told(int((~has_area).sum()), singles, gaps)))
 
 
 def rate_of(seconds: Floats) -> float | None:

@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from ...annotated.geometry import boxes_around
 from ...annotated.shape_table import KINDS, NO_TRACK, ShapeTable
-from ...dataset.records import Notice
 from ...dataset.shape_file import Column, Lists, Names, write_columns
-from .tables import Tables
+from .tables import Tables, Written
 
 Ints = npt.NDArray[np.integer[Any]]
 
@@ -22,7 +21,7 @@ SOURCES = ("cvat", "person")
 """Who set a shape, by whether a person did."""
 
 
-def write_parquet(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Notice, ...]:
+def write_parquet(tables: Tables, out: Path, places: Sequence[str]) -> Written:
     """Write ``annotations.parquet``.
 
     Args:
@@ -31,7 +30,7 @@ def write_parquet(tables: Tables, out: Path, places: Sequence[str]) -> tuple[Not
         places: where the images are, seen from the folder of the export.
     """
     write_columns(out / "annotations.parquet", _parts(tables, places))
-    return ()
+    return Written(np.ones(len(tables.shapes), np.bool_))
 
 
 def _parts(tables: Tables, places: Sequence[str]) -> Iterator[dict[str, Column]]:

@@ -1,6 +1,6 @@
 """Which images of an export are for training, and which for validation and test."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +12,13 @@ from ...dataset.files import save_text
 from ...dataset.records import Notice
 from ...dataset.store import SPLITS_NAME, Dataset
 from ...engines.base import Engine
-from ...settings.splits import SIDES, SplitSettings
-from ...splits.record import SplitRecord, fix, read_record
+from ...settings.splits import SIDES
+from ...splits.asked import Asked
+from ...splits.record import SplitRecord
 from ...splits.sides import Material, Sides
 from ...splits.videos import deal_videos
 from .choice import only_images
 from .tables import Tables
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How images are to be divided: the settings, and a file that a person wrote, if any."""
-
-    settings: SplitSettings
-    file: Path | None
-
-    def before(self, store: Dataset, target: Path) -> SplitRecord | None:
-        """Return where videos stand already; ``None`` where images are not divided at all.
-
-        Raises:
-            UsageError: a record cannot be read.
-        """
-        record = read_record(store.path / SPLITS_NAME) or read_record(target / SPLITS_NAME)
-        return record if self.file is None else fix(record, self.file)
-
-    def is_wanted(self, before: SplitRecord | None) -> bool:
-        """Whether images are divided: someone asks for it, or did so once."""
-        return before is not None or self.settings != SplitSettings()
 
 
 def with_sides(
@@ -56,7 +36,7 @@ def with_sides(
         DatasetError: a record or a frame table cannot be read.
     """
     images = tables.images
-    sides = deal_videos(store, _material(tables), asked.settings, before, engine, watch)
+    sides = deal_videos(store, _material(tables), asked, before, engine, watch)
     of_images = np.concatenate(
         [
             sides.of(name, images.frames[images.videos == place]).astype(np.int64)

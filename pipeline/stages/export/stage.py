@@ -16,9 +16,9 @@ from ...engines.threads import in_threads
 from ...settings.export import ExportSettings
 from ...settings.splits import SplitSettings
 from ...settings.stages import BreakSettings, RunSettings
+from ...splits.asked import Asked
 from .maker import Maker
 from .result import ExportResult
-from .sides import Asked
 
 
 def export(
@@ -68,7 +68,8 @@ def export(
         CvatError: a task is not there, or the server does not answer.
     """
     store, watch = open_dataset(dataset), watch or Watch()
-    matcher = Matcher(store, breaks or BreakSettings())
+    breaks = breaks or BreakSettings()
+    matcher = Matcher(store, breaks)
 
     def read() -> list[AnnotatedTask]:
         is_named = bool(tasks) or project is not None
@@ -76,7 +77,7 @@ def export(
         look = functools.partial(read_task, where, matcher, may_be_gone=not is_named)
         return in_threads(look, ids, "tasks", where.stopped, watch)
 
-    asked = Asked(split or SplitSettings(), splits)
+    asked = Asked(split or SplitSettings(), splits, breaks)
     make = Maker(store, settings or ExportSettings(), asked, run or RunSettings(), engine, watch)
     return make.export(read, Path(output), overwrite=overwrite)
 
@@ -105,8 +106,9 @@ def export_file(
         PrepError: as `export`, but for what is about a server.
     """
     store = open_dataset(dataset)
-    matcher = Matcher(store, breaks or BreakSettings())
-    asked = Asked(split or SplitSettings(), splits)
+    breaks = breaks or BreakSettings()
+    matcher = Matcher(store, breaks)
+    asked = Asked(split or SplitSettings(), splits, breaks)
     run, watch = run or RunSettings(), watch or Watch()
     make = Maker(store, settings or ExportSettings(), asked, run, engine, watch)
     return make.export(lambda: read_export(file, store, matcher), Path(output), overwrite=overwrite)

@@ -1,7 +1,7 @@
 """The two tables that all formats are made of: the images, and the shapes on them."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,11 +11,13 @@ from ...annotated.placing import Placed, Placer, Spans
 from ...annotated.reading import AnnotatedTask
 from ...annotated.shape_table import ShapeRows, ShapeTable
 from ...base.errors import UsageError, printable
-from ...base.words import count, plural
+from ...base.words import count
 from ...dataset.frame_table import Fate, FrameTable
 from ...dataset.records import Notice, VideoRecord
 from ...dataset.store import Dataset
 from ...tracks.drawing import Key
+from ...tracks.skeletons import Edges
+from .about import facts_of, tell_placed, tell_tasks
 from .images import ImageTable
 
 Ints = npt.NDArray[np.int64]
@@ -25,11 +27,23 @@ TRAIN = "train"
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Images and the shapes on them. ``elements``: the names of a skeleton's points, by label."""
+    """Images and the shapes on them.
+
+    ``elements``: the names of a skeleton's points, by label; ``edges``: which of them a line joins.
+    """
 
     images: ImageTable
     shapes: ShapeTable
     elements: Mapping[str, tuple[str, ...]]
+    edges: Mapping[str, Edges] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What became of the tables in a format: which shapes are there, shape (rows,), and notes."""
+
+    is_there: npt.NDArray[np.bool_]
     notices: tuple[Notice, ...] = ()
 
 
@@ -62,7 +76,8 @@ def build_tables(
     order = sorted(videos)
     starts = np.cumsum([0, *(sum(map(len, videos[v].shown)) for v in order)]).tolist()
     indices = {video: np.sort(np.concatenate(videos[video].shown)) for video in order}
-    rows, placed, notices = ShapeRows(), Placed(), list(_unmatched(tasks))
+    rows, placed = ShapeRows(), Placed()
+    of_tasks = [np.full(len(task.match.clock), -1, np.int64) for task in tasks]
     for name in dict.fromkeys(name for task in tasks for name in task.drawing.labels):
         rows.label(name)
     scales = np.ones((starts[-1], 2))
@@ -72,21 +87,41 @@ def build_tables(
         video = videos[task.match.video]
         start, known = starts[order.index(task.match.video)], indices[task.match.video]
         shown, is_usable = _usable(task, video)
-        images = np.full(len(shown), -1, np.int64)
+        images = of_tasks[place]
         images[is_usable] = start + np.searchsorted(known, shown[is_usable])
         scales[images[is_usable]] = _scale(task, video.record)
         placer = Placer(task.drawing, task.match.clock, images, rows, wrong.get(place, {}))
         video.tracks += placer.place(video.tracks + 1)
         placed += placer.placed
-        notices += _about(task, video, shown, is_usable)
     table = _image_table(store, [videos[v] for v in order], [indices[v] for v in order])
     drawn = rows.table()
     shapes = drawn.scaled(scales)
-    if len(shapes) < len(drawn):
-        lost = count(len(drawn) - len(shapes), "mask")
-        notices.append(Notice("masks", f"{lost} left out: drawn on images of another size."))
-    elements = {k: v for task in tasks for k, v in task.drawing.elements.items()}
-    return Tables(table, shapes, elements, (*notices, *_told(placed)))
+    is_bare = np.append(np.bincount(drawn.images, minlength=len(table)) == 0, False)
+    facts = [
+        facts_of(task, images >= 0, is_bare[images])  # -1 is the last one
+        for task, images in zip(tasks, of_tasks, strict=True)
+    ]
+    edges = {label: each for task in tasks for label, each in task.drawing.edges.items()}
+    notices = (*tell_tasks(facts), *tell_placed(placed, len(drawn) - len(shapes)))
+    return Tables(table, shapes, _elements(tasks), edges, notices)
+
+
+def _elements(tasks: Sequence[AnnotatedTask]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the points of skeletons, by label.
+
+    Raises:
+        UsageError: tasks have other points, or in another order, for a label of one name.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for task in tasks:
+        for label, names in task.drawing.elements.items():
+            if found.setdefault(label, names) != names:
+                raise UsageError(
+                    f"{printable(task.name)}: skeleton '{printable(label)}' has other points in it "
+                    "than in the tasks before, so one export cannot hold both. Name tasks that "
+                    "have the same with --task."
+                )
+    return found
 
 
 def _videos(store: Dataset, tasks: Sequence[AnnotatedTask]) -> dict[str, _Video]:
@@ -154,87 +189,3 @@ def _image_table(store: Dataset, videos: Sequence[_Video], indices: Sequence[Int
         names=tuple(v.record.images for v in videos),
         sizes=np.array(sizes, np.int64).reshape(-1, 2),
     )
-
-
-def _unmatched(tasks: Sequence[AnnotatedTask]) -> Iterator[Notice]:
-    for task in tasks:
-        clock = task.match.clock
-        unknown = np.flatnonzero(clock.frame_indices < 0).tolist()
-        number = len(set(unknown) - clock.deleted)
-        if task.match.video is None:
-            yield Notice("unmatched", f"task {printable(task.name)}: {task.match.note}")
-        elif number:
-            yield Notice(
-                "unmatched",
-                f"task {printable(task.name)}: {count(number, 'frame')} left out, as "
-                f"{plural(number, 'it is', 'they are')} none of video "
-                f"'{printable(task.match.video)}'.",
-            )
-
-
-def _about(
-    task: AnnotatedTask, video: _Video, shown: Ints, is_usable: npt.NDArray[np.bool_]
-) -> Iterator[Notice]:
-    """Say what is not as it seems in a task."""
-    name = f"task {printable(task.name)}"
-    deleted = [f for f in task.match.clock.deleted if 0 <= f < len(shown)]
-    lacking = (shown >= 0) & ~is_usable
-    lacking[deleted] = False
-    if lacking.any():
-        number = int(lacking.sum())
-        yield Notice(
-            "without-image",
-            f"{name}: {count(number, 'frame')} left out, as "
-            f"{plural(number, 'its image is', 'their images are')} not in the dataset any more "
-            "(rejected, a duplicate, or gone); 'prep status' tells which.",
-        )
-    if deleted:
-        yield Notice("deleted", f"{name}: {count(len(deleted), 'deleted frame')} left out.")
-    if len(task.drawing) == 0:
-        yield Notice(
-            "nothing-drawn",
-            f"{name}: nothing is drawn in it, so all its images count as showing nothing. If "
-            "nobody has looked at it yet, leave them out with --empty drop.",
-        )
-    if task.drawing.tags:
-        yield Notice("tags", f"{name}: {count(task.drawing.tags, 'tag')} left out.")
-    starts = {first for _, first, _ in task.match.clock.jobs[1:]}
-    if task.export_kind == "images":
-        yield Notice(
-            "no-tracks",
-            f"{name}: an export 'for images' tells neither which shapes are of one track nor which "
-            "a person set, so all count as single ones, set by a person; and it shows what CVAT "
-            "goes on showing behind a deleted frame.",
-        )
-    elif task.export_kind and (gone := sorted(starts & set(deleted))):
-        yield Notice(
-            "file-lacks",
-            f"{name}: frame {gone[0]}, the first of a job, is deleted, and an export of CVAT's "
-            "loses what goes on over it from the job before. Export from CVAT itself, without "
-            "--annotations, to have it.",
-        )
-
-
-def _told(placed: Placed) -> Iterator[Notice]:
-    if placed.ended:
-        yield Notice(
-            "ended",
-            f"{count(placed.ended, 'shape')} that CVAT's own exports show are left out: they lie "
-            "behind the end of their track or job, which is on a deleted frame.",
-        )
-    if placed.continued:
-        yield Notice(
-            "continued",
-            f"{count(placed.continued, 'shape')} that CVAT's own exports lack are there: they go "
-            "on over the deleted first frame of a job.",
-        )
-    if placed.wrong:
-        yield Notice(
-            "wrong",
-            f"{count(placed.wrong, 'shape')} that CVAT filled in are left out, as the audit found "
-            "their spans wrong.",
-        )
-    if placed.unplaced:
-        yield Notice(
-            "unplaced", f"{count(placed.unplaced, 'shape')} on frames without an image left out."
-        )

@@ -1,7 +1,8 @@
 """YOLO as Ultralytics reads it: a text file for each image, and ``data.yaml``."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from ...annotated.shape_table import KINDS, ShapeTable
 from ...base.words import count
 from ...dataset.records import Notice
 from ...pictures.outlines import largest_outline
-from .tables import Tables
+from .tables import Tables, Written
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -28,7 +29,7 @@ _KINDS = {
 _ROWS_AT_ONCE = 20_000
 
 
-def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> tuple[Notice, ...]:
+def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> Written:
     """Write ``labels/SIDE/NAME.txt`` for each image, and ``data.yaml``.
 
     Args:
@@ -49,8 +50,51 @@ def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> t
     written = _by_image(writer.lines(rows), shapes.images[rows].tolist(), len(files))
     for file, lines in zip(files, written, strict=True):
         file.write_text("".join(lines), encoding="ascii")
-    (out / "data.yaml").write_text("".join(_data(tables, writer.points, kind)), encoding="utf-8")
-    return tuple(_told(tables, kind, int((~is_taken).sum()), writer))
+    skeletons = _skeletons(tables) if kind == "pose" else {}
+    flips = flips_of(list(skeletons.values()), writer.points)
+    flips_told = [_NO_FLIPS] if skeletons and flips is None else []
+    text = "".join(_data(tables, writer.points, skeletons, flips))
+    (out / "data.yaml").write_text(text, encoding="utf-8")
+    notices = *_told(tables, kind, int((~is_taken).sum()), writer), *flips_told
+    is_taken[writer.outside] = False
+    return Written(is_taken, notices)
+
+
+_NO_FLIPS = Notice(
+    "no-flips",
+    "data.yaml has no flip_idx, as the names of the points do not tell which is the left one of "
+    "which right one, so Ultralytics mirrors no images as it trains. Add flip_idx if you know it.",
+)
+
+
+def _skeletons(tables: Tables) -> dict[int, tuple[str, ...]]:
+    """Return the names of the points of each label that has skeletons, by its number."""
+    shapes = tables.shapes
+    used = np.unique(shapes.labels[shapes.is_kind("skeleton")]).tolist()
+    return {code: tables.elements.get(shapes.label_names[code], ()) for code in used}
+
+
+def flips_of(skeletons: Sequence[Sequence[str]], points: int) -> list[int] | None:
+    """Return where each point is in a mirror, ``None`` where names do not tell it of all labels.
+
+    Left and right change places, and so do l and r where these are words.
+
+    Args:
+        skeletons: the names of the points of each label.
+        points: how many are written of each.
+    """
+    found = []
+    for names in skeletons:
+        lower = [name.lower() for name in names]
+        mirrored = [_SIDE.sub(lambda side: _OTHER[side[0]], name) for name in lower]
+        if set(mirrored) != set(lower) or mirrored == lower:
+            return None
+        found.append([*map(lower.index, mirrored), *range(len(names), points)])
+    return found[0] if found and all(each == found[0] for each in found) else None
+
+
+_SIDE = re.compile(r"left|right|(?<![a-z])[lr](?![a-z])")
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
 
 def _by_image(lines: Iterable[str], images: Iterable[int], number: int) -> Iterator[list[str]]:
@@ -68,13 +112,15 @@ def _by_image(lines: Iterable[str], images: Iterable[int], number: int) -> Itera
 class _Lines:
     """Writes the line of each shape. ``cut`` counts those that the image's border cuts.
 
-    ``outside`` those that lie outside wholly, whose line is empty; ``parts`` masks with several
-    parts, of which the largest is taken. ``points`` is how many points a skeleton has at most.
+    ``outside`` are the rows of those that lie outside wholly, whose line is empty; ``parts`` counts
+    masks with several parts, of which the largest is taken. ``points`` is how many points a
+    skeleton has at most.
     """
 
     def __init__(self, tables: Tables, kind: str) -> None:
         self._tables, self._kind = tables, kind
-        self.cut = self.outside = self.parts = 0
+        self.cut = self.parts = 0
+        self.outside: list[int] = []
         shapes = tables.shapes
         counts = np.diff(shapes.offsets)[shapes.is_kind("skeleton")]
         self.points = int(counts.max(initial=0)) // 3
@@ -83,12 +129,13 @@ class _Lines:
         """Yield a line for each of these rows."""
         images = self._tables.images
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = self._tables.shapes.taken(rows[start : start + _ROWS_AT_ONCE])
+            some = rows[start : start + _ROWS_AT_ONCE]
+            part = self._tables.shapes.taken(some)
             sizes = images.sizes[images.videos[part.images]].astype(np.float64)
             boxes = boxes_around(part).reshape(-1, 2, 2) / sizes[:, np.newaxis]
             inside = boxes.clip(0, 1)
             is_outside = ((inside[:, 1] - inside[:, 0]) <= 0).any(axis=1)
-            self.outside += int(is_outside.sum())
+            self.outside += some[is_outside].tolist()
             self.cut += int(((inside != boxes).any(axis=(1, 2)) & ~is_outside).sum())
             middles = (inside[:, 0] + inside[:, 1]) / 2
             boxed = np.concatenate([middles, inside[:, 1] - inside[:, 0]], axis=1)
@@ -135,14 +182,20 @@ def _written(numbers: Sequence[float]) -> str:
     return " ".join(str(n) if isinstance(n, int) else f"{n:.8g}" for n in numbers)
 
 
-def _data(tables: Tables, points: int, kind: str) -> Iterator[str]:
+def _data(
+    tables: Tables, points: int, skeletons: Mapping[int, Sequence[str]], flips: list[int] | None
+) -> Iterator[str]:
     """Yield ``data.yaml``."""
     yield "# Written by prep export; paths are seen from the folder of this file.\n"
     for side in ("train", "val", "test"):
         if side in tables.images.side_names:
             yield f"{side}: images/{side}\n"
-    if kind == "pose":
+    if skeletons:
         yield f"kpt_shape: [{points}, 3]\n"
+        yield from [f"flip_idx: {flips}\n"] if flips else []
+        yield "kpt_names:\n"
+        for code, names in skeletons.items():
+            yield f"  {code}: {json.dumps(list(names), ensure_ascii=False)}\n"
     yield "names:\n"
     for code, name in enumerate(tables.shapes.label_names):
         yield f"  {code}: {json.dumps(name, ensure_ascii=False)}\n"  # JSON's texts are YAML's
@@ -154,7 +207,7 @@ def _told(tables: Tables, kind: str, left: int, lines: _Lines) -> Iterator[Notic
         shapes = count(left, "shape")
         yield Notice("left-out", f"{shapes} left out: --yolo {kind} is made of {named} alone.")
     if lines.outside:
-        shapes = count(lines.outside, "shape")
+        shapes = count(len(lines.outside), "shape")
         yield Notice(
             "outside", f"{shapes} left out: outside of the image, or without a width or height."
         )
@@ -166,6 +219,6 @@ def _told(tables: Tables, kind: str, left: int, lines: _Lines) -> Iterator[Notic
     if "val" not in tables.images.side_names:
         yield Notice(
             "no-val",
-            "All images are in train. Ultralytics also wants others to validate with: "
-            "--split 80/10/10 deals them out so that nothing leaks.",
+            "No image is in val, and Ultralytics does not train without any. Where videos have no "
+            "sides yet, --split 80/10/10 deals them out so that nothing leaks.",
         )

@@ -51,6 +51,11 @@ def side_in(name: str) -> str | None:
     return _side(match[1]) if match else None
 
 
+def without_side(name: str) -> str:
+    """Return the name of a file without the side, and what belongs to it: instances."""
+    return _SIDE_IN_NAME.sub("", name, count=1).strip("-_. 0123456789")
+
+
 def _side(word: str) -> str:
     lower = word.lower()
     return "val" if lower == "dev" else lower

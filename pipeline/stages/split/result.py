@@ -6,6 +6,7 @@ from typing import Any
 from ...base.errors import ExitCode
 from ...base.guard import worst
 from ...dataset.records import Notice
+from ...settings.splits import SplitSettings
 from .leaks import Leakage
 
 
@@ -15,8 +16,8 @@ class SplitResult:
 
     ``kind`` is ``coco``, ``yolo`` or ``folder``. ``images`` are counted for each side, those
     without one under ``none``. ``before`` is how leaky the division was, ``None`` where there was
-    none. ``output`` is the folder of the new one, with ``after`` and ``summary``, absent where none
-    was made.
+    none. ``output`` is the folder of the new one, with ``after``, ``summary`` and the ``settings``
+    that it was dealt with, absent where none was made.
     """
 
     path: str
@@ -24,6 +25,7 @@ class SplitResult:
     images: dict[str, int]
     before: Leakage | None
     output: str | None = None
+    settings: SplitSettings | None = None
     after: Leakage | None = None
     summary: dict[str, Any] | None = None
     notices: tuple[Notice, ...] = ()

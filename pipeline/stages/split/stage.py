@@ -20,8 +20,9 @@ from ...settings.splits import SIDES, LeakSettings, SplitSettings
 from ...settings.stages import RunSettings
 from ...splits import UNITS
 from ...splits.looks import ImageSet, Looks, is_unreadable, look_at
+from ...splits.record import find_record, go_on
 from .coco import Coco, find_files
-from .divide import divide_images
+from .divide import Divided, divide_images
 from .images import ImageFile, find_images, refuse_twice
 from .leaks import find_leaks
 from .plain import PlainFolder
@@ -41,21 +42,24 @@ def split(
     run: RunSettings | None = None,
     *,
     output: str | os.PathLike[str] | None = None,
+    splits: Path | None = None,
     images: str = "link",
     engine: Engine | None = None,
     watch: Watch | None = None,
 ) -> SplitResult:
     """Tell how leaky the division of a training set is; divide it anew where that is asked for.
 
-    The set is only read. The output is there as a whole, or not at all.
+    The set is only read. Videos stay together. The output is there as a whole, or not at all.
     So many parameters, for each is something that a caller may want; most are optional.
 
     Args:
         path: a folder of images, with annotations of COCO or YOLO (Ultralytics) or without.
-        settings: the shares and the seed; the defaults if absent. Videos stay together always.
+        settings: the shares and the seed; as before if absent, the first time the defaults.
         leaks: how near neighbours count as leaks; the defaults if absent.
         run: how the work is done; the defaults if absent.
         output: a new folder for the same set with other sides; it is only looked at if absent.
+        splits: ``splits.json`` of an earlier output, which goes on, or sides that a person wrote;
+            if absent, that of the set itself, if it has one.
         images: ``link``: the images of the output are hard links, ``copy``: copies.
         engine: looks at the images; the one that ``run`` names if absent.
         watch: told how far that is.
@@ -67,33 +71,37 @@ def split(
     """
     root = find_folder(path, _WAY_OUT)
     target = None if output is None else refuse_taken(Path(os.path.abspath(output)), root)
+    own = find_record(root)
+    before = own if splits is None else go_on(own, splits)
     source = _open(root)
     files = source.read()
     _refuse_nothing_to_do(root, files, is_divided=target is not None)
+    every = ImageSet(root.name, root, [file.path for file in files])
     with engine_for(engine, run or RunSettings(), UNITS) as engine:
-        every = ImageSet(root.name, root, [file.path for file in files])
         (looks,) = look_at([every], engine, watch or Watch())
     leaks = leaks or LeakSettings()
-    result = SplitResult(
-        os.fspath(root),
-        source.kind,
-        _count_sides(files),
-        find_leaks(files, looks, leaks) if any(file.side for file in files) else None,
-        notices=(*_tell_strange(root, files), *_tell_unreadable(files, looks)),
-    )
+    found = find_leaks(files, looks, leaks) if any(file.side for file in files) else None
+    notices = *_tell_strange(root, files), *_tell_unreadable(files, looks)
+    result = SplitResult(os.fspath(root), source.kind, _count_sides(files), found, notices=notices)
     if target is None:
         return result
-    divided = divide_images(files, looks, (settings or SplitSettings()).dealt())
-    sides = {side: some for side in SIDES if (some := divided.of(side))}
-    refuse_twice(root, ((f.path, source.target(f, side)) for side in sides for f in sides[side]))
-    write(target, source, sides, images)
+    divided = divide_images(files, looks, settings or SplitSettings(), before)
+    _write(target, source, divided, images)
     return dataclasses.replace(
         result,
         output=os.fspath(target),
         after=find_leaks(divided.files, looks, leaks),
+        settings=divided.record.settings,
         summary=divided.summary,
         notices=(*result.notices, *divided.notices),
     )
+
+
+def _write(target: Path, source: Source, divided: Divided, images: str) -> None:
+    sides = {side: some for side in SIDES if (some := divided.of(side))}
+    places = ((f.path, source.target(f, side)) for side in sides for f in sides[side])
+    refuse_twice(source.root, places)
+    write(target, source, sides, divided.record, images)
 
 
 def _count_sides(files: Sequence[ImageFile]) -> dict[str, int]:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from ...base.errors import DatasetError, UsageError, cause_of, printable
 from ...dataset.files import WRITE_ELSEWHERE, flush, flush_file_system
+from ...dataset.store import SPLITS_NAME
+from ...splits.record import SplitRecord
 from .images import ImageFile
 
 _NO_LINKS = frozenset((errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES))
@@ -53,9 +55,20 @@ def refuse_taken(target: Path, root: Path) -> Path:
 
 
 def write(
-    target: Path, layout: Layout, sides: Mapping[str, Sequence[ImageFile]], images: str
+    target: Path,
+    layout: Layout,
+    sides: Mapping[str, Sequence[ImageFile]],
+    record: SplitRecord,
+    images: str,
 ) -> None:
     """Write a set: all of it is there in the end, or nothing.
+
+    Args:
+        target: the folder to make.
+        layout: how the set is laid out.
+        sides: its images.
+        record: what says where they stand; goes beside them.
+        images: ``link`` or ``copy``.
 
     Raises:
         DatasetError: it cannot be written. Nothing is left of it.
@@ -70,6 +83,7 @@ def write(
                 place.parent.mkdir(parents=True, exist_ok=True)
                 _place(layout.root / file.path, place, images == "link")
         layout.write(part, sides)
+        (part / SPLITS_NAME).write_text(record.text(), encoding="utf-8")
         flush_file_system(part)
         part.rename(target)
         flush(target.parent)

@@ -1,5 +1,6 @@
 """The export as a person asks for it: from a server, and from files."""
 
+import html
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from helpers.handmade import WIDE, change_fates, film
 from helpers.prep import end_when
 from video_prep.dataset.frame_table import Fate, Reason
 from video_prep.stages.export.numbers import moments_of
+from video_prep.stages.export.page import write_page
 
 LABELS = [{"name": "car", "attributes": [
     {"name": "pose", "mutable": True, "input_type": "text", "default_value": "", "values": [""]}
@@ -103,6 +105,15 @@ def test_every_label_stands_on_the_image_of_its_frame(prep, stand_in, drawn):
     again = prep("export", drawn, "-o", "again", "--json", **access(stand_in))
     assert again.json["totals"] == {"images": 19, "shapes": 5}
     assert again.json["sides"] == [{"side": "train", "images": 19, "shapes": 5}]
+    record = json.loads((out / "export.json").read_text())
+    assert again.json["folder"] == str(drawn.parent / "again")
+    assert (again.json["to"], again.json["dataset"]) == ("coco", "ds")
+    assert again.json["labels"] == {"car": 4, "truck": 1, "bike": 0}
+    assert again.json["settings"] == record["settings"]
+    assert (again.json["split"], again.json["imagenet"]) == (None, record["imagenet"])
+    assert [again.json[key] for key in ("mean", "std")] == [
+        record["pixels"][key] for key in ("mean", "std")
+    ]
     assert snapshot(out) == snapshot(drawn.parent / "again")
 
 
@@ -209,8 +220,10 @@ def test_frames_without_an_image_are_left_out_and_told(prep, stand_in, drawn):
     (drawn / "a" / names("a", [4])[0]).unlink()
     out, done = run(prep, stand_in, drawn, code=1)
     assert told(out) == CARS[:3]
-    assert "task a: 1 frame left out, as its image is not in the dataset any more" in done.out
-    assert "task b: 1 frame left out, as its image" in done.out
+    said = (
+        "2 tasks (a: 1, b: 1): 2 frames left out, as their images are not in the dataset any more"
+    )
+    assert said in done.out
 
 
 def test_a_set_is_divided_and_stays_so(prep, stand_in, drawn):
@@ -310,6 +323,24 @@ def test_what_fails_leaves_nothing(prep, stand_in, drawn):
     assert [p.name for p in drawn.parent.iterdir()] == ["ds"]
 
 
+def test_an_interrupt_says_that_nothing_is_there(prep, stand_in, drawn, monkeypatch):
+    out, _ = run(prep, stand_in, drawn, "--labels", "truck")
+    before = snapshot(out)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("video_prep.stages.export.maker.put_images", interrupt)
+    stopped = prep("export", drawn, "-o", "out", "--overwrite", **access(stand_in))
+    assert stopped.code == 5
+    assert stopped.err == (
+        "error: Interrupted. Nothing was written; an export that was there before is as it was. "
+        "Run the same command again.\n"
+    )
+    assert snapshot(out) == before
+    assert sorted(p.name for p in drawn.parent.iterdir()) == ["ds", "out"]
+
+
 def test_two_tasks_of_the_same_frames_are_refused(prep, stand_in, drawn):
     send(stand_in, drawn, jobs="one", labels=LABELS, project="twice")
     both = prep("export", drawn, "-o", "out", **access(stand_in))
@@ -354,6 +385,7 @@ def test_an_export_for_images_has_what_stands_on_each(prep, stand_in, drawn):
     (drawn.parent / "b.xml").write_text(HEAD.format(task=task) + images + "</annotations>")
     done = prep("export", drawn, "-o", "out", "--annotations", "b.xml")
     assert done.code == 1  # it tells neither tracks nor who set what
+    assert "task b: 7 deleted frames left out" in done.out
     data = instances(drawn.parent / "out")
     assert [one["frame_index"] for one in data["images"]] == [0, 1, 3]
     assert [(one["bbox"], one["occluded"], one["attributes"]) for one in data["annotations"]] == [
@@ -378,6 +410,58 @@ def test_a_frame_that_an_export_leaves_out_is_deleted(prep, stand_in, drawn):
     assert [one["frame_index"] for one in instances(out)["images"]] == [0, 1, 2, *range(4, 10)]
 
 
+MAYBE = (
+    "5 images on which nothing is drawn are there as showing nothing. An export 'for video' does "
+    "not name deleted frames, so any that were deleted are among these."
+)
+
+
+def test_frames_that_may_be_deleted_are_told(prep, stand_in, drawn):
+    """An export for video does not name deleted frames; only those within tracks show."""
+    task = task_named(stand_in, "b")
+    annotate(stand_in, task, boxes((0, 0, False), (4, 40, False), (5, 40, OUT)))
+    delete_frames(stand_in, task, 8)
+    export(stand_in, task, drawn.parent / "b.xml")
+    done = prep("export", drawn, "-o", "out", "--annotations", "b.xml")
+    assert done.code == 0, done.err
+    assert f"task b: {MAYBE}" in " ".join(done.out.split())
+    record = json.loads((drawn.parent / "out" / "export.json").read_text())
+    assert [one["kind"] for one in record["notices"]] == ["maybe-deleted"]
+    fewer = prep("export", drawn, "-o", "drop", "--annotations", "b.xml", "--empty", "drop")
+    assert (fewer.code, "deleted" in fewer.out) == (0, False)
+
+
+def test_of_a_job_only_its_own_frames_can_be_deleted(prep, stand_in, drawn):
+    job = (
+        HEAD.format(task=7)
+        .replace("task>", "job>")
+        .replace("<start_frame>0", "<start_frame>6")
+        .replace("<size>10", "<size>4")
+    )
+    images = "".join(
+        f'<image id="{i}" name="b-frame_{i:06d}.jpg" width="1200" height="200"></image>'
+        for i in (6, 8, 9)
+    )
+    (drawn.parent / "b.xml").write_text(job + images + "</annotations>")
+    done = prep("export", drawn, "-o", "out", "--annotations", "b.xml")
+    assert done.code == 1, done.out + done.err
+    assert "1 deleted frame left out" in done.out
+    assert [one["frame_index"] for one in instances(drawn.parent / "out")["images"]] == [6, 8, 9]
+
+
+def test_what_concerns_several_tasks_is_told_once(prep, stand_in, drawn):
+    delete_frames(stand_in, task_named(stand_in, "b"), 1, 3)
+    for name in "ab":
+        annotate(stand_in, task_named(stand_in, name))
+    out, _ = run(prep, stand_in, drawn)
+    record = json.loads((out / "export.json").read_text())
+    assert [one["message"] for one in record["notices"]] == [
+        "2 tasks (a: 1, b: 2): 3 deleted frames left out.",
+        "2 tasks (a, b): nothing is drawn in them, so all images count as showing nothing. If "
+        "nobody has looked at them yet, leave them out with --empty drop.",
+    ]
+
+
 def test_boxes_on_the_video_itself_are_scaled_to_the_images(prep, stand_in, tmp_path):
     film(tmp_path / "ds", "v", STEPS)
     caller = Caller(stand_in)
@@ -398,6 +482,41 @@ def big_picture(number):
     made = io.BytesIO()
     Image.new("RGB", (2 * WIDE[0], 2 * WIDE[1]), (number, 0, 0)).save(made, "JPEG")
     return made.getvalue()
+
+
+def test_what_a_format_leaves_out_is_not_counted(prep, stand_in, drawn):
+    """Of b's shapes, one lies outside of its image, one is a line, and one is there."""
+    still = {"label_id": label_id(stand_in, "truck"), **shape(7, [1, 2, 31, 22])}
+    beyond = {**still, "points": [5000, 2, 9000, 22]}
+    line = {**still, "type": "polyline"}
+    annotate(stand_in, task_named(stand_in, "b"), shapes=[still, beyond, line])
+    out, done = run(prep, stand_in, drawn, "--to", "yolo", "--json")
+    assert json.loads(done.out)["totals"] == {"images": 19, "shapes": 5}
+    assert json.loads(done.out)["sides"] == [{"side": "train", "images": 19, "shapes": 5}]
+    record = json.loads((out / "export.json").read_text())
+    assert record["labels"]["truck"]["shapes"] == {"train": 1}
+    assert record["labels"]["truck"]["width"]["100"] == 30
+    lines = [len(f.read_text().splitlines()) for f in (out / "labels" / "train").iterdir()]
+    assert sum(lines) == 5
+
+
+def test_the_page_shows_what_the_record_says(prep, stand_in, drawn):
+    out, _ = run(prep, stand_in, drawn, "--split", "50/50")
+    record = json.loads((out / "export.json").read_text())
+    page = (out / "export.html").read_text()
+    assert "19 images, 5 shapes" in page
+    said = html.unescape(page)
+    assert all(one["message"] in said for one in record["notices"])
+    assert "No image is near-identical to one of another side." in page
+    for moments in (record["pixels"], record["imagenet"]):
+        for value in (*moments["mean"], *moments["std"]):
+            assert f"{value:.4f}" in page
+    assert page.count('class="spread"') == 3 * 2  # a bike is nowhere
+    mean, std = record["pixels"]["mean"][0], record["pixels"]["std"][0]
+    assert f'class="own red" x1="{100 * mean - 100 * std}"' in page
+    record["labels"] = {}  # nothing is drawn at all
+    write_page(out / "export.html", {**record, "pixels": None, "shapes": 0})
+    assert "Not computed." in (out / "export.html").read_text()
 
 
 def test_notices_stand_in_the_record(prep, stand_in, drawn):

@@ -4,6 +4,7 @@ import configparser
 import csv
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,17 @@ import yaml
 from hypothesis import given, settings, strategies as st
 from video_prep.annotated.geometry import boxes_around, corners
 from video_prep.annotated.shape_table import KINDS, NO_TRACK, ShapeRows
+from video_prep.base.errors import UsageError
 from video_prep.dataset.image_folder import ImageNames
+from video_prep.settings.export import ExportSettings
+from video_prep.stages.export.choice import chosen
 from video_prep.stages.export.coco import write_coco
 from video_prep.stages.export.hf import hf_places, write_hf
 from video_prep.stages.export.images import ImageTable
 from video_prep.stages.export.mot import mot_places, write_mot
 from video_prep.stages.export.parquet import write_parquet
 from video_prep.stages.export.tables import Tables
-from video_prep.stages.export.yolo import write_yolo
+from video_prep.stages.export.yolo import flips_of, write_yolo
 
 LABELS = ("car", "Fußgänger: 'a'", "body")
 SIDES = ("train", "val")
@@ -65,7 +69,8 @@ def tables_of(rows, sides=(0, 1)):
         names=(ImageNames("a", 6, "jpg"), ImageNames("b", 6, "png")),
         sizes=np.array(SIZES),
     )
-    return Tables(images, shapes_of(rows), {"body": ("head", "foot", "hand")})
+    edges = {"body": (("head", "hand"), ("hand", "foot"))}
+    return Tables(images, shapes_of(rows), {"body": ("head", "foot", "hand")}, edges)
 
 
 inside = st.floats(1, 170).map(lambda value: round(value, 2))
@@ -108,6 +113,18 @@ def once_a_frame(rows):
 many = st.lists(a_shape(), max_size=12).filter(once_a_frame)
 
 
+def test_points_of_skeletons_keep_their_names_in_another_label():
+    tables = tables_of([])
+    merged = chosen(tables, ExportSettings(classes="car,body=person"))
+    assert merged.shapes.label_names == ("car", "person")
+    assert merged.elements == {"person": ("head", "foot", "hand")}
+    assert merged.edges == {"person": (("head", "hand"), ("hand", "foot"))}
+    other = replace(tables, elements={**tables.elements, "car": ("wheel",)})
+    assert chosen(other, ExportSettings(classes="car")).elements == {"car": ("wheel",)}
+    with pytest.raises(UsageError, match="'body' cannot become 'car', as a skeleton of that name"):
+        chosen(other, ExportSettings(classes="car,body=car"))
+
+
 def by_image(places):
     return [f"images/{'train' if i < 4 else 'val'}/{'ab'[i // 4]}-{i}.jpg" for i in range(places)]
 
@@ -120,8 +137,8 @@ def written(write, tables, *arguments):
     folder = tempfile.TemporaryDirectory()
     for side in SIDES:
         (Path(folder.name) / side).mkdir()
-    notices = write(tables, Path(folder.name), *arguments)
-    return folder, Path(folder.name), {notice.kind for notice in notices}
+    made = write(tables, Path(folder.name), *arguments)
+    return folder, Path(folder.name), made
 
 
 @settings(max_examples=25)
@@ -129,7 +146,7 @@ def written(write, tables, *arguments):
 def test_coco(rows):
     tables = tables_of(rows)
     shapes, boxes = tables.shapes, boxes_around(tables.shapes)
-    folder, out, told = written(write_coco, tables, PLACES)
+    folder, out, made = written(write_coco, tables, PLACES)
     with folder:
         read = {name.stem: json.loads(name.read_text()) for name in (out / "annotations").iterdir()}
     seen = {}
@@ -137,6 +154,10 @@ def test_coco(rows):
         images = {one["id"]: one for one in data["images"]}
         names = {one["id"]: one["name"] for one in data["categories"]}
         assert [*names.values()] == [*LABELS]
+        if name.startswith("keypoints"):
+            body = data["categories"][2]
+            assert body["keypoints"] == ["head", "foot", "hand"]
+            assert body["skeleton"] == [[1, 3], [3, 2]]
         for one in data["annotations"]:
             row = one["id"] - 1
             image = images[one["image_id"]]
@@ -159,7 +180,8 @@ def test_coco(rows):
     without = {i for i, kind in enumerate(kinds) if kind in ("points", "polyline")}
     flat = {row for row in {*range(len(shapes))} - without if encloses_nothing(shapes, row)}
     assert seen.get("instances", set()) == {*range(len(shapes))} - without - flat
-    assert ("flat" in told) == bool(flat)
+    assert ("flat" in {notice.kind for notice in made.notices}) == bool(flat)
+    assert np.flatnonzero(made.is_there).tolist() == sorted(set().union(*seen.values()))
     assert seen.get("keypoints", set()) == {
         i for i, kind in enumerate(kinds) if kind in ("points", "skeleton")
     }
@@ -220,12 +242,20 @@ def test_yolo(rows):
         "obb": {"rectangle", "ellipse"},
         "segment": {"polygon", "ellipse", "mask"},
     }.items():
-        folder, out, _ = written(write_yolo, tables, PLACES, kind)
+        folder, out, made = written(write_yolo, tables, PLACES, kind)
         with folder:
             data = yaml.safe_load((out / "data.yaml").read_text(encoding="utf-8"))
             assert data["names"] == dict(enumerate(LABELS))
+            has_points = kind == "pose" and shapes.is_kind("skeleton").any()
+            told = {key: data.get(key) for key in ("kpt_shape", "kpt_names", "flip_idx")}
+            assert told == {
+                "kpt_shape": [3, 3] if has_points else None,
+                "kpt_names": {2: ["head", "foot", "hand"]} if has_points else None,
+                "flip_idx": None,
+            }
             assert (data["train"], data["val"]) == ("images/train", "images/val")
             found = {place: lines_of(out, place) for place in PLACES}
+        assert made.is_there.sum() == sum(map(len, found.values()))
         for image, place in enumerate(PLACES):
             size = np.array(SIZES[image // 4], float)
             expected = []
@@ -255,6 +285,22 @@ def test_yolo(rows):
                     assert (seen <= (raw[:, 2] > 0)).all()
 
 
+@pytest.mark.parametrize(
+    ("skeletons", "points", "expected"),
+    [
+        ([("nose", "left_eye", "right_eye")], 3, [0, 2, 1]),
+        ([("Nose", "L.ear", "R.ear", "lip")], 5, [0, 2, 1, 3, 4]),
+        ([("eyeLeft", "eyeRight"), ("r", "l")], 2, [1, 0]),
+        ([("left_eye", "right_ear")], 2, None),
+        ([("head", "foot")], 2, None),
+        ([("l", "r"), ("l", "x", "r")], 3, None),
+        ([], 0, None),
+    ],
+)
+def test_points_change_places_in_a_mirror_where_names_tell(skeletons, points, expected):
+    assert flips_of(skeletons, points) == expected
+
+
 @settings(max_examples=25)
 @given(many)
 def test_mot(rows):
@@ -262,7 +308,7 @@ def test_mot(rows):
     shapes, boxes = tables.shapes, boxes_around(tables.shapes)
     places = mot_places(tables.images)
     assert places[5] == "val/b/img1/000002.png"
-    folder, out, _ = written(write_mot, tables, places)
+    folder, out, made = written(write_mot, tables, places)
     found = []
     with folder:
         for video, (side, name) in enumerate(zip(SIDES, "ab", strict=True)):
@@ -292,7 +338,7 @@ def test_mot(rows):
         ))  # fmt: skip
     known = [one for one in expected if one[2] != NO_TRACK]
     by_key = {one[:3]: one for one in found}
-    assert len(by_key) == len(found) == len(expected)
+    assert len(by_key) == len(found) == len(expected) == made.is_there.sum()
     for one in known:
         assert by_key.pop(one[:3])[3:] == pytest.approx(one[3:], abs=0.002)
     alone = sorted(one[:2] + one[3:] for one in by_key.values())

@@ -168,6 +168,64 @@ def test_coco_counts_anew_what_was_numbered_twice(prep, tmp_path):
         assert int(names[box["image_id"]][-10:-4]) == box["bbox"][3]
 
 
+def test_several_files_may_tell_of_the_same_images(prep, tmp_path):
+    """As MS-COCO has it: each kind of file has numbers of its own."""
+    old = Footage().as_coco(tmp_path / "old")
+    for side in ("train", "val"):
+        data = json.loads((old / "annotations" / f"instances_{side}2017.json").read_text())
+        told = [{"id": n, "image_id": one["id"] + 500, "caption": f"it is {one['file_name']}"}
+                for n, one in enumerate(data["images"], 1)]  # fmt: skip
+        images = [{**one, "id": one["id"] + 500} for one in data["images"]]
+        captions = {"info": {"year": 2027}, "images": images, "annotations": told}
+        save(old / "annotations" / f"captions_{side}2017.json", json.dumps(captions))
+        some = [one for one in data["annotations"] if one["category_id"] == 7]
+        points = {"images": data["images"], "categories": data["categories"][:1], "annotations": [
+            {**one, "keypoints": [1, 2, 2], "num_keypoints": 1} for one in some]}  # fmt: skip
+        save(old / "annotations" / f"person_keypoints_{side}2017.json", json.dumps(points))
+    done = prep("split", "old", "-o", "new", "--split", "60/20/20", "--json")
+    assert done.code == 0, done.json
+    assert done.json["images"] == {"train": 80, "val": 20}
+    labels = [held["labels"] for held in done.json["sides"].values()]
+    assert sum(held["car"] for held in labels) == 50  # not once more for their points
+    folder = tmp_path / "new" / "annotations"
+    assert sorted(path.stem for path in folder.iterdir()) == [
+        f"{kind}_{side}"
+        for kind in ("captions", "instances", "person_keypoints")
+        for side in ("test", "train", "val")
+    ]
+    where, numbers = sides_on_disk(tmp_path / "new"), {}
+    for side in SIDES:
+        read = {
+            kind: json.loads((folder / f"{kind}_{side}.json").read_text())
+            for kind in ("captions", "instances", "person_keypoints")
+        }
+        names = {one["id"]: one["file_name"] for one in read["instances"]["images"]}
+        assert set(names.values()) == {name for name, stands in where.items() if stands == side}
+        for data in read.values():
+            assert {one["id"]: one["file_name"] for one in data["images"]} == names
+        assert read["captions"]["info"] == {"year": 2027}
+        assert "categories" not in read["captions"]
+        assert [one["name"] for one in read["person_keypoints"]["categories"]] == ["car"]
+        for one in read["captions"]["annotations"]:
+            assert one["caption"] == f"it is {names[one['image_id']]}"
+        for one in read["person_keypoints"]["annotations"]:
+            assert one["bbox"][3] == int(names[one["image_id"]][-10:-4])
+        numbers |= names
+    assert len(numbers) == 100
+    assert prep("split", "new").code == 0
+
+
+def test_files_that_put_an_image_on_two_sides_are_refused(prep, tmp_path):
+    old = Footage(2, 5).as_coco(tmp_path / "old")
+    other = old / "annotations" / "captions_val2017.json"
+    other.write_bytes((old / "annotations" / "instances_train2017.json").read_bytes())
+    done = prep("split", "old")
+    assert done.code == 2
+    assert "it names train/cam0_frame_000000.jpg, and so does" in done.err
+    other.rename(old / "annotations" / "instances_train.json")
+    assert "it names train/cam0_frame_000000.jpg, and so does" in prep("split", "old").err
+
+
 def test_coco_tells_videos_and_times(prep, tmp_path):
     """Names say nothing; the annotations tell of what each image is a frame, and when it is."""
     footage = Footage(names="{video}{frame:03d}.jpg")
@@ -371,3 +429,84 @@ def test_without_links_images_are_copied(prep, tmp_path, monkeypatch):
     monkeypatch.setattr(writing.os, "link", refuse)
     assert prep("split", "old", "-o", "new").code == 0
     assert len(sides_on_disk(tmp_path / "new")) == 20
+
+
+def test_what_is_divided_keeps_its_side_as_more_comes(prep, tmp_path):
+    Footage(20, 3).as_folder(tmp_path / "old")
+    done = prep("split", "old", "-o", "new", "--seed", "5", "--json")
+    assert done.json["split"] == {"split": "80/10/10", "by": "recording", "seed": 5}
+    told = done.json["folder"], done.json["output"]
+    assert told == (str(tmp_path / "old"), str(tmp_path / "new"))
+    where = sides_on_disk(tmp_path / "new")
+    record = json.loads((tmp_path / "new" / "splits.json").read_text())
+    assert record["settings"] == {"split": "80/10/10", "by": "recording", "seed": 5}
+    assert {video: told["side"] for video, told in record["videos"].items()} == {
+        name.partition("_")[0]: side for name, side in where.items()
+    }
+    # Twenty videos more, of which four show what old ones show, and single images.
+    footage = Footage(40, 3)
+    footage.images = footage.images[60:]
+    footage.as_folder(tmp_path / "old")
+    for number in range(4):
+        save(tmp_path / "old" / "train" / f"like{number}.jpg", again(f"v{number}", 1))
+    grown = prep("split", "old", "-o", "grown", "--splits", "new/splits.json", "--json")
+    assert (grown.code, grown.json["split"]["seed"]) == (0, 5)
+    after = sides_on_disk(tmp_path / "grown")
+    assert len(after) == 124
+    assert {name: after[name] for name in where} == where
+    assert [after[f"like{n}.jpg"] for n in range(4)] == [
+        where[f"cam{n}_frame_000001.jpg"] for n in range(4)
+    ]
+    shares = [held["share"] for held in grown.json["sides"].values()]
+    assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.05)
+    # Without the record of before, it is another deal.
+    assert prep("split", "old", "-o", "anew", "--seed", "5").code == 0
+    assert sides_on_disk(tmp_path / "anew") != after
+    # What was written has the record in it, and can grow as well.
+    save(tmp_path / "new" / "train" / "more.jpg", picture("more", 1))
+    assert prep("split", "new", "-o", "third").code == 0
+    third = sides_on_disk(tmp_path / "third")
+    assert {name: third[name] for name in where} == where
+    refused = prep("split", "new", "-o", "fourth", "--seed", "6")
+    assert refused.code == 2
+    assert "'seed' is to be 6, but what stands in splits.json was dealt with 5" in refused.err
+
+
+def test_what_joins_two_sides_is_set_aside(prep, tmp_path):
+    Footage(20, 3).as_folder(tmp_path / "old")
+    assert prep("split", "old", "-o", "new").code == 0
+    where = {name.partition("_")[0]: s for name, s in sides_on_disk(tmp_path / "new").items()}
+    one, other = (next(v for v, side in where.items() if side == s) for s in ("train", "val"))
+    for frame, video in enumerate((one, other)):
+        name = f"x_frame_{frame:06d}.jpg"
+        save(tmp_path / "old" / "train" / name, again(f"v{video.removeprefix('cam')}", 1))
+    done = prep("split", "old", "-o", "grown", "--splits", "new/splits.json", "--json")
+    assert done.code == 1
+    assert done.json["warnings"][0].startswith("x is set aside, on no side: it would leak on each")
+    after = sides_on_disk(tmp_path / "grown")
+    assert len(after) == 60
+    assert not [name for name in after if name.startswith("x")]
+    record = json.loads((tmp_path / "grown" / "splits.json").read_text())
+    assert record["videos"]["x"] == {"side": "aside"}
+
+
+def test_sides_by_hand_are_as_a_person_says(prep, tmp_path):
+    Footage(4, 3).as_folder(tmp_path / "old")
+    save(tmp_path / "old" / "train" / "alone.jpg", picture("alone", 1))
+    mine = {"cam0": "val", "cam1": "train", "cam2": "train", "cam3": "test", "alone.jpg": "val"}
+    save(tmp_path / "mine.json", json.dumps({"videos": mine}))
+    done = prep("split", "old", "-o", "new", "--splits", "mine.json", "--json")
+    assert (done.code, done.json["warnings"]) == (0, [])  # nobody asked for 80/10/10
+    where = sides_on_disk(tmp_path / "new")
+    assert {name.partition("_")[0]: side for name, side in where.items()} == mine
+    missing = prep("split", "old", "-o", "x", "--splits", "gone.json")
+    assert (missing.code, "there is no such file" in missing.err) == (2, True)
+
+
+def test_runs_are_not_what_it_can_tell(prep, tmp_path):
+    Footage(4, 3).as_folder(tmp_path / "old")
+    refused = prep("split", "old", "-o", "new", "--by", "run")
+    assert refused.code == 2
+    assert "'prep export --split' divides that. Say --by recording here" in refused.err
+    save(tmp_path / "old" / "splits.json", "[1]")  # somebody else's
+    assert prep("split", "old", "-o", "new", "--by", "video").code == 0
