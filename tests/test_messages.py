@@ -428,6 +428,7 @@ COMMANDS_OF = {
     "stages.audit": {"audit"},
     "stages.export": {"export"},
     "stages.upload.annotations": {"annotations"},
+    "stages.upload.known": {"upload"},
     "stages.upload.placing": {"annotations"},
     "stages.dedupe": {"dedupe"},
     "stages.extract": {"extract", "run"},
@@ -483,7 +484,7 @@ def commands_of(module):
     parent, _, name = module.partition(".")
     if parent == "commands":
         shared = {"console", "layout", "options", "progress"}
-        return VERBS if name in shared else {name}
+        return VERBS if name in shared else {{"plan": "upload"}.get(name, name)}
     return next((v for k, v in COMMANDS_OF.items() if f"{module}.".startswith(f"{k}.")), None)
 
 

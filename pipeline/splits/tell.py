@@ -59,7 +59,7 @@ def tell_shares(held: Holdings) -> list[Notice]:
     """Return notices of sides that are empty, or far from what they should be, and why."""
     totals = held.held
     images = totals[:, 0] / max(float(totals[:, 0].sum()), 1)
-    groups = len(np.unique(held.roots[held.sides >= 0]))
+    groups = len(np.unique(held.roots[(held.sides >= 0) & (held.counts[:, 0] > 0)]))
     notices = []
     off: list[tuple[float, str, int]] = []
     for place in np.flatnonzero(held.shares > 0).tolist():
