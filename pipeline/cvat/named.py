@@ -149,8 +149,8 @@ class NamedAnnotations:
                 "Add them to its project in CVAT, then run the same command again.",
             )
         waiting = []
-        there_by_job = self.server.annotations_of_jobs([*jobs])
-        for (job_id, given), there in zip(jobs.items(), there_by_job, strict=True):
+        for job_id, given in jobs.items():  # one by one, as both may be large
+            there = self.server.annotations(job_id)
             wanted = _with_ids(names, given)
             difference = compare(wanted, there)
             if not difference:
