@@ -688,7 +688,7 @@ def test_ground_truth_is_work_too(cvat, dataset, tmp_path):
     (dataset / images(dataset)[0]).unlink()
     cvat.prep("validate", "ds")
     for how in ((), ("--carry",), ("--force",)):
-        cvat.upload("--replace", *how, code=4)
+        cvat.upload("--replace", *how, code=1)
         assert cvat.server.task(task) is not None
 
 
