@@ -286,6 +286,8 @@ def test_jobs_are_dealt_out_to_people_and_some_frames_are_ground_truth(cvat, dat
     short = ("--jobs", "size", "--job-size", "4")
     refused = cvat.upload(*short, "--assignees", f"{me},no.such.user", code=4)
     assert "assignee 'no.such.user': there is no such user" in refused["errors"][0]["message"]
+    for wrong in (("--share", "no.such.folder"), ("--cloud-storage", "999999")):
+        cvat.upload(*short, *wrong, code=2)
     assert cvat.server.find_project(cvat.project) is None
     cvat.upload(*short, "--assignees", me, "--ground-truth", "0.2")
     before = [job for task in cvat.tasks() for job in cvat.server.all_jobs(task["id"])]
@@ -295,6 +297,12 @@ def test_jobs_are_dealt_out_to_people_and_some_frames_are_ground_truth(cvat, dat
     assert len(made) == 2
     cvat.upload(*short, "--assignees", me, "--ground-truth", "0.2")
     assert [job for task in cvat.tasks() for job in cvat.server.all_jobs(task["id"])] == before
+    more = cvat.upload(*short, "--ground-truth", "0.8")["warnings"]
+    assert any("has a ground-truth job of" in each for each in more)
+    assert [job for task in cvat.tasks() for job in cvat.server.all_jobs(task["id"])] == before
+    plan = cvat.prep("upload", "ds", "--project", cvat.project, *short, "--json").json
+    urls = {task["url"] for task in plan["tasks"]}
+    assert urls == {f"{cvat.host}/tasks/{task['id']}" for task in cvat.tasks()}
     assert cvat.prep("status", "ds", "--cvat").code == 0
 
 
@@ -680,7 +688,7 @@ def test_ground_truth_is_work_too(cvat, dataset, tmp_path):
     (dataset / images(dataset)[0]).unlink()
     cvat.prep("validate", "ds")
     for how in ((), ("--carry",), ("--force",)):
-        cvat.upload("--replace", *how, code=4)
+        cvat.upload("--replace", *how, code=1)
         assert cvat.server.task(task) is not None
 
 

@@ -68,6 +68,7 @@ def upload(
     """
     from ..stages.upload.project import labels_of
     from ..stages.upload.stage import plan_upload, upload as upload_stage
+    from ..stages.upload.succession import Replacing
 
     config = load_config(config_file, flags)
     settings = config.section(UploadSettings)
@@ -78,8 +79,9 @@ def upload(
     if carry and force:
         raise UsageError("--carry and --force are two ways to treat annotations: name one.")
     if dry_run or not cvat:
+        replacing = Replacing(replace, force, carry)
         plan = plan_upload(
-            dataset, settings, breaks=breaks, server=server_settings, replace=replace
+            dataset, settings, breaks=breaks, server=server_settings, replacing=replacing
         )
         answer = planned(plan, settings, console)
         return answer if dry_run else with_hint(answer)

@@ -195,6 +195,7 @@ def _send(
             session.request(method, f"jobs/{job_id}/annotations/", query=query, body=body)
         except CvatUncertainError as error:
             failure, status = lasting(error, times), error.status
+            session.unanswered.add(job_id)
         else:
             return
         waits_seconds = session.waits.late_seconds

@@ -149,8 +149,8 @@ class NamedAnnotations:
                 "Add them to its project in CVAT, then run the same command again.",
             )
         waiting = []
-        there_by_job = self.server.annotations_of_jobs([*jobs])
-        for (job_id, given), there in zip(jobs.items(), there_by_job, strict=True):
+        for job_id, given in jobs.items():  # one by one, as both may be large
+            there = self.server.annotations(job_id)
             wanted = _with_ids(names, given)
             difference = compare(wanted, there)
             if not difference:
@@ -166,33 +166,41 @@ class NamedAnnotations:
             waiting.append(job_id)
         for job_id in waiting:
             self._write_job(task_id, job_id, _with_ids(names, jobs[job_id]))
+        if doubtful := self._session.unanswered.intersection(waiting):
+            # What no answer came to may be carried out after all: wait once more, then look.
+            self._session.pause(self._session.waits.late_seconds[-1])
+            for job_id in sorted(doubtful):
+                self._session.unanswered.discard(job_id)
+                self._write_job(task_id, job_id, _with_ids(names, jobs[job_id]), is_proven=True)
 
-    def _write_job(self, task_id: int, job_id: int, wanted: Annotations) -> None:
+    def _write_job(
+        self, task_id: int, job_id: int, wanted: Annotations, *, is_proven: bool = False
+    ) -> None:
         """Give a job the annotations wanted and no others, and prove it.
 
         What is there of them already stays, where they are too many for one request: a run that
         was cut off has put it there. A request that was thought lost may be carried out late, so
         all is put right once more; but what others add meanwhile is not saved, and so not removed.
+        Once it was proven (``is_proven``), that is nothing to tell of either.
         """
 
         def left(there: Mapping[str, Any]) -> int:
             return sum(map(len, compare(wanted, there).lacks.values()))
 
-        there = self.server.annotations(job_id)
-        difference = compare(wanted, there)
-        for _ in range(_ROUNDS):
+        for number in range(is_proven, _ROUNDS + 1):
+            there = self.server.annotations(job_id)
+            difference = compare(wanted, there)
+            is_all = not (has_any(difference.lacks) or has_any(difference.twins))
+            if is_all and (is_proven or not difference):
+                return
+            if number == _ROUNDS or (number and has_any(difference.others)):
+                break
             if is_one_portion(wanted, there):
                 put_annotations(self._session, job_id, wanted, left)
             else:
                 delete_annotations(self._session, job_id, difference.others)
                 delete_annotations(self._session, job_id, difference.twins)
                 create_annotations(self._session, job_id, difference.lacks, left)
-            there = self.server.annotations(job_id)
-            difference = compare(wanted, there)
-            if not difference:
-                return
-            if has_any(difference.others):
-                break
         raise UnprovenError(task_id, [f"the annotations of job {job_id} are not as they were sent"])
 
     def delete_frames(self, task_id: int, numbers: Iterable[int]) -> None:

@@ -42,6 +42,7 @@ class Session:
         notices: what a person should know of the server.
         is_read_only: whether it is an access token's that may not change anything.
         stopped: set while work is being stopped: all waiting ends, and nothing more is sent.
+        unanswered: ids of jobs that something was written to without an answer.
         turns: of those who read several things at once.
     """
 
@@ -61,6 +62,7 @@ class Session:
         self._user: str | None = None
         self.is_read_only = False
         self.stopped = threading.Event()
+        self.unanswered: set[int] = set()
         self.turns = threading.BoundedSemaphore(READ_AT_ONCE)
         self._client = client
         pool_manager = client.api_client.rest_client.pool_manager

@@ -1,6 +1,7 @@
 """Jobs are read a few at a time, in their order, and one that fails ends it."""
 
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -48,6 +49,8 @@ def test_the_first_failure_is_raised_and_the_rest_is_left(session):
 
     def read(number):
         asked.append(number)
+        if number > 0:
+            time.sleep(0.01)  # so that not all are done before it is told
         raise CvatRefusedError(f"no {number}")
 
     with pytest.raises(CvatRefusedError, match="no 0"):

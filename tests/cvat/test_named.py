@@ -118,7 +118,7 @@ def test_what_somebody_adds_meanwhile_is_not_removed(stand_in, writing, monkeypa
         (Kind.CUT_REQUEST, 0),
         (Kind.CUT_ANSWER, 0),
         (Kind.DO_THEN_REFUSE, 0),
-        *((Kind.REFUSE_THEN_DO, after) for after in range(1, 8)),
+        *((Kind.REFUSE_THEN_DO, after) for after in range(1, 9)),
     ],
 )
 def test_a_write_without_an_answer_is_looked_for(stand_in, writing, kind, after, nth):

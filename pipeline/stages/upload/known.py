@@ -8,6 +8,7 @@ from ...cvat.journal import Journal, TaskEntry, Upload
 from ...cvat.login import find_address, is_server_named
 from ...settings.cvat import CvatSettings, UploadSettings
 from .decision import change_of
+from .succession import Replacing
 from .videos import Known, VideoPlan
 
 
@@ -35,34 +36,35 @@ def tell_several(uploads: Sequence[Upload]) -> Iterator[str]:
 
 
 def known_tasks(
-    upload: Upload, plans: Mapping[str, VideoPlan | Failure], *, replace: bool
+    upload: Upload, plans: Mapping[str, VideoPlan | Failure], replacing: Replacing
 ) -> dict[str, Known]:
     """Return what is known of the tasks of a plan, by their names.
 
     Args:
         upload: what was made of the dataset so far.
         plans: the plan of each video.
-        replace: tasks that are not as planned by now are made anew.
+        replacing: which tasks are made anew that are not as planned by now.
     """
     known: dict[str, Known] = {}
     for video_id, plan in plans.items():
         if isinstance(plan, Failure):
             continue
         entries = [e for e in upload.tasks if e.video == video_id and not e.is_spent]
-        known |= _of_video(upload, plan, entries, replace)
+        known |= _of_video(upload, plan, entries, replacing)
     return known
 
 
 def _of_video(
-    upload: Upload, plan: VideoPlan, entries: Sequence[TaskEntry], replace: bool
+    upload: Upload, plan: VideoPlan, entries: Sequence[TaskEntry], replacing: Replacing
 ) -> dict[str, Known]:
     complete = [e for e in entries if e.is_complete and not e.is_doomed]
     doomed = [e for e in entries if e.is_doomed]
     change = change_of(plan, complete)
     old = [e.task_id for e in doomed or complete]
     tasks, it = f"{plural(len(old), 'task')} {listing(old)}", plural(len(old), "it", "them")
-    if doomed or (change and replace):
-        spared = "" if doomed else f", unless people have annotated {it}"
+    if doomed or (change and replacing.is_wanted):
+        is_spared = not (doomed or replacing.forces or replacing.carries)
+        spared = f", unless people have annotated {it}" * is_spared
         told = Known(message=f"in place of {tasks}{spared}.")
         return {part.task_name: told for part in plan.parts}
     if change:

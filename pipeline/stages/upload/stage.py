@@ -110,7 +110,7 @@ def plan_upload(
     *,
     breaks: BreakSettings | None = None,
     server: CvatSettings | None = None,
-    replace: bool = False,
+    replacing: Replacing | None = None,
 ) -> UploadPlan:
     """Return what `upload` would make of a dataset. Nothing is changed or asked.
 
@@ -121,7 +121,7 @@ def plan_upload(
         settings: tasks and jobs; the defaults if absent.
         breaks: what is a break, and which of them end a run; the defaults if absent.
         server: where to, if that is said.
-        replace: tasks that are not as planned by now would be made anew.
+        replacing: which tasks would be made anew that are not as planned by now; none if absent.
 
     Raises:
         UsageError: there is nothing to upload, or the labels cannot be read.
@@ -132,7 +132,8 @@ def plan_upload(
     store = open_dataset(dataset)
     plan = plan_dataset(store, settings, breaks or BreakSettings())
     uploads = uploads_meant(Journal(store.path), settings, server or CvatSettings())
-    known = known_tasks(uploads[0], plan.videos, replace=replace) if len(uploads) == 1 else {}
+    replacing = replacing or Replacing(False, False, False)
+    known = known_tasks(uploads[0], plan.videos, replacing) if len(uploads) == 1 else {}
     return dataclasses.replace(plan, known=known, notes=tuple(tell_several(uploads)))
 
 

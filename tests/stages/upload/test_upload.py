@@ -971,6 +971,8 @@ def test_a_plan_tells_of_tasks_that_are_not_as_they_would_be(prep, stand_in, dat
     told, tasks = planned(prep, dataset, "--replace")
     assert [status for status, _ in tasks.values()] == ["planned", "unchanged"]
     assert f"a: in place of task {number}, unless people have annotated it." in told["warnings"]
+    told, _ = planned(prep, dataset, "--replace", "--carry")
+    assert f"a: in place of task {number}." in told["warnings"]
     told, tasks = planned(prep, dataset, "--jobs", "size", "--job-size", "2")
     assert [status for status, _ in tasks.values()] == ["changed", "unchanged"]
     assert any("b: it was uploaded with other settings" in each for each in told["warnings"])
