@@ -42,7 +42,8 @@ class ExportSettings:
     classes: str | None = option(
         None,
         "Labels to export, separated by commas, in this order; 'car,truck=car' makes cars of "
-        "trucks. Default: all of the tasks, in CVAT's order.",
+        "trucks, and '\"big, red\"' is a name with a comma. Default: all of the tasks, in CVAT's "
+        "order.",
         metavar="NAMES",
     )
     attributes: str = option(

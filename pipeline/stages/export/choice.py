@@ -1,5 +1,6 @@
 """Which shapes and images of all are exported, as a person has chosen."""
 
+import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -47,7 +48,9 @@ def _of_classes(tables: Tables, classes: str | None) -> Tables:
         return tables
     shapes = tables.shapes
     old: dict[str, str] = {}
-    for pair in classes.split(","):
+    # As in CSV: a name with a comma stands in quotation marks.
+    line = " ".join(classes.splitlines())
+    for pair in next(csv.reader([line], skipinitialspace=True)) or [""]:
         name, _, new = (each.strip() for each in pair.partition("="))
         refuse_unknown(name, shapes.label_names, "--labels: label")
         if name in old:

@@ -112,9 +112,11 @@ class Maker:
             wrong = wrong_spans(tasks, self.store.path / AUDIT_NAME)
         tables = chosen(build_tables(self.store, tasks, wrong), self.settings)
         if len(tables.images) == 0:
+            told = [notice.message for notice in tables.notices]
+            if self.settings.empty == "drop":
+                told.append("On no image anything is drawn that is asked for (--empty, --labels).")
             raise InputError(
-                f"{printable(self.store.path)}: there is nothing to export. "
-                + " ".join(notice.message for notice in tables.notices)
+                f"{printable(self.store.path)}: there is nothing to export. {' '.join(told)}"
             )
         return tables
 

@@ -1,5 +1,6 @@
 """YOLO as Ultralytics reads it: a text file for each image, and ``data.yaml``."""
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,14 +43,15 @@ def write_yolo(tables: Tables, out: Path, places: Sequence[str], kind: str) -> W
     is_taken = shapes.is_kind(*_KINDS[kind])
     rows = np.flatnonzero(is_taken)
     writer = _Lines(tables, kind)
-    files = [
-        out / "labels" / Path(place).relative_to("images").with_suffix(".txt") for place in places
-    ]
-    for folder in {file.parent for file in files}:
-        folder.mkdir(parents=True, exist_ok=True)
+    # Texts, not paths, and bytes: there may be a million files.
+    labels = f"{out}/labels"
+    files = [f"{labels}{place.removeprefix('images').rpartition('.')[0]}.txt" for place in places]
+    for folder in {file.rpartition("/")[0] for file in files}:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     written = _by_image(writer.lines(rows), shapes.images[rows].tolist(), len(files))
     for file, lines in zip(files, written, strict=True):
-        file.write_text("".join(lines), encoding="ascii")
+        with open(file, "wb") as opened:  # noqa: PTH123
+            opened.write("".join(lines).encode("ascii"))
     skeletons = _skeletons(tables) if kind == "pose" else {}
     flips = flips_of(list(skeletons.values()), writer.points)
     flips_told = [_NO_FLIPS] if skeletons and flips is None else []
@@ -178,8 +180,13 @@ class _Lines:
         return np.asarray(points + np.array([left, top]))
 
 
+@functools.cache
+def _pattern(numbers: int) -> str:
+    return " ".join(["%.8g"] * numbers)
+
+
 def _written(numbers: Sequence[float]) -> str:
-    return " ".join(str(n) if isinstance(n, int) else f"{n:.8g}" for n in numbers)
+    return _pattern(len(numbers)) % tuple(numbers)
 
 
 def _data(

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import simplejpeg
+import yaml
 from helpers.cvat import (
     OUT,
     SKELETON,
@@ -339,6 +340,29 @@ def test_an_interrupt_says_that_nothing_is_there(prep, stand_in, drawn, monkeypa
     )
     assert snapshot(out) == before
     assert sorted(p.name for p in drawn.parent.iterdir()) == ["ds", "out"]
+
+
+def test_names_may_hold_anything(prep, drawn):
+    names_ = ("Car", "car", "big, red", "Fußgänger", "a: 'b'", "#x")
+    tracks = "".join(
+        f'<track id="{i}" label="{name}"><box frame="0" keyframe="1" outside="0" occluded="0" '
+        f'xtl="{10 * i}" ytl="1" xbr="{10 * i + 9}" ybr="9"></box></track>'
+        for i, name in enumerate(names_)
+    )
+    given = "".join(f"<label><name>{name}</name></label>" for name in names_)
+    head = HEAD.format(task=9).replace("<label><name>car</name></label>", given)
+    (drawn.parent / "b.xml").write_text(head + tracks + "</annotations>")
+    file = ("--annotations", "b.xml")
+    assert prep("export", drawn, "-o", "yolo", "--to", "yolo", *file).code == 0
+    data = yaml.safe_load((drawn.parent / "yolo" / "data.yaml").read_text())
+    assert data["names"] == dict(enumerate(names_))
+    wanted = '"big, red"=truck,Car'
+    assert prep("export", drawn, "-o", "out", "--labels", wanted, *file).code == 0
+    assert [one[2:4] for one in told(drawn.parent / "out")[:2]] == [("Car", 0), ("truck", 20)]
+    (drawn.parent / "b.xml").write_text(head + "</annotations>")
+    nothing = prep("export", drawn, "-o", "no", "--empty", "drop", *file)
+    assert nothing.code == 2
+    assert "On no image anything is drawn that is asked for" in nothing.err
 
 
 def test_two_tasks_of_the_same_frames_are_refused(prep, stand_in, drawn):
