@@ -21,7 +21,8 @@ from ...settings.stages import RunSettings
 from ...splits import UNITS
 from ...splits.looks import ImageSet, Looks, is_unreadable, look_at
 from ...splits.record import find_record, go_on
-from .coco import Coco, find_files
+from .coco import Coco
+from .coco_file import find_files
 from .divide import Divided, divide_images
 from .images import ImageFile, find_images, refuse_twice
 from .leaks import find_leaks
@@ -85,6 +86,8 @@ def split(
     result = SplitResult(os.fspath(root), source.kind, _count_sides(files), found, notices=notices)
     if target is None:
         return result
+    once = np.unique([file.path for file in files], return_index=True)[1]  # may be on two sides
+    files, looks = [files[place] for place in once.tolist()], looks[once]
     divided = divide_images(files, looks, settings or SplitSettings(), before)
     _write(target, source, divided, images)
     return dataclasses.replace(
@@ -93,7 +96,7 @@ def split(
         after=find_leaks(divided.files, looks, leaks),
         settings=divided.record.settings,
         summary=divided.summary,
-        notices=(*result.notices, *divided.notices),
+        notices=(*result.notices, *divided.notices, *_tell_without_val(source, divided)),
     )
 
 
@@ -141,6 +144,17 @@ def _tell_strange(root: Path, files: Sequence[ImageFile]) -> list[Notice]:
     what = count(len(strange), "image in the folder is", "images in the folder are")
     text = f"{what} named by no annotations, and left out: {listing(strange)}."
     return [Notice("left-out", text)]
+
+
+def _tell_without_val(source: Source, divided: Divided) -> list[Notice]:
+    """Return a notice where training goes without val: Ultralytics needs some."""
+    if not isinstance(source, Yolo) or divided.of("val"):
+        return []
+    text = (
+        "No image is in val, so data.yaml names those of train there, as Ultralytics does not "
+        "train without any: what it then says of val is no proof."
+    )
+    return [Notice("no-val", text)]
 
 
 def _tell_unreadable(files: Sequence[ImageFile], looks: Looks) -> list[Notice]:
