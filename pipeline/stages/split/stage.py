@@ -20,7 +20,7 @@ from ...settings.splits import SIDES, LeakSettings, SplitSettings
 from ...settings.stages import RunSettings
 from ...splits import UNITS
 from ...splits.looks import ImageSet, Looks, is_unreadable, look_at
-from ...splits.record import find_record, go_on
+from ...splits.record import SplitRecord, find_record, go_on
 from .coco import Coco
 from .coco_file import find_files
 from .divide import Divided, divide_images
@@ -72,8 +72,7 @@ def split(
     """
     root = find_folder(path, _WAY_OUT)
     target = None if output is None else refuse_taken(Path(os.path.abspath(output)), root)
-    own = find_record(root)
-    before = own if splits is None else go_on(own, splits)
+    before = _before(root, splits)
     source = _open(root)
     files = source.read()
     _refuse_nothing_to_do(root, files, is_divided=target is not None)
@@ -86,8 +85,7 @@ def split(
     result = SplitResult(os.fspath(root), source.kind, _count_sides(files), found, notices=notices)
     if target is None:
         return result
-    once = np.unique([file.path for file in files], return_index=True)[1]  # may be on two sides
-    files, looks = [files[place] for place in once.tolist()], looks[once]
+    files, looks = _once(files, looks)
     divided = divide_images(files, looks, settings or SplitSettings(), before)
     _write(target, source, divided, images)
     return dataclasses.replace(
@@ -98,6 +96,18 @@ def split(
         summary=divided.summary,
         notices=(*result.notices, *divided.notices, *_tell_without_val(source, divided)),
     )
+
+
+def _before(root: Path, splits: Path | None) -> SplitRecord | None:
+    """Return where images stand already, as the set or a file says."""
+    own = find_record(root)
+    return own if splits is None else go_on(own, splits)
+
+
+def _once(files: Sequence[ImageFile], looks: Looks) -> tuple[list[ImageFile], Looks]:
+    """Return each image once, also one that stood on two sides, and how they look."""
+    places = np.unique([file.path for file in files], return_index=True)[1]
+    return [files[place] for place in places.tolist()], looks[places]
 
 
 def _write(target: Path, source: Source, divided: Divided, images: str) -> None:
