@@ -434,6 +434,32 @@ def test_a_frame_that_an_export_leaves_out_is_deleted(prep, stand_in, drawn):
     assert [one["frame_index"] for one in instances(out)["images"]] == [0, 1, 2, *range(4, 10)]
 
 
+@pytest.mark.parametrize("of", ["task", "job"])
+def test_only_true_goes_by_an_audit_of_the_same_file(of, prep, stand_in, drawn):
+    """The file lacks frame 3, which is deleted; one box is held on all that follow."""
+    head = HEAD.format(task=task_named(stand_in, "b").id).replace("task>", f"{of}>")
+    tracks = "".join(
+        f'<track id="{number}" label="car">'
+        + "".join(
+            f'<box frame="{f}" keyframe="{int(f in keyframes)}" outside="{int(f == end)}" '
+            f'occluded="0" xtl="{f}" ytl="0" xbr="{f + 9}" ybr="9"></box>'
+            for f in range(end + 1 if end else 10)
+            if f != 3
+        )
+        + "</track>"
+        for number, (keyframes, end) in enumerate([((0, 5, 6), 6), ((0,), None)])
+    )
+    (drawn.parent / "b.xml").write_text(head + tracks + "</annotations>")
+    audited = prep("audit", drawn, "--annotations", "b.xml")
+    assert audited.out.count("single-keyframe") == 1
+    options = ("--annotations", "b.xml", "--interpolated", "only-true", "--empty", "drop")
+    done = prep("export", drawn, "-o", "out", *options)
+    assert done.err == ""
+    assert sorted((one[1], one[4]) for one in told(drawn.parent / "out")) == [
+        (0, "person"), (0, "person"), (1, "cvat"), (2, "cvat"), (4, "cvat"), (5, "person")
+    ]  # fmt: skip
+
+
 MAYBE = (
     "5 images on which nothing is drawn are there as showing nothing. An export 'for video' does "
     "not name deleted frames, so any that were deleted are among these."
