@@ -324,7 +324,7 @@ def test_what_fails_leaves_nothing(prep, stand_in, drawn):
     assert [p.name for p in drawn.parent.iterdir()] == ["ds"]
 
 
-def test_an_interrupt_says_that_nothing_is_there(prep, stand_in, drawn, monkeypatch):
+def test_an_interrupt_leaves_what_was_there(prep, stand_in, drawn, monkeypatch):
     out, _ = run(prep, stand_in, drawn, "--labels", "truck")
     before = snapshot(out)
 
@@ -335,11 +335,23 @@ def test_an_interrupt_says_that_nothing_is_there(prep, stand_in, drawn, monkeypa
     stopped = prep("export", drawn, "-o", "out", "--overwrite", **access(stand_in))
     assert stopped.code == 5
     assert stopped.err == (
-        "error: Interrupted. Nothing was written; an export that was there before is as it was. "
-        "Run the same command again.\n"
+        "error: Interrupted. An export that was there before is as it was, unless the new one was "
+        "just done; it is there whole, or not at all. Run the same command again.\n"
     )
     assert snapshot(out) == before
     assert sorted(p.name for p in drawn.parent.iterdir()) == ["ds", "out"]
+
+
+def test_an_image_that_nobody_may_read_is_named(prep, ordinary, stand_in, drawn):
+    export(stand_in, task_named(stand_in, "b"), drawn.parent / "b.xml")
+    secret = drawn / "b" / names("b", [3])[0]
+    secret.chmod(0)
+    given = ("--annotations", drawn.parent / "b.xml", "--images", "copy", "--no-numbers")
+    done = ordinary("export", drawn, "-o", drawn.parent / "out", *given)
+    assert done.code == 2
+    assert done.err.startswith(f"error: {secret}: cannot be read: Permission denied. ")
+    unknown = prep("export", drawn, "--annotations", "b.xml", "--attributes", "color")
+    assert "attribute 'color' is unknown. Known: none." in unknown.err
 
 
 def test_names_may_hold_anything(prep, drawn):
@@ -362,7 +374,7 @@ def test_names_may_hold_anything(prep, drawn):
     (drawn.parent / "b.xml").write_text(head + "</annotations>")
     nothing = prep("export", drawn, "-o", "no", "--empty", "drop", *file)
     assert nothing.code == 2
-    assert "On no image anything is drawn that is asked for" in nothing.err
+    assert "On no image is anything drawn that is asked for" in nothing.err
 
 
 def test_two_tasks_of_the_same_frames_are_refused(prep, stand_in, drawn):
@@ -458,6 +470,20 @@ def test_only_true_goes_by_an_audit_of_the_same_file(of, prep, stand_in, drawn):
     assert sorted((one[1], one[4]) for one in told(drawn.parent / "out")) == [
         (0, "person"), (0, "person"), (1, "cvat"), (2, "cvat"), (4, "cvat"), (5, "person")
     ]  # fmt: skip
+
+
+def test_a_file_of_two_tasks_with_the_same_frames_says_what_to_do(prep, stand_in, drawn):
+    file = export(stand_in, task_named(stand_in, "b"), drawn.parent / "b.xml")
+    begin, rest = file.read_text().split("<task>")
+    one, rest = rest.split("</task>")
+    tasks = "".join(f"<task>{one.replace('<id>', f'<id>{n}')}</task>" for n in (1, 2))
+    file.write_text(f"{begin}<project><tasks>{tasks}</tasks></project>{rest}")
+    done = prep("export", drawn, "--annotations", file)
+    assert (done.code, "shows 10 frames of video 'b' that task b" in done.err) == (2, True), (
+        done.err
+    )
+    assert "--task" not in done.err
+    assert "Export one task alone from CVAT" in done.err
 
 
 MAYBE = (
