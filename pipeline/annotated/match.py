@@ -122,7 +122,7 @@ class Matcher:
             self._unreadable > 0
         )
         return (
-            f"{what}{unread}: only what needs no clock was looked at. Name the dataset that holds "
+            f"{what}{unread}, so nobody knows which frames it shows. Name the dataset that holds "
             "its video."
         )
 

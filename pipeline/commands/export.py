@@ -35,7 +35,8 @@ _SHOWN = 10
 
 
 _LEFT = (
-    "Nothing was written; an export that was there before is as it was. Run the same command again."
+    "An export that was there before is as it was, unless the new one was just done; it is there "
+    "whole, or not at all. Run the same command again."
 )
 
 

@@ -96,10 +96,15 @@ def settings_options(cls: type, *names: str) -> Callable[[Any], Any]:
 
     def decorate(function: Any) -> Any:
         for name in reversed(names or tuple(fields)):
-            function = _flag(fields[name], hints[name], _GROUPS[cls])(function)
+            function = _flag(fields[name], hints[name], group_of(cls))(function)
         return function
 
     return decorate
+
+
+def group_of(cls: type) -> str:
+    """Return the title under which help shows the options of a settings class."""
+    return _GROUPS[cls]
 
 
 def _flag(settings_field: "dataclasses.Field[Any]", hint: Any, group: str) -> Callable[[Any], Any]:

@@ -11,11 +11,18 @@ from ..base.errors import ExitCode, printable
 from ..base.words import count
 from ..engines.choice import open_engine
 from ..settings.file import load_config
-from ..settings.splits import LeakSettings, SplitSettings
+from ..settings.splits import BY, LeakSettings, SplitSettings
 from ..settings.stages import RunSettings
 from ..splits import UNITS
 from .console import Answer, Console, verb
-from .options import config_option, engine_options, output_option, settings_options
+from .options import (
+    Option,
+    config_option,
+    engine_options,
+    group_of,
+    output_option,
+    settings_options,
+)
 
 if TYPE_CHECKING:  # the stage loads OpenCV
     from ..stages.split.leaks import Leak, Leakage
@@ -50,7 +57,18 @@ _LEFT = "Nothing was written. Run the same command again."
     'are more images now. Or sides that you wrote: {"videos": {"walk": "train"}}. Default: that of '
     "FOLDER, if prep divided it before.",
 )
-@settings_options(SplitSettings)
+@settings_options(SplitSettings, "split")
+@click.option(
+    "--by",
+    cls=Option,
+    group=group_of(SplitSettings),
+    type=click.Choice(BY),  # run is refused with a reason
+    metavar="[recording|video]",
+    help="What stays together on one side. Both mean all frames of a video here, as only a dataset "
+    "of prep tells chapters of a recording. Near-identical images never part. Default: as before, "
+    "and the first time recording.",
+)
+@settings_options(SplitSettings, "seed")
 @settings_options(LeakSettings)
 @engine_options
 def split(

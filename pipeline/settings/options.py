@@ -51,5 +51,5 @@ def refuse_unknown(key: object, known: Any, where: str) -> None:
     if key in known:
         return
     close = difflib.get_close_matches(str(key), list(known), n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(known)}."
+    hint = f" Did you mean '{close[0]}'?" if close else f" Known: {', '.join(known) or 'none'}."
     raise UsageError(f"{where} '{printable(key)}' is unknown.{hint}")

@@ -6,6 +6,7 @@ recordings show, the old ones stay, and what joins them is set aside: it would l
 """
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -176,6 +177,6 @@ def _digests(keys: Sequence[str], group: Places, groups: int, seed: int) -> list
     """Return for each group the least digest of its units, so the order of names is no matter."""
     least = [b"\xff" * 32] * groups
     for key, place in zip(keys, group.tolist(), strict=True):
-        digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
+        digest = hashlib.sha256(os.fsencode(f"{seed}:{key}")).digest()
         least[place] = min(least[place], digest)
     return least

@@ -137,6 +137,11 @@ def look_at_frames(
     return looks
 
 
+def seen_frames(store: Dataset, video: str) -> npt.NDArray[np.int64]:
+    """Return the frames of a video that were looked at before: int64, ascending."""
+    return _read(store, video)["frame"].astype(np.int64)
+
+
 def _nothing(count: int) -> Looks:
     looks = np.zeros(count, dtype=LOOK)
     looks["contrast"] = np.nan

@@ -128,7 +128,7 @@ def divide_into_parts(
         DatasetError: a record or a frame table cannot be read.
     """
     records = [store.read_record(video) for video in videos]
-    known = _known(records, before)
+    known = known_sides(records, before)
     rows = [
         (place, first, *given_at(known.get(record.id), first))
         for place, record in enumerate(records)
@@ -175,7 +175,9 @@ def given_at(known: VideoSides | None, first: int) -> tuple[int, bool]:
     return _NUMBERS[side], known.by_hand
 
 
-def _known(records: Iterable[VideoRecord], before: SplitRecord | None) -> Mapping[str, VideoSides]:
+def known_sides(
+    records: Iterable[VideoRecord], before: SplitRecord | None
+) -> Mapping[str, VideoSides]:
     """Return what a record says of videos: by what they are made of, or else by their ids."""
     if before is None:
         return {}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..base.errors import printable
 from ..base.words import count, listing
@@ -21,8 +22,13 @@ _MOST_TOLD = 20
 _FIX = "Say with --splits FILE on which side they are to stand, all on one."
 
 
-def groups_of(parts: Parts, bonds: Bonds, division: Division) -> list[dict[str, Any]]:
-    """Return what stands together and why, of several videos each: JSON-ready, largest first."""
+def groups_of(
+    parts: Parts, bonds: Bonds, division: Division, is_here: npt.NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """Return what stands together and why, of several videos each: JSON-ready, largest first.
+
+    Only where one at least is of ``is_here``, shape (parts,): what is divided now.
+    """
     why: dict[int, list[str]] = defaultdict(list)
     for bond in bonds.why:
         if bond.why:
@@ -30,6 +36,8 @@ def groups_of(parts: Parts, bonds: Bonds, division: Division) -> list[dict[str, 
     groups = []
     for root, reasons in why.items():
         members = np.flatnonzero(division.roots == root)
+        if not is_here[members].any():
+            continue
         videos = sorted({parts.records[place].id for place in parts.video[members].tolist()})
         sides = sorted({side_name(int(side)) for side in division.sides[members]})
         groups.append({"videos": videos, "sides": sides, "why": reasons})
@@ -79,7 +87,13 @@ def tell_conflicts(
         yield Notice("moved-side", text)
 
 
-def tell_leaks(parts: Parts, bonds: Bonds, division: Division, leaking: Shown) -> Iterator[Notice]:
+def tell_leaks(
+    parts: Parts,
+    bonds: Bonds,
+    division: Division,
+    leaking: Shown,
+    is_here: npt.NDArray[np.bool_],
+) -> Iterator[Notice]:
     """Yield which parts stand on several sides though they should not.
 
     Args:
@@ -87,6 +101,7 @@ def tell_leaks(parts: Parts, bonds: Bonds, division: Division, leaking: Shown) -
         bonds: what binds them.
         division: where they stand.
         leaking: the images that have a near-identical one on another side.
+        is_here: shape (parts,), what is divided now; nothing is told of others alone.
     """
     near = find_neighbours(leaking.hashes, leaking.owners)
     names = [printable(name) for name in parts.names]
@@ -96,7 +111,8 @@ def tell_leaks(parts: Parts, bonds: Bonds, division: Division, leaking: Shown) -
         *((pair, "may show the same moment") for pair in bonds.links.T.tolist()),
     ):
         sides = [int(division.sides[each]) for each in (one, other)]
-        if min(sides) < 0 or sides[0] == sides[1] or (one, other) in told:
+        is_other = not is_here[[one, other]].any()
+        if is_other or min(sides) < 0 or sides[0] == sides[1] or (one, other) in told:
             continue
         told.add((one, other))
         if len(told) <= _MOST_TOLD:
@@ -106,7 +122,7 @@ def tell_leaks(parts: Parts, bonds: Bonds, division: Division, leaking: Shown) -
             )
             text = f"{where} {words}, and stand on two sides as they did before. {_FIX}"
             yield Notice("leak", text)
-    images = len(leaking.hashes)
+    images = int(is_here[leaking.owners].sum())
     if told:
         text = (
             f"{count(images, 'image has', 'images have')} a near-identical one on another side; "

@@ -1,7 +1,11 @@
-"""Deal the videos of a dataset to sides."""
+"""Deal the videos of a dataset to sides.
+
+Those that are not divided now, but have a side, are there as well: what is new makes up for the
+shares together with them, and stands with what it shows. Nothing is told of them alone.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +23,15 @@ from .deal import NONE, Floats
 from .groups import ASIDE as SET_ASIDE, Division, Shown, Units, divide
 from .looks import LOOK, Looks, is_flat, is_unreadable, look_at_frames
 from .near import Places
+from .others import find_others
 from .parts import Parts, divide_into_parts, forgotten, settle
 from .record import SplitRecord
 from .sides import Material, Sides, Stretch
 from .tell import Holdings, summarize, tell_shares
 from .told import groups_of, tell_conflicts, tell_doubles, tell_groups, tell_leaks
 from .twins import Twins, find_twins
+
+Flags = npt.NDArray[np.bool_]
 
 
 def deal_videos(
@@ -51,59 +58,66 @@ def deal_videos(
         InterruptedRunError: stopped.
     """
     settings = settle(asked.settings, before)
-    parts = divide_into_parts(
-        store, sorted(material), before, asked.breaks if settings.by == "run" else None
-    )
-    images = _look(store, parts, material, engine, watch)
+    every = {**material, **find_others(store, material, before)}
+    breaks = asked.breaks if settings.by == "run" else None
+    parts = divide_into_parts(store, sorted(every), before, breaks)
+    is_here = np.array([record.id in material for record in parts.records], np.bool_)[parts.video]
+    images = _look(store, parts, every, engine, watch)
     tells = images.usable & ~images.flat & (parts.given[images.owners] != SET_ASIDE)
     shown = Shown(images.hashes[tells], images.owners[tells])
     bonds = find_bonds(parts, shown, images.frames[tells], settings)
     labels = sorted({label for each in material.values() for label in each.labels})
-    counts = _count(parts, images, material, labels)
+    counts = _count(parts, images, every, labels, is_here)
     units = Units(parts.keys, counts, parts.given, parts.by_hand)
     shares = np.array([settings.shares.get(side, 0.0) for side in SIDES])
     division = divide(units, bonds.links, bonds.unions, shown, shares, settings.seed or 0)
     sides = division.sides[images.owners]
-    fixed = parts.by_hand[images.owners]
-    twins = find_twins(images.hashes, sides, images.flat, images.usable, fixed)
+    is_ruled = parts.by_hand[images.owners]
+    twins = find_twins(images.hashes, sides, images.flat, images.usable, is_ruled)
     counts[:, 0] -= np.bincount(images.owners[twins.aside], minlength=len(counts))
-    wanted = shares if _are_judged(store, parts, division, asked, before) else np.zeros_like(shares)
+    wanted = shares * _are_judged(store, parts, division, is_here, asked, before)
     held = Holdings(counts, labels, division.sides, division.roots, wanted, parts.names)
+    mine = is_here[images.owners]
+    of_mine = replace(held, counts=counts * is_here[:, np.newaxis])
     summary: dict[str, Any] = {
-        "sides": summarize(held),
-        "set_aside": int((twins.aside | (sides < 0)).sum()),
-        "near_identical_across_sides": int((twins.others != 0).sum()),
-        "groups": groups_of(parts, bonds, division),
+        "sides": summarize(of_mine),
+        "set_aside": int(((twins.aside | (sides < 0)) & mine).sum()),
+        "near_identical_across_sides": int(((twins.others != 0) & mine).sum()),
+        "groups": groups_of(parts, bonds, division, is_here),
     }
+    told = _tell(parts, bonds, division, images, twins, is_here)
     return Sides(
         used=tuple(summary["sides"]),
         stretches=dict(_stretches(parts, division, images, twins)),
         record=_record(parts, division, before, settings),
-        notices=(
-            *tell_groups(summary["groups"]),
-            *_tell(parts, bonds, division, images, twins),
-            *tell_shares(held),
-        ),
+        notices=(*tell_groups(summary["groups"]), *told, *tell_shares(held)),
         summary=summary,
     )
 
 
 def _are_judged(
-    store: Dataset, parts: Parts, division: Division, asked: Asked, before: SplitRecord | None
+    store: Dataset,
+    parts: Parts,
+    division: Division,
+    is_here: Flags,
+    asked: Asked,
+    before: SplitRecord | None,
 ) -> bool:
     """Return whether what stands on each side is held against the shares that it should have.
 
     Not where nobody has asked for shares, as a person has put all by hand; nor where some videos of
     a dataset that was divided before are looked at alone.
     """
-    if asked.settings.split is not None or len(parts.firsts) == 0:
+    if asked.settings.split is not None or not is_here.any():
         return True
     is_bound = np.isin(division.roots, division.roots[parts.given != NONE])
     if not is_bound.all():  # the others were dealt right now
         return True
-    absent = set(store.video_ids()) - {record.id for record in parts.records}
+    here = {parts.records[place].id for place in parts.video[is_here].tolist()}
+    absent = set(store.video_ids()) - here
     is_alone = before is not None and not absent.isdisjoint(before.videos)
-    return not is_alone and not np.isin(division.roots, division.roots[parts.by_hand]).all()
+    is_ruled = np.isin(division.roots[is_here], division.roots[parts.by_hand])
+    return not is_alone and not is_ruled.all()
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +164,16 @@ def _look(
 
 
 def _count(
-    parts: Parts, images: _Images, material: Mapping[str, Material], labels: Sequence[str]
+    parts: Parts,
+    images: _Images,
+    material: Mapping[str, Material],
+    labels: Sequence[str],
+    is_here: Flags,
 ) -> Floats:
-    """Return what each part holds: shape (parts, 1 + labels), images and objects of each label."""
+    """Return what each part holds: shape (parts, 1 + labels), images and objects of each label.
+
+    What is drawn on those that are not divided now is not known: as much as on the others.
+    """
     number = len(parts.firsts)
     counts = np.zeros((number, 1 + len(labels)))
     counts[:, 0] = np.bincount(images.owners, minlength=number)
@@ -161,6 +182,8 @@ def _count(
         for label, frames in material[record.id].labels.items():
             owners = parts.owners(place, frames)
             counts[:, columns[label]] += np.bincount(owners, minlength=number)
+    density = counts[is_here, 1:].sum(axis=0) / max(float(counts[is_here, 0].sum()), 1)
+    counts[~is_here, 1:] = counts[~is_here, :1] * density
     return counts
 
 
@@ -189,13 +212,14 @@ def _record(
 
 
 def _tell(
-    parts: Parts, bonds: Bonds, division: Division, images: _Images, twins: Twins
+    parts: Parts, bonds: Bonds, division: Division, images: _Images, twins: Twins, is_here: Flags
 ) -> Iterator[Notice]:
     yield from tell_conflicts(parts.names, parts.given, division)
-    leaks = twins.others != 0
-    yield from tell_leaks(parts, bonds, division, Shown(images.hashes[leaks], images.owners[leaks]))
-    yield from tell_doubles(parts, division, images.owners[twins.double])
-    flats, unreadable = int(twins.empty.sum()), int((~images.usable).sum())
+    leaks, mine = twins.others != 0, is_here[images.owners]
+    leaking = Shown(images.hashes[leaks], images.owners[leaks])
+    yield from tell_leaks(parts, bonds, division, leaking, is_here)
+    yield from tell_doubles(parts, division, images.owners[twins.double & mine])
+    flats, unreadable = int((twins.empty & mine).sum()), int((~images.usable & mine).sum())
     if flats:
         text = (
             f"{count(flats, 'image that shows', 'images that show')} nothing, such as black ones, "

@@ -430,3 +430,43 @@ def test_re_encodings_stand_with_their_recording(tmp_path, prep):
     assert set(where.values()) == set(SIDES)
     for seed in range(3):
         assert where[f"r{seed}"] == where[f"small{seed}"] == where[f"part{seed}"]
+
+
+def test_new_videos_one_by_one_make_up_for_what_stands_on_the_sides(dataset):
+    """Each export holds one new video alone, and none of those from before."""
+    sides = deal(dataset)
+    for number in range(10):
+        write(dataset, f"new{number}", 6)
+        labels = {f"new{number}": {"car": np.arange(6)}}
+        alone = deal(dataset, before=sides.record, labels=labels, only=[f"new{number}"])
+        assert kinds(alone) == []
+        assert sum(each["images"] for each in alone.summary["sides"].values()) == 6
+        assert sides_of(alone).items() > sides_of(sides).items()
+        sides = alone
+    new = [side for video, side in sides_of(sides).items() if video.startswith("new")]
+    assert [new.count(side) for side in SIDES] == [8, 1, 1]
+
+
+def test_a_new_video_alone_stands_with_what_it_shows(dataset):
+    first = deal(dataset)
+    where = sides_of(first)
+    for place, side in enumerate(("val", "test", "train")):
+        old = next(video for video in where if where[video] == side)
+        write(dataset, f"n{place}", like=[(3, (old, 2))])
+        sides = deal(dataset, before=first.record, only=[f"n{place}"])
+        assert sides_of(sides)[f"n{place}"] == side
+        (text,) = told(sides, "same-recording")
+        assert text.startswith(f"n{place}, {old} stand together ({side}): ")
+        assert sides.stretches[f"n{place}"].aside.size == 0
+
+
+def test_of_others_only_what_was_divided_counts_and_no_damage(dataset):
+    """Frames that were never exported are not looked at; nothing is told of others alone."""
+    store = Dataset(dataset)
+    first = {video: Material(each.frames[:4]) for video, each in material(store).items()}
+    with InProcess(1) as engine:
+        sides = deal_videos(store, first, Asked(DEFAULT), None, engine, Watch())
+    (dataset / "v03" / "v03-frame_000005.jpg").write_bytes(b"no image")
+    (dataset / "v04" / "video.json").write_text("{")
+    alone = deal(dataset, before=sides.record, only=["v05"])
+    assert (kinds(alone), sides_of(alone)) == ([], sides_of(sides))

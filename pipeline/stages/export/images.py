@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...base.errors import UnbalancedVideoError, printable
+from ...base.errors import UnbalancedVideoError, printable, unreadable
 from ...base.words import count
 from ...dataset.image_folder import ImageNames
 from ...dataset.records import Notice
@@ -86,6 +86,7 @@ def put_images(
 
     Raises:
         UnbalancedVideoError: an image is gone.
+        DatasetError: an image cannot be copied, as it cannot be read.
         OSError: the export cannot be written.
     """
     sources = images.sources
@@ -108,6 +109,8 @@ def put_images(
             ) from error
         except OSError as error:
             if way == "copy" or error.errno not in _CANNOT_LINK:
+                if way == "copy" and error.filename == source:
+                    raise unreadable(source, error) from error
                 raise
             shutil.copyfile(source, target)
             copied, why = copied + 1, os.strerror(error.errno or 0)

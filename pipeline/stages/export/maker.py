@@ -114,7 +114,7 @@ class Maker:
         if len(tables.images) == 0:
             told = [notice.message for notice in tables.notices]
             if self.settings.empty == "drop":
-                told.append("On no image anything is drawn that is asked for (--empty, --labels).")
+                told.append("On no image is anything drawn that is asked for (--empty, --labels).")
             raise InputError(
                 f"{printable(self.store.path)}: there is nothing to export. {' '.join(told)}"
             )

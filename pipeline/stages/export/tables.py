@@ -118,10 +118,16 @@ def _elements(tasks: Sequence[AnnotatedTask]) -> dict[str, tuple[str, ...]]:
             if found.setdefault(label, names) != names:
                 raise UsageError(
                     f"{printable(task.name)}: skeleton '{printable(label)}' has other points in it "
-                    "than in the tasks before, so one export cannot hold both. Name tasks that "
-                    "have the same with --task."
+                    f"than in the tasks before, so one export cannot hold both. {_way_out(task)}"
                 )
     return found
+
+
+def _way_out(task: AnnotatedTask) -> str:
+    """Return how to export a task without those that do not go with it."""
+    if task.export_kind is not None:
+        return "Export one task alone from CVAT, and give that file."
+    return f"Name the tasks that go together with --task; this one is {task.task_id}."
 
 
 def _videos(store: Dataset, tasks: Sequence[AnnotatedTask]) -> dict[str, _Video]:
@@ -145,7 +151,7 @@ def _videos(store: Dataset, tasks: Sequence[AnnotatedTask]) -> dict[str, _Video]
                 raise UsageError(
                     f"{printable(task.name)}: it shows {count(len(common), 'frame')} of video "
                     f"'{printable(name)}' that task {printable(other)} shows as well, so which "
-                    "annotations count is not clear. Name the tasks to export with --task."
+                    f"annotations count is not clear. {_way_out(task)}"
                 )
         seen[name].append((task.name, usable))
         videos[name].shown.append(usable)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...base.errors import InputError, printable, unreadable
+from ...base.errors import InputError, printable
 from ...base.words import count, listing
+from .coco_file import read_file
 from .images import (
     ImageFile,
     find_images,
@@ -20,30 +21,8 @@ from .images import (
     without_side,
 )
 
-_PLACES = ("annotations/*.json", "*.json", "*/*.json")
 _INSTANCES = "instances"
 _FRAME_KEYS, _TIME_KEYS = ("frame_index", "frame_id", "frame"), ("time_seconds", "timestamp")
-
-
-def find_files(root: Path) -> list[Path]:
-    """Return the annotation files of a folder: none where it is no COCO set."""
-    for pattern in _PLACES:
-        found = [path for path in sorted(root.glob(pattern)) if _looks_like_coco(path)]
-        if found:
-            return found
-    return []
-
-
-def _looks_like_coco(path: Path) -> bool:
-    """Whether a file may be one, which its beginning or its name tells; it may be damaged."""
-    if path.name in {"splits.json", "dedupe.json", "export.json"}:
-        return False
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            begin = file.read(1 << 16)
-        return any(f'"{key}"' in begin for key in ("images", "annotations"))
-    except OSError:
-        return True
 
 
 @dataclass
@@ -72,7 +51,7 @@ class Coco:
         self._files = [
             _File(
                 path,
-                _read(path),
+                read_file(path),
                 side_in(path.stem) or side_named(path.parent.name),
                 _kind_of(path.stem),
             )
@@ -178,7 +157,7 @@ class Coco:
     def _name_videos(self) -> dict[Any, str]:
         """Return the names of videos by their numbers, which may be others in the next export."""
         rows = [row for file in self._files for row in file.data.get("videos") or ()]
-        known = [row for row in rows if isinstance(row, dict) and {"id", "name"} <= row.keys()]
+        known = [row for row in rows if _is_named(row)]
         names = {row["id"]: str(row["name"]) for row in known}
         is_clear = all(names[row["id"]] == str(row["name"]) for row in known)
         return names if is_clear and len(set(names.values())) == len(names) else {}
@@ -199,9 +178,10 @@ class Coco:
             file.entries[path], file.objects[path] = entry, mine
         if objects:
             strange = sum(map(len, objects.values()))
+            what = count(strange, "annotation belongs", "annotations belong")
             raise InputError(
-                f"{printable(file.path)}: {count(strange, 'annotation')} belong to images that it "
-                f"does not name: image_id {listing(sorted(map(str, objects)), 3)}. Mend it."
+                f"{printable(file.path)}: {what} to images that it does not name: image_id "
+                f"{listing(sorted(map(str, objects)), 3)}. Mend it."
             )
         return missing
 
@@ -224,6 +204,8 @@ class Coco:
     ) -> str | None:
         """Return the path of an image, of several the one nearest to the file that names it."""
         name = os.path.normpath(name).replace(os.sep, "/")
+        if name.rpartition("/")[2] not in by_name:
+            name = name.replace("\\", "/")  # as Windows has it
         fits = [
             path
             for path in by_name.get(name.rpartition("/")[2], ())
@@ -259,6 +241,15 @@ class Coco:
         return ImageFile(path, rest, side, sequence, index, seconds, labels)
 
 
+def _is_named(row: object) -> bool:
+    """Whether the row of a video has a name, and an id that is one."""
+    return (
+        isinstance(row, dict)
+        and {"id", "name"} <= row.keys()
+        and not isinstance(row["id"], dict | list)
+    )
+
+
 def _kind_of(stem: str) -> str:
     """Return what a file tells of its images: instances, if its name says nothing of it."""
     kind = without_side(stem)
@@ -267,28 +258,3 @@ def _kind_of(stem: str) -> str:
 
 _ANYTHING = frozenset(("", "annotation", "annotations", "annotations.coco", "coco", "labels"))
 _OWN = frozenset(("images", "annotations", "categories"))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise unreadable(path, error) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"{printable(path)}: this is no JSON ({printable(error)}). It may have been cut off: "
-            "write it anew."
-        ) from error
-    images = data.get("images") if isinstance(data, dict) else None
-    is_coco = isinstance(images, list) and all(
-        isinstance(each, dict) and "id" in each and "file_name" in each for each in images
-    )
-    rest = [data.get(key, []) for key in ("annotations", "categories")] if is_coco else []
-    if not is_coco or not all(
-        isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in rest
-    ):
-        raise InputError(
-            f"{printable(path)}: this is no COCO file: expected lists of images, annotations and "
-            "categories, each image with 'id' and 'file_name'."
-        )
-    return dict(data)

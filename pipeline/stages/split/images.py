@@ -62,7 +62,7 @@ def _side(word: str) -> str:
 
 
 def place_of(path: str) -> tuple[str | None, str]:
-    """Return the side that the folders of an image name, and its path without them."""
+    """Return the side that the folders of an image name, and its path without them, and inside."""
     *folders, name = path.split("/")
     side: str | None = None
     rest: list[str] = []
@@ -72,7 +72,7 @@ def place_of(path: str) -> tuple[str | None, str]:
             side = named
         elif not has_images and folder.lower() in _IMAGE_FOLDERS:
             has_images = True
-        else:
+        elif folder != "..":  # of a folder beside the set; the output has all within it
             rest.append(folder)
     return side, "/".join((*rest, name))
 
@@ -101,8 +101,10 @@ def find_images(root: Path) -> list[str]:
     def refuse(error: OSError) -> None:
         raise unreadable(error.filename, error) from error
 
-    for folder, inner, names in os.walk(root, onerror=refuse):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
+    for folder, inner, names in os.walk(root, onerror=refuse, followlinks=True):
+        inner[:] = sorted(
+            name for name in inner if not name.startswith(".") and not _is_loop(folder, name)
+        )
         below = os.path.relpath(folder, root).replace(os.sep, "/")
         start = "" if below == "." else f"{below}/"
         found += [
@@ -111,6 +113,12 @@ def find_images(root: Path) -> list[str]:
             if not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES
         ]
     return sorted(found)
+
+
+def _is_loop(folder: str, name: str) -> bool:
+    """Whether a folder is a link to one that it lies in, and so would never end."""
+    path = Path(folder, name)
+    return path.is_symlink() and Path(os.path.realpath(folder)).is_relative_to(path.resolve())
 
 
 def refuse_twice(root: Path, images: Iterable[tuple[str, str]]) -> None:

@@ -20,8 +20,9 @@ from ...settings.splits import SIDES, LeakSettings, SplitSettings
 from ...settings.stages import RunSettings
 from ...splits import UNITS
 from ...splits.looks import ImageSet, Looks, is_unreadable, look_at
-from ...splits.record import find_record, go_on
-from .coco import Coco, find_files
+from ...splits.record import SplitRecord, find_record, go_on
+from .coco import Coco
+from .coco_file import find_files
 from .divide import Divided, divide_images
 from .images import ImageFile, find_images, refuse_twice
 from .leaks import find_leaks
@@ -71,8 +72,7 @@ def split(
     """
     root = find_folder(path, _WAY_OUT)
     target = None if output is None else refuse_taken(Path(os.path.abspath(output)), root)
-    own = find_record(root)
-    before = own if splits is None else go_on(own, splits)
+    before = _before(root, splits)
     source = _open(root)
     files = source.read()
     _refuse_nothing_to_do(root, files, is_divided=target is not None)
@@ -85,6 +85,7 @@ def split(
     result = SplitResult(os.fspath(root), source.kind, _count_sides(files), found, notices=notices)
     if target is None:
         return result
+    files, looks = _once(files, looks)
     divided = divide_images(files, looks, settings or SplitSettings(), before)
     _write(target, source, divided, images)
     return dataclasses.replace(
@@ -93,8 +94,20 @@ def split(
         after=find_leaks(divided.files, looks, leaks),
         settings=divided.record.settings,
         summary=divided.summary,
-        notices=(*result.notices, *divided.notices),
+        notices=(*result.notices, *divided.notices, *_tell_without_val(source, divided)),
     )
+
+
+def _before(root: Path, splits: Path | None) -> SplitRecord | None:
+    """Return where images stand already, as the set or a file says."""
+    own = find_record(root)
+    return own if splits is None else go_on(own, splits)
+
+
+def _once(files: Sequence[ImageFile], looks: Looks) -> tuple[list[ImageFile], Looks]:
+    """Return each image once, also one that stood on two sides, and how they look."""
+    places = np.unique([file.path for file in files], return_index=True)[1]
+    return [files[place] for place in places.tolist()], looks[places]
 
 
 def _write(target: Path, source: Source, divided: Divided, images: str) -> None:
@@ -141,6 +154,17 @@ def _tell_strange(root: Path, files: Sequence[ImageFile]) -> list[Notice]:
     what = count(len(strange), "image in the folder is", "images in the folder are")
     text = f"{what} named by no annotations, and left out: {listing(strange)}."
     return [Notice("left-out", text)]
+
+
+def _tell_without_val(source: Source, divided: Divided) -> list[Notice]:
+    """Return a notice where training goes without val: Ultralytics needs some."""
+    if not isinstance(source, Yolo) or divided.of("val"):
+        return []
+    text = (
+        "No image is in val, so data.yaml names those of train there, as Ultralytics does not "
+        "train without any: what it then says of val is no proof."
+    )
+    return [Notice("no-val", text)]
 
 
 def _tell_unreadable(files: Sequence[ImageFile], looks: Looks) -> list[Notice]:

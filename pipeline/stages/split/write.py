@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ...base.errors import DatasetError, UsageError, cause_of, printable
+from ...base.errors import DatasetError, UsageError, cause_of, printable, unreadable
 from ...dataset.files import WRITE_ELSEWHERE, flush, flush_file_system
 from ...dataset.store import SPLITS_NAME
 from ...splits.record import SplitRecord
@@ -98,14 +98,23 @@ def write(
 
 
 def _place(source: Path, place: Path, is_linked: bool) -> None:
-    """Put an image into its place, as a hard link where the file system has them."""
-    source = source.resolve()  # a link to a symbolic link would be one more of these
+    """Put an image into its place, as a hard link where the file system has them.
+
+    Raises:
+        DatasetError: it is not there, or a link that leads nowhere.
+        OSError: it cannot be written.
+    """
+    real = os.path.realpath(source)  # a link to a symbolic link would be one more of these
+    try:
+        os.stat(real)  # noqa: PTH116
+    except OSError as error:
+        raise unreadable(source, error) from error
     if is_linked:
         try:
-            os.link(source, place)
+            os.link(real, place)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
         else:
             return
-    shutil.copyfile(source, place)
+    shutil.copyfile(real, place)

@@ -40,10 +40,18 @@ class Yolo:
         config = plain_yaml.read_file(path, "data set") if path else {}
         if not isinstance(config, dict):
             raise InputError(f"{printable(path)}: expected names and folders, as Ultralytics has.")
+        names = config.get("names") or {}
+        if not isinstance(names, dict | list):
+            raise InputError(
+                f"{printable(path)}: 'names' is no list of labels. Write it as [car, dog]."
+            )
         self._config: dict[str, Any] = config
+        self._names: dict[Any, Any] = names if isinstance(names, dict) else dict(enumerate(names))
 
     def read(self) -> list[ImageFile]:
         """Return all images, those that ``data.yaml`` names, or all that are there.
+
+        One that it names on two sides is there twice.
 
         Raises:
             InputError: what it names is not there, or a label file is damaged.
@@ -51,12 +59,13 @@ class Yolo:
         named = {_KEYS[key]: value for key, value in self._config.items() if key in _KEYS and value}
         if not named:
             return [self._image(path, None) for path in find_images(self.root)]
-        return [
-            self._image(path, side)
+        places = [
+            (path, side)
             for side, values in named.items()
             for value in (values if isinstance(values, list) else [values])
             for path in self._images_of(str(value))
         ]
+        return [self._image(path, side) for path, side in dict.fromkeys(places)]
 
     def target(self, file: ImageFile, side: str) -> str:
         """Return where an image goes, as a path under the output."""
@@ -124,19 +133,18 @@ class Yolo:
         except (OSError, ValueError) as error:
             cause = cause_of(error) if isinstance(error, OSError) else "no text"
             raise InputError(f"{printable(source)}: cannot be read: {cause}.") from error
-        names, found = self._config.get("names") or {}, Counter[str]()
-        names = names if isinstance(names, dict) else dict(enumerate(names))
+        found = Counter[str]()
         for number, line in enumerate(lines, 1):
             if not (parts := line.split()):
                 continue
             try:
                 label = int(float(parts[0]))
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise InputError(
                     f"{printable(source)}: line {number} does not begin with the number of a "
                     f"label: {printable(line[:40])}. Mend it, or take the line out."
                 ) from error
-            known = names.get(label)
+            known = self._names.get(label)
             found[str(label if known is None else known)] += 1
         return found
 

@@ -324,7 +324,7 @@ def test_what_fails_leaves_nothing(prep, stand_in, drawn):
     assert [p.name for p in drawn.parent.iterdir()] == ["ds"]
 
 
-def test_an_interrupt_says_that_nothing_is_there(prep, stand_in, drawn, monkeypatch):
+def test_an_interrupt_leaves_what_was_there(prep, stand_in, drawn, monkeypatch):
     out, _ = run(prep, stand_in, drawn, "--labels", "truck")
     before = snapshot(out)
 
@@ -335,11 +335,23 @@ def test_an_interrupt_says_that_nothing_is_there(prep, stand_in, drawn, monkeypa
     stopped = prep("export", drawn, "-o", "out", "--overwrite", **access(stand_in))
     assert stopped.code == 5
     assert stopped.err == (
-        "error: Interrupted. Nothing was written; an export that was there before is as it was. "
-        "Run the same command again.\n"
+        "error: Interrupted. An export that was there before is as it was, unless the new one was "
+        "just done; it is there whole, or not at all. Run the same command again.\n"
     )
     assert snapshot(out) == before
     assert sorted(p.name for p in drawn.parent.iterdir()) == ["ds", "out"]
+
+
+def test_an_image_that_nobody_may_read_is_named(prep, ordinary, stand_in, drawn):
+    export(stand_in, task_named(stand_in, "b"), drawn.parent / "b.xml")
+    secret = drawn / "b" / names("b", [3])[0]
+    secret.chmod(0)
+    given = ("--annotations", drawn.parent / "b.xml", "--images", "copy", "--no-numbers")
+    done = ordinary("export", drawn, "-o", drawn.parent / "out", *given)
+    assert done.code == 2
+    assert done.err.startswith(f"error: {secret}: cannot be read: Permission denied. ")
+    unknown = prep("export", drawn, "--annotations", "b.xml", "--attributes", "color")
+    assert "attribute 'color' is unknown. Known: none." in unknown.err
 
 
 def test_names_may_hold_anything(prep, drawn):
@@ -362,7 +374,7 @@ def test_names_may_hold_anything(prep, drawn):
     (drawn.parent / "b.xml").write_text(head + "</annotations>")
     nothing = prep("export", drawn, "-o", "no", "--empty", "drop", *file)
     assert nothing.code == 2
-    assert "On no image anything is drawn that is asked for" in nothing.err
+    assert "On no image is anything drawn that is asked for" in nothing.err
 
 
 def test_two_tasks_of_the_same_frames_are_refused(prep, stand_in, drawn):
@@ -432,6 +444,46 @@ def test_a_frame_that_an_export_leaves_out_is_deleted(prep, stand_in, drawn):
     out = drawn.parent / "out"
     assert [(one[1], one[3]) for one in told(out)] == [(f, f * 10) for f in (0, 1, 2, 4, 5)]
     assert [one["frame_index"] for one in instances(out)["images"]] == [0, 1, 2, *range(4, 10)]
+
+
+@pytest.mark.parametrize("of", ["task", "job"])
+def test_only_true_goes_by_an_audit_of_the_same_file(of, prep, stand_in, drawn):
+    """The file lacks frame 3, which is deleted; one box is held on all that follow."""
+    head = HEAD.format(task=task_named(stand_in, "b").id).replace("task>", f"{of}>")
+    tracks = "".join(
+        f'<track id="{number}" label="car">'
+        + "".join(
+            f'<box frame="{f}" keyframe="{int(f in keyframes)}" outside="{int(f == end)}" '
+            f'occluded="0" xtl="{f}" ytl="0" xbr="{f + 9}" ybr="9"></box>'
+            for f in range(end + 1 if end else 10)
+            if f != 3
+        )
+        + "</track>"
+        for number, (keyframes, end) in enumerate([((0, 5, 6), 6), ((0,), None)])
+    )
+    (drawn.parent / "b.xml").write_text(head + tracks + "</annotations>")
+    audited = prep("audit", drawn, "--annotations", "b.xml")
+    assert audited.out.count("single-keyframe") == 1
+    options = ("--annotations", "b.xml", "--interpolated", "only-true", "--empty", "drop")
+    done = prep("export", drawn, "-o", "out", *options)
+    assert done.err == ""
+    assert sorted((one[1], one[4]) for one in told(drawn.parent / "out")) == [
+        (0, "person"), (0, "person"), (1, "cvat"), (2, "cvat"), (4, "cvat"), (5, "person")
+    ]  # fmt: skip
+
+
+def test_a_file_of_two_tasks_with_the_same_frames_says_what_to_do(prep, stand_in, drawn):
+    file = export(stand_in, task_named(stand_in, "b"), drawn.parent / "b.xml")
+    begin, rest = file.read_text().split("<task>")
+    one, rest = rest.split("</task>")
+    tasks = "".join(f"<task>{one.replace('<id>', f'<id>{n}')}</task>" for n in (1, 2))
+    file.write_text(f"{begin}<project><tasks>{tasks}</tasks></project>{rest}")
+    done = prep("export", drawn, "--annotations", file)
+    assert (done.code, "shows 10 frames of video 'b' that task b" in done.err) == (2, True), (
+        done.err
+    )
+    assert "--task" not in done.err
+    assert "Export one task alone from CVAT" in done.err
 
 
 MAYBE = (
