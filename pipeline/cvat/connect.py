@@ -117,7 +117,14 @@ def _log_in(session: Session, client: "Client", credentials: Credentials) -> Non
 
     if credentials.token is not None:
         client.login(AccessTokenCredentials(credentials.token))
-        token = session.find("auth/access_tokens/self") or {}  # servers of old have no such path
+        try:
+            token = session.find("auth/access_tokens/self") or {}  # not there on servers of old
+        except CvatAuthError as error:
+            raise CvatAuthError(
+                f"{shown(session.host)}: the access token has expired, was revoked, or is none of "
+                f"this server: {error.what}",
+                "Make another one in CVAT (profile, security), and put it into CVAT_ACCESS_TOKEN.",
+            ) from None
         session.is_read_only = bool(token.get("read_only"))
     else:
         _log_in_with_password(session, client, credentials)

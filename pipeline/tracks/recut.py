@@ -94,11 +94,17 @@ def _piece(
         return None
     piece = {**whole.track, "frame": shapes[0]["frame"], "shapes": shapes}
     if elements:
-        piece["elements"] = [_element(each, borders, piece["frame"]) for each in elements]
+        piece["elements"] = [_element(each, piece["frame"], borders[1]) for each in elements]
     return piece
 
 
-def _element(part: RecutPart, borders: tuple[int, int], frame: int) -> Json:
-    """Return the part of an element in a job; ``frame`` is the first of its skeleton there."""
-    shapes = part.inside(borders)
-    return {**part.track, "frame": shapes[0]["frame"] if shapes else frame, "shapes": shapes}
+def _element(part: RecutPart, first: int, last: int) -> Json:
+    """Return the part of an element in a job, between the first frame of its skeleton and the last.
+
+    CVAT lets an element begin with its skeleton, and knows none without a keyframe; so one that is
+    not there yet begins outside.
+    """
+    shapes = part.inside((first, last))
+    if not shapes or shapes[0]["frame"] > first:
+        shapes = [*part.hidden(first), *shapes]
+    return {**part.track, "frame": first, "shapes": shapes}

@@ -210,6 +210,13 @@ class RecutPart:
                 ordered.pop(0)
         return ordered
 
+    def hidden(self, number: int) -> list[Json]:
+        """Return what tells that it is not shown on a new frame; nothing if it has no keyframes."""
+        if self.old and self._old_frames[0] <= self.frames.places[number]:
+            return [{**self._at(number), "outside": True}]
+        first = (self.old or self.track["shapes"])[:1]
+        return [{**shape, "frame": number, "outside": True} for shape in first]
+
     def _keep_close(self, shapes: dict[int, Json], stop: int) -> None:
         """Add the keyframes to a job's that it needs to be shown where it was on common frames."""
         counting = [n for n in sorted(shapes) if not self.frames.new.is_deleted[n]]
@@ -273,12 +280,21 @@ class RecutPart:
         return self._at(number)
 
     def _cut_behind(self, number: int, shapes: Mapping[int, Json]) -> Json | None:
-        """Return the shape at the last frame of a job of a track that moves on behind it."""
+        """Return the shape at the last frame of a job of a track that moves on behind it.
+
+        Or of one with a keyframe on a deleted frame behind its last: CVAT ends a track behind its
+        job where that one is, and moves it there, though it counts for nothing else.
+        """
         place = bisect.bisect_right(self._counting, number) - 1
-        if number in shapes or place < 0 or place + 1 == len(self._counting):
+        if number in shapes or place < 0:
             return None
-        before, behind = (self.made[self._counting[each]] for each in (place, place + 1))
-        if before["outside"] or is_same_place(before, behind):
+        before = self.made[self._counting[place]]
+        if before["outside"]:
+            return None
+        if any(self.frames.new.is_deleted[n] and n > before["frame"] for n in shapes):
+            return self._at(number)
+        behind = self._counting[place + 1 : place + 2]
+        if not behind or is_same_place(before, self.made[behind[0]]):
             return None
         shown = self._at(number)
         return None if is_same_place(before, shown) else shown

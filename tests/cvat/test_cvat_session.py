@@ -273,6 +273,12 @@ WRONG = {
     "an empty password": ("ann:", {"PASS": ""}, CvatAuthError, "no password for user ann"),
     "PASS is for --auth": (None, {"CVAT_USERNAME": "a", "PASS": "wr0ng"}, CvatAuthError, "no pass"),
     "an unknown token": (None, {"CVAT_ACCESS_TOKEN": "wr0ng"}, CvatAuthError, "gave 401: Invalid"),
+    "an old token": (
+        None,
+        {"CVAT_ACCESS_TOKEN": "wr0ng"},
+        CvatAuthError,
+        "Make another one in CVAT",
+    ),
     "two lines as token": (None, {"CVAT_ACCESS_TOKEN": "wr0ng\n2"}, CvatAuthError, "cannot be an"),
     "an odd token": (None, {"CVAT_ACCESS_TOKEN": "wr0ng“"}, CvatAuthError, "in CVAT_ACCESS_TOKEN"),
     "nothing": (None, {"CVAT_ACCESS_TOKEN": ""}, CvatAuthError, "no credentials for CVAT"),

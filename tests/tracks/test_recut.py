@@ -132,6 +132,17 @@ def test_a_keyframe_on_a_deleted_frame_goes_along_and_counts_for_nothing():
     assert frames(piece, new) == [(0, 0, False), (2, 20, False), (4, 99, False)]
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_keyframe_on_a_deleted_frame_does_not_end_its_piece_elsewhere(outside):
+    """CVAT ends a piece behind its job by the last keyframe that is there, whatever it is on."""
+    given = track(box(0, 0), box(3, 99, outside))
+    first, second = cut(given, range(9), range(9), [(0, 5), (6, 8)], deleted=[3]).jobs
+    assert [frames(one, range(9)) for one in first["tracks"]] == [
+        [(0, 0, False), (3, 99, outside), (5, 0, False)]
+    ]
+    assert [frames(one, range(9)) for one in second["tracks"]] == [[(6, 0, False)]]
+
+
 def test_the_elements_of_a_skeleton_go_with_it():
     def point(frame, x, outside=False):
         return shape(frame, [x, 5], outside=outside, kind="points", attributes={})

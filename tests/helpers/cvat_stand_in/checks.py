@@ -147,7 +147,23 @@ def _complete(one: dict, kind: str, *, is_element: bool = False) -> dict:
     if not is_element:
         elements = one.get("elements") or ()
         common["elements"] = [_complete(each, kind, is_element=True) for each in elements]
+        if kind == "tracks":
+            _begin_together(common)
     return common
+
+
+def _begin_together(skeleton: dict) -> None:
+    """Let elements begin with their skeleton, outside if need be; those without shapes are none."""
+    elements = skeleton["elements"] = [each for each in skeleton["elements"] if each["shapes"]]
+    firsts = [min(each["shapes"], key=lambda one: one["frame"]) for each in elements]
+    begin = min([skeleton["frame"], *(one["frame"] for one in firsts)])
+    if begin < skeleton["frame"]:
+        skeleton["frame"] = skeleton["shapes"][0]["frame"] = begin
+    for element, first in zip(elements, firsts, strict=True):
+        element["frame"] = begin
+        if first["frame"] > begin:
+            missing = {**deepcopy(first), "id": None, "frame": begin, "outside": True}
+            element["shapes"].insert(0, missing)
 
 
 def _attributes(one: dict) -> list[dict]:

@@ -145,7 +145,8 @@ def holds_no_break(task: TaskClock, a, b):
 def test_after_it_no_span_without_a_break_is_off_and_no_keyframe_has_moved(case):
     table, shapes, deleted = case
     task = clock(table, deleted=deleted)
-    given_track = {"id": 7, "label_id": 1, "frame": 0, "shapes": shapes, "attributes": ["x"]}
+    fixed = [{"spec_id": 1, "value": "x"}]
+    given_track = {"id": 7, "label_id": 1, "frame": 0, "shapes": shapes, "attributes": fixed}
     before = deepcopy(given_track)
     (seen,) = tracks_from_api({"tracks": [given_track]}, {})
     view = TaskView(task)

@@ -197,6 +197,51 @@ def test_skeletons_masks_and_turned_shapes_arrive_as_they_were(stand_in, ds):
     assert as_set(read(stand_in, new), before) == before
 
 
+def test_elements_that_are_not_seen_begin_with_their_skeleton(stand_in, ds):
+    """CVAT adds what they lack there, which is then not what was sent; and drops what is empty."""
+    send(stand_in, ds, labels=LABELS)
+    old = task_named(stand_in, "a")
+
+    def points(*frames):
+        return [shape(f, [f, 5], kind="points", outside=out) for f, out in frames]
+
+    bones = [
+        shape(f, [], kind="skeleton", outside=out) for f, out in ((0, False), (4, True), (8, False))
+    ]
+    nose = {"label": "nose", "frame": 0, "shapes": points((0, True), (2, False), (4, True))}
+    tail = {
+        "label": "tail", "frame": 0, "shapes": points((0, False), (1, True), (4, True), (8, False))
+    }  # fmt: skip
+    bike = {"label": "bike", "frame": 0, "shapes": bones, "elements": [nose, tail]}
+    early = {"label": "nose", "frame": 0, "shapes": points((0, True), (11, False))}
+    end = {"label": "tail", "frame": 0, "shapes": points((0, False))}
+    other = {"label": "bike", "frame": 0, "shapes": bones[:1], "elements": [early, end]}
+    put(stand_in, old, tracks=[bike, other])
+    gone(ds, 0, 2, 11)
+    new, _ = carried(stand_in, ds, jobs="size", job_size=5)  # 1, 3 to 6 and 7 to 10
+
+    def told(track):
+        return [
+            [(one["frame"], one["outside"]) for one in part["shapes"]]
+            for part in (track, *track["elements"])
+        ]
+
+    call = Caller(stand_in)
+    jobs = [
+        call("GET", f"/api/jobs/{job.id}/annotations/").json["tracks"]
+        for job in stand_in.state.jobs_of(new)
+    ]
+    first, second = ([told(track) for track in tracks] for tracks in jobs)
+    assert first == [
+        [[(0, False), (2, True)], [(0, True), (1, False), (2, True)], [(0, True), (2, True)]],
+        [[(0, False)], [(0, True)], [(0, False)]],
+    ]
+    assert second == [
+        [[(6, False)], [(6, True)], [(6, False)]],
+        [[(5, False)], [(5, True)], [(5, False)]],
+    ]
+
+
 def say(stand_in, job, frame, *texts, resolved=False):
     call = Caller(stand_in)
     body = {"job": job.id, "frame": frame, "position": [1.0, 2.0, 3.0, 4.0], "message": texts[0]}
