@@ -13,6 +13,7 @@ import numpy as np
 from ... import __version__
 from ...annotated.reading import AnnotatedTask
 from ...base.errors import InputError, UsageError, printable
+from ...base.words import listing, plural
 from ...base.work import Watch
 from ...dataset.records import Notice
 from ...dataset.store import AUDIT_NAME, Dataset
@@ -195,12 +196,23 @@ class _Made:
 
 
 def _is_export(folder: Path) -> bool:
-    """Whether prep made a folder as an export."""
+    """Whether prep made a folder as an export.
+
+    Raises:
+        InputError: it did, and somebody has put more into it since, which would be lost.
+    """
     try:
         record = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
-        return bool(record["format"] == FORMAT)
+        is_ours, ours = record["format"] == FORMAT, set(record["contents"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
+    if others := sorted({each.name for each in folder.iterdir()} - ours) if is_ours else []:
+        raise InputError(
+            f"{printable(folder)}: holds {listing(others, 3)} besides an export, which replacing "
+            f"it would delete. Move {plural(len(others), 'that', 'these')} out of it, or name "
+            "another folder with -o."
+        )
+    return bool(is_ours)
 
 
 def _by_side(images: ImageTable) -> list[str]:
@@ -221,6 +233,7 @@ def _format_of(settings: ExportSettings) -> _Format:
 
 def write_record(result: ExportResult, out: Path) -> None:
     """Write ``export.json``, and ``export.html``, which shows the same."""
-    text = json.dumps(result.numbers, indent=1)
+    contents = sorted({*(each.name for each in out.iterdir()), RECORD_NAME, PAGE_NAME})
+    text = json.dumps({**result.numbers, "contents": contents}, indent=1)
     (out / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
     write_page(out / PAGE_NAME, result.numbers)

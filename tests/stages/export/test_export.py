@@ -274,6 +274,17 @@ def test_only_an_export_is_replaced_and_only_if_asked(prep, stand_in, drawn):
     assert sorted(p.name for p in drawn.parent.iterdir()) == ["ds", "mine", "out"]
 
 
+def test_what_a_person_put_into_an_export_is_not_lost(prep, stand_in, drawn):
+    out, _ = run(prep, stand_in, drawn)
+    (out / "runs").mkdir()
+    (out / "notes.txt").write_text("mine")
+    before = snapshot(out)
+    refused = prep("export", drawn, "-o", "out", "--overwrite", **access(stand_in))
+    assert refused.code == 2
+    assert "holds notes.txt, runs besides an export, which replacing it would del" in refused.err
+    assert snapshot(out) == before
+
+
 @pytest.mark.parametrize("step", ["images", "annotations", "export.json"])
 def test_a_kill_leaves_the_whole_old_export(step, prep, stand_in, drawn):
     out, _ = run(prep, stand_in, drawn, "--labels", "truck")
