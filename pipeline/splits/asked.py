@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..base.errors import UsageError, printable
+from ..base.words import listing
 from ..dataset.store import SPLITS_NAME, Dataset
 from ..settings.splits import SplitSettings
 from ..settings.stages import BreakSettings
@@ -24,10 +26,19 @@ class Asked:
         """Return where videos stand already; ``None`` where images are not divided at all.
 
         Raises:
-            UsageError: a record cannot be read.
+            UsageError: a record cannot be read, or the file names what is no video.
         """
         record = read_record(store.path / SPLITS_NAME) or read_record(target / SPLITS_NAME)
-        return record if self.file is None else fix(record, self.file)
+        if self.file is None:
+            return record
+        fixed = fix(record, self.file)
+        known = {*store.video_ids(), *(record.videos if record else ())}
+        if unknown := sorted(fixed.videos.keys() - known):
+            raise UsageError(
+                f"{printable(self.file)}: names {listing(unknown, 3)}, and there is no such video "
+                "in the dataset. Correct the name, or take it out of the file."
+            )
+        return fixed
 
     def is_wanted(self, before: SplitRecord | None) -> bool:
         """Whether images are divided: someone asks for it, or did so once."""

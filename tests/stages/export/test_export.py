@@ -250,6 +250,10 @@ def test_a_set_is_divided_and_stays_so(prep, stand_in, drawn):
     for side in ("train", "val"):
         videos = {one["video"] for one in instances(drawn.parent / "out2", side)["images"]}
         assert videos == {v for v, s in other["videos"].items() if s == side}
+    (drawn.parent / "mine.json").write_text('{"videos": {"a": "val", "B": "train"}}')
+    done = prep("export", drawn, "-o", "out3", "--splits", "mine.json", **access(stand_in))
+    assert done.code == 2
+    assert "mine.json: names B, and there is no such video in the dataset" in done.err
 
 
 # What is there already, and what is cut off
