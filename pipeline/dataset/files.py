@@ -93,15 +93,18 @@ def replace_text(path: Path, pieces: Iterable[str]) -> None:
         OSError: it cannot be written; what was there stays.
     """
     encoded = (piece.encode("utf-8") for piece in pieces)
-    replace_file(path, path.with_name(f".{path.name}.part"), lambda file: file.writelines(encoded))
+    replace_file(path, lambda file: file.writelines(encoded))
 
 
-def replace_file(path: Path, part: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file durably under another name, ``part``, then rename it.
+def replace_file(
+    path: Path, write: Callable[[IO[bytes]], object], part: Path | None = None
+) -> None:
+    """Write a file durably under another name, ``part`` or a hidden one beside it, then rename it.
 
     Raises:
         OSError: it cannot be written; what was there stays.
     """
+    part = part or path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
             write(file)

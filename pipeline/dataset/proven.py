@@ -80,8 +80,4 @@ def save_proven(path: Path, files: npt.NDArray[np.void], looked_at_ns: int) -> N
     is_settled = files["time_ns"] < looked_at_ns - _COARSEST_CLOCK_NS
     with contextlib.suppress(OSError):
         path.parent.mkdir(exist_ok=True)
-        replace_file(
-            path,
-            path.with_name(f".{path.name}.part"),
-            lambda file: np.save(file, files[is_settled], allow_pickle=False),
-        )
+        replace_file(path, lambda file: np.save(file, files[is_settled], allow_pickle=False))

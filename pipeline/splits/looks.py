@@ -177,4 +177,4 @@ def _keep(
     path = _file(store, video)
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, path.with_name(f".{path.name}.part"), lambda file: np.save(file, seen))
+        replace_file(path, lambda file: np.save(file, seen))

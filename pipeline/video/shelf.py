@@ -111,7 +111,7 @@ class Shelf:
             if plan.wanted is not None:
                 members[f"wanted{number}"] = plan.wanted
         _save(self._folder / _PLAN, members)
-        replace_file(file, _part_of(file), lambda part: part.write(key.encode()))
+        replace_file(file, lambda part: part.write(key.encode()), _part_of(file))
 
     def read_packets(self) -> PacketIndex:
         """Return the packets of the video.
@@ -212,7 +212,7 @@ def _part_of(path: Path) -> Path:
 
 
 def _save(path: Path, columns: dict[str, Any]) -> None:
-    replace_file(path, _part_of(path), lambda file: np.savez(file, **columns))
+    replace_file(path, lambda file: np.savez(file, **columns), _part_of(path))
 
 
 def _load(path: Path) -> dict[str, npt.NDArray[Any]]:

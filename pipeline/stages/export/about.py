@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -85,32 +86,31 @@ def tell_tasks(facts: Sequence[TaskFacts]) -> Iterator[Notice]:
             "count as showing nothing. If nobody has looked at them yet, leave them out with "
             "--empty drop.",
         )
-    if number := sum(each.tags for each in facts):
-        some = [each for each in facts if each.tags]
-        yield Notice("tags", f"{_tasks(some, _tags)}: {count(number, 'tag')} left out.")
+    number, named = _counted(facts, attrgetter("tags"))
+    if number:
+        yield Notice("tags", f"{named}: {count(number, 'tag')} left out.")
     yield from _tell_exports(facts)
 
 
 def _tell_frames(facts: Sequence[TaskFacts]) -> Iterator[Notice]:
     """Yield which frames are left out."""
-    if number := sum(each.unmatched for each in facts):
-        some = [each for each in facts if each.unmatched]
+    number, named = _counted(facts, attrgetter("unmatched"))
+    if number:
         yield Notice(
             "unmatched",
-            f"{_tasks(some, lambda each: each.unmatched)}: {count(number, 'frame')} left out, as "
+            f"{named}: {count(number, 'frame')} left out, as "
             f"{plural(number, 'it is none of its video', 'they are none of their video')}.",
         )
-    if number := sum(each.lacking for each in facts):
-        some = [each for each in facts if each.lacking]
+    number, named = _counted(facts, attrgetter("lacking"))
+    if number:
         yield Notice(
             "without-image",
-            f"{_tasks(some, lambda each: each.lacking)}: {count(number, 'frame')} left out, as "
+            f"{named}: {count(number, 'frame')} left out, as "
             f"{plural(number, 'its image is', 'their images are')} not in the dataset any more "
             "(rejected, a duplicate, or gone); 'prep status' tells which.",
         )
-    if number := sum(each.deleted for each in facts):
-        some = [each for each in facts if each.deleted]
-        named = _tasks(some, lambda each: each.deleted)
+    number, named = _counted(facts, attrgetter("deleted"))
+    if number:
         yield Notice("deleted", f"{named}: {count(number, 'deleted frame')} left out.")
 
 
@@ -131,11 +131,11 @@ def _tell_exports(facts: Sequence[TaskFacts]) -> Iterator[Notice]:
             "deleted, and an export of CVAT's loses what goes on over it from the job before. "
             "Export from CVAT itself, without --annotations, to have it.",
         )
-    if number := sum(each.bare for each in video):
-        some = [each for each in video if each.bare]
+    number, named = _counted(video, attrgetter("bare"))
+    if number:
         yield Notice(
             "maybe-deleted",
-            f"{_tasks(some, lambda each: each.bare)}: {count(number, 'image')} on which nothing is "
+            f"{named}: {count(number, 'image')} on which nothing is "
             f"drawn {plural(number, 'is', 'are')} there as showing nothing. An export 'for video' "
             "does not name deleted frames, so any that were deleted are among these. If frames "
             "were deleted, read the annotations from CVAT itself, without --annotations, or from "
@@ -144,8 +144,10 @@ def _tell_exports(facts: Sequence[TaskFacts]) -> Iterator[Notice]:
         )
 
 
-def _tags(facts: TaskFacts) -> int:
-    return facts.tags
+def _counted(facts: Sequence[TaskFacts], of_each: Callable[[TaskFacts], int]) -> tuple[int, str]:
+    """Return how many of something there are in all tasks, and which tasks have how many."""
+    some = [each for each in facts if of_each(each)]
+    return sum(map(of_each, some)), _tasks(some, of_each)
 
 
 def _tasks(facts: Sequence[TaskFacts], of_each: Callable[[TaskFacts], object] | None = None) -> str:
