@@ -1,11 +1,11 @@
 """What ffmpeg hands over of the frames that are compared, and the choice among them."""
 
 import functools
-import os
-import re
+import itertools
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,7 @@ from ..pictures.regions import ignored_cells
 from ..pictures.stillness import Rules, StillFilter
 from ..settings.dedupe import DedupeSettings
 from ..settings.regions import Region
-from .processes import PIPE_BYTES, Pipe
-
-_HEADER = re.compile(rb"YUV4MPEG2 W(\d+) H(\d+) .*?\bC(mono16|420p16)\b[^\n]*\n")
-_FRAME = b"FRAME\n"
-_LONGEST_HEADER = 1000
+from .frame_pipe import FRAME, FramePipe
 
 _WASTED = 20
 _WASTED_SHARE = 0.25
@@ -39,25 +35,19 @@ class WastefulError(Exception):
         self.noise = noise
 
 
-class CellReader(Pipe):
+class CellReader(FramePipe):
     """Reads the cells of frames from a pipe, and lets a filter judge them.
 
     ``stills``: the filter, which calls the frames by their places among those that were asked for.
     """
 
-    def __init__(self, stills: StillFilter, *, selects_all: bool, may_waste: bool) -> None:
-        super().__init__()
+    def __init__(
+        self, stills: StillFilter, source: Path, *, selects_all: bool, may_waste: bool
+    ) -> None:
+        super().__init__(2, source)
         self.stills = stills
         self._selects_all, self._may_waste = selects_all, may_waste
-        self._data = bytearray()
-        self._shapes: list[tuple[int, int]] = []
         self._places = array("i")
-
-    def read(self) -> None:
-        """Read what is there."""
-        data = os.read(self.file, PIPE_BYTES)
-        self._data += data
-        self.wants_more = bool(data)
 
     def judge(self, kept: "array[int]", selected: "array[int]") -> bool:
         """Judge the frames of which all is known; return whether any were.
@@ -70,11 +60,12 @@ class CellReader(Pipe):
             WastefulError: too many images are written in vain.
         """
         before = len(self._places)
-        while len(self._places) < len(kept) and (cells := self._next()) is not None:
+        while len(self._places) < len(kept) and self.is_full:
             index = kept[len(self._places)]
             place = index if self._selects_all else bisect_left(selected, index)
             self._places.append(place)
-            self.stills.take(place, cells)
+            self.stills.take(place, self._cells())
+            self.let_go()
             if self._may_waste:
                 wasted = self.stills.judged - len(self.stills.kept)
                 if wasted > max(_WASTED, _WASTED_SHARE * place):
@@ -95,51 +86,40 @@ class CellReader(Pipe):
     def finish(self, kept: "array[int]", selected: "array[int]") -> bool:
         """Read and judge the rest; return whether there were as many frames as ffmpeg said."""
         self._may_waste = False  # what was written in vain is written
+        self.wait()
+        self.judge(kept, selected)
         while self.wants_more:
             self.read()
             self.judge(kept, selected)
-        self.judge(kept, selected)
         self.stills.finish()
-        return len(self._places) == len(kept) and not self._data.startswith(_FRAME)
+        return len(self._places) == len(kept) and not self.is_full
 
-    def _next(self) -> Cells | None:
-        """Return the next frame, or ``None`` if not all of it is there."""
-        if not self._shapes:
-            match = _HEADER.match(self._data[:_LONGEST_HEADER])
-            if not match:
-                return None
-            width, height = int(match[1]), int(match[2])
-            self._shapes = [(height, width)]
-            if match[3] != b"mono16":
-                self._shapes += [((height + 1) // 2, (width + 1) // 2)] * 2
-            del self._data[: match.end()]
-        end = len(_FRAME) + 2 * sum(rows * columns for rows, columns in self._shapes)
-        if len(self._data) < end:
-            return None
-        levels = np.frombuffer(self._data[len(_FRAME) : end], dtype="<u2").astype(np.float32)
-        levels *= np.float32(255 / 65535)
-        del self._data[:end]
-        ends = np.cumsum([rows * columns for rows, columns in self._shapes])
-        planes = np.split(levels, ends[:-1])
-        pairs = zip(planes, self._shapes, strict=True)
+    def _cells(self) -> Cells:
+        """Return the frame that is there, in levels of 8 bits."""
+        samples = np.frombuffer(self.frame, dtype="<u2", offset=len(FRAME))
+        levels = np.multiply(samples, np.float32(255 / 65535), dtype=np.float32)
+        ends = itertools.accumulate(rows * columns for rows, columns in self.shapes)
+        planes = np.split(levels, list(ends)[:-1])
+        pairs = zip(planes, self.shapes, strict=True)
         return Cells(tuple(plane.reshape(shape) for plane, shape in pairs))
 
 
 def read_cells(
-    dedupe: DedupeSettings, info: VideoInfo, *, selects_all: bool, may_waste: bool
+    dedupe: DedupeSettings, info: VideoInfo, source: Path, *, selects_all: bool, may_waste: bool
 ) -> CellReader:
     """Return what reads and judges the cells of a video.
 
     Args:
         dedupe: what does not count, and how many frames in a row may be left out.
         info: the header of the video.
+        source: its path, for messages.
         selects_all: whether all its frames are asked for.
         may_waste: whether all that is handed over is encoded, before it is judged.
     """
     level = level_of(info.component_bits)
     ignored = functools.partial(_ignored, dedupe.regions, info) if dedupe.regions else None
     stills = StillFilter(Rules(dedupe.max_gap, level, ignored))
-    return CellReader(stills, selects_all=selects_all, may_waste=may_waste)
+    return CellReader(stills, source, selects_all=selects_all, may_waste=may_waste)
 
 
 def _ignored(

@@ -7,7 +7,6 @@ Those that are kept go on into a second ffmpeg, which encodes them as the first 
 
 import contextlib
 import os
-import re
 import select
 import subprocess
 import time
@@ -21,19 +20,15 @@ from ..base.work import Link, refuse_stopped
 from ..dataset.records import VideoInfo
 from ..settings.stages import ExtractSettings
 from .binary import ANOTHER_FFMPEG
-from .processes import DISK_FULL, PIPE_BYTES, Pipe, kill_group, killed, start_ffmpeg, widen
+from .frame_pipe import FramePipe
+from .processes import DISK_FULL, kill_group, killed, start_ffmpeg, widen
 from .still import COMPARED_FORMATS
-
-_LAYOUTS = {b"420": (2, 2), b"422": (2, 1), b"444": (1, 1)}
-"""By how much the colours of a frame are smaller than its brightness, across and down."""
 
 _BARE_CODECS = frozenset(
     ("av1", "h263", "h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "vp8", "vp9")
 )
 """The codecs whose pictures bring no colour profile or notes that an image would take over."""
 
-_HEADER = re.compile(rb"YUV4MPEG2 W(\d+) H(\d+) .*?\bC(420|422|444)(?!p1)\w*[^\n]*\n")
-_FRAME = b"FRAME\n"
 _POLL_SECONDS = 0.2
 _LOG_FILE = "encoder.log"
 
@@ -55,7 +50,7 @@ def encodes_exactly(settings: ExtractSettings, info: VideoInfo) -> bool:
     )
 
 
-class Encoder(Pipe):
+class Encoder(FramePipe):
     """Takes frames from a pipe and encodes those that are kept.
 
     It reads no further than a frame of which nobody knows yet what becomes of it.
@@ -79,48 +74,30 @@ class Encoder(Pipe):
         stall_seconds: float,
         link: Link,
     ) -> None:
-        super().__init__()
+        super().__init__(1, source)
         self._command, self._folder, self._name = command, folder, name
-        self._source, self._stall_seconds, self._link = source, stall_seconds, link
-        self._header = b""
-        self._buffer = memoryview(b"")
-        self._filled = 0
-        self._place = 0
+        self._stall_seconds, self._link = stall_seconds, link
         self._encoded = array("i")
         self._process: subprocess.Popen[bytes] | None = None
 
-    def read(self) -> None:
-        """Read what is there, up to the end of a frame."""
-        if not self._buffer:
-            self._read_header()
-            return
-        taken = os.readv(self.file, [self._buffer[self._filled :][:PIPE_BYTES]])
-        self._filled += taken
-        self.wants_more = taken > 0 and not self._is_full
-
     def pass_on(self, verdict: Verdict, *, is_pressed: bool = False) -> None:
-        """Encode the frame that was read, if it was to its end, or let it go.
+        """Encode the frames that are there and are kept, and let the others go.
 
         Args:
-            verdict: what is to become of it.
-            is_pressed: while that is open, encode it for the time being.
+            verdict: what is to become of each.
+            is_pressed: while that is open, encode the first for the time being.
 
         Raises:
             DecoderDiedError, DecoderHungError, DiskFullError, InterruptedRunError.
         """
-        is_kept = verdict(self._place) if self._is_full else None
-        if not self._is_full or (is_kept is None and not is_pressed):
-            return
-        if self._buffer[: len(_FRAME)] != _FRAME:
-            raise self._died("was handed what is no frame")
-        if is_kept is not False:
-            self._encode()
-        self._place += 1
-        self._filled, self.wants_more = 0, True
-
-    @property
-    def _is_full(self) -> bool:
-        return 0 < self._filled == len(self._buffer)
+        while self.is_full:
+            is_kept = verdict(self.done)
+            if is_kept is None and not is_pressed:
+                return
+            is_pressed = False
+            if is_kept is not False:
+                self._encode()
+            self.let_go()
 
     def finish(self, verdict: Verdict, numbers: Sequence[int]) -> bool:
         """Encode the rest and name the images; return whether all frames were there.
@@ -132,6 +109,7 @@ class Encoder(Pipe):
         Raises:
             DecoderDiedError, DecoderHungError, DiskFullError, InterruptedRunError.
         """
+        self.wait()
         self.pass_on(verdict)
         while self.wants_more:
             self.read()
@@ -148,7 +126,7 @@ class Encoder(Pipe):
                     path.unlink()
             except FileNotFoundError:
                 raise self._died("left out images") from None
-        return self._place == len(numbers)
+        return self.done == len(numbers)
 
     def close(self) -> None:
         """Close the pipe, and end what is still running."""
@@ -156,19 +134,6 @@ class Encoder(Pipe):
         if self._process is not None:
             with self._process:
                 kill_group(self._process)
-
-    def _read_header(self) -> None:
-        byte = os.read(self.file, 1)
-        self._header += byte
-        self.wants_more = bool(byte)
-        if byte == b"\n":
-            match = _HEADER.fullmatch(self._header)
-            if match is None:
-                raise self._died("was handed frames that it does not know")
-            width, height = int(match[1]), int(match[2])
-            across, down = _LAYOUTS[match[3]]
-            pixels = width * height + 2 * -(-width // across) * -(-height // down)
-            self._buffer = memoryview(bytearray(len(_FRAME) + pixels))
 
     def _encode(self) -> None:
         """Hand the frame that waits on."""
@@ -179,9 +144,9 @@ class Encoder(Pipe):
                 )
             assert self._process.stdin is not None  # noqa: S101
             widen(self._process.stdin.fileno())
-            self._write(self._process, memoryview(self._header))
-        self._write(self._process, self._buffer)
-        self._encoded.append(self._place)
+            self._write(self._process, memoryview(self.header))
+        self._write(self._process, self.frame)
+        self._encoded.append(self.done)
 
     def _write(self, process: subprocess.Popen[bytes], data: memoryview) -> None:
         assert process.stdin is not None  # noqa: S101

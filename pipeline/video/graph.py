@@ -38,12 +38,13 @@ from ..settings.stages import ExtractSettings
 from .binary import Ffmpeg
 from .codecs import thread_options
 from .cuts import shrink
+from .frame_pipe import HANDED_OVER
 from .levels import map_levels, sample_levels
 from .looks import deinterlace, tonemap
 from .probe import DEMUXERS
 from .recipe import Pass, Recipe
 from .segments import BORDER_FRAMES, Segment
-from .still import HANDED_OVER, average_cells, drop_still
+from .still import average_cells, drop_still
 
 _SCORED_AS = {"jpg": "yuvj420p|yuvj422p|yuvj444p", "png": "gray|rgb24|rgba"}
 """Pixel formats that both the scene score and images of a format take."""

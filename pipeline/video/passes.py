@@ -275,10 +275,12 @@ class VideoDecoder:
 
     def _prick_up(self, ears: Ears, work: Pass, stack: ExitStack) -> Ears:
         """Return ears that also hear the frames which a pass hands over."""
-        selects_all = work.selects_all(self.recipe.settings)
-        may_waste = work.writes_images and not work.hands_frames
         cells = read_cells(
-            self.recipe.dedupe, self.info, selects_all=selects_all, may_waste=may_waste
+            self.recipe.dedupe,
+            self.info,
+            self.source.path,
+            selects_all=work.selects_all(self.recipe.settings),
+            may_waste=work.writes_images and not work.hands_frames,
         )
         ears = replace(ears, cells=stack.enter_context(closing(cells)))
         if not work.hands_frames:

@@ -30,9 +30,6 @@ COMPARED_FORMATS = frozenset(
 )
 """Pixel formats that mpdecimate takes as they are."""
 
-HANDED_OVER = {"format": "yuv4mpegpipe", "strict": -1}
-"""Options of the outputs that hand over cells and frames."""
-
 _FULL_LEVELS, _LIMITED_LEVELS = 255, 219  # from black to white (ITU-R BT.601)
 _GREY = ("gray", "mono", "ya")
 _WITH_ALPHA = ("rgba", "bgra", "argb", "abgr", "yuva", "gbrap", "ya", "pal8")
