@@ -1,28 +1,24 @@
 """Measure prep side by side with what people use today.
 
-    python scripts/bench.py extract [--pairs N]
+    python scripts/bench.py speed [--pairs N] [--cores N] [--rows NAME]
     python scripts/bench.py validate [--pairs N]
-    python scripts/bench.py dedupe [--pairs N] [--films FOLDER] [--grain VIDEO]
+    python scripts/bench.py dedupe [--films FOLDER] [--grain VIDEO]
                                        needs the extra 'bench' for three of its columns
     python scripts/bench.py breaks [--footage FOLDER]    needs the extra 'bench' to compare
     python scripts/bench.py upload     needs cvat-cli, and CVAT_HOST, CVAT_USERNAME, CVAT_PASSWORD
     python scripts/bench.py scale      how time and memory grow, and what engines cost
     python scripts/bench.py dataset [--frames N] [--videos N]    one of very many frames
 
-For extract everything runs in alternation, A B, B A, …, with the same ffmpeg, so that a machine
-whose speed drifts slows both; the ratio is taken pair by pair and its median printed. The clips are
-made first. Times are of whole processes, Python's start included.
+The clips are made first. Times are of whole processes, Python's start included.
 """
 
 import argparse
 import contextlib
 import ctypes
 import importlib.util
-import math
 import os
 import re
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -30,8 +26,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from operator import truediv
 from pathlib import Path
 
 from video_prep.settings.stages import RunSettings
@@ -42,12 +36,6 @@ QUIET = ["-hide_banner", "-v", "error", "-nostdin", "-y"]
 LOOK_SECONDS = 0.02
 SET_CHILD_SUBREAPER = 36
 """Of prctl(2): processes whose parents ended become children of this one, not of init."""
-SPEED_TABLE = (
-    "| footage | recipe | prep | prep ÷ recipe | decoding alone ÷ recipe "
-    "| recipe, CPU | prep, CPU | prep ÷ recipe, CPU | decoding alone ÷ recipe, CPU |\n"
-    + "|---" * 9
-    + "|"
-)
 
 
 @dataclass
@@ -69,13 +57,17 @@ class Measured:
 def main() -> None:
     """Parse the command line and run a benchmark."""
     benchmarks = {
-        "extract": bench_extract,
         "validate": bench_validate,
         "upload": bench_upload,
     }
+    cores = len(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=[*benchmarks, "breaks", "dedupe", "scale", "dataset"])
+    parser.add_argument(
+        "what", choices=["speed", *benchmarks, "breaks", "dedupe", "scale", "dataset"]
+    )
     parser.add_argument("--pairs", type=int, default=5, help="pairs a comparison (default 5)")
+    parser.add_argument("--cores", type=int, default=cores, help="that speed may use (default all)")
+    parser.add_argument("--rows", help="of speed: whole, still, clips, few or again")
     parser.add_argument("--films", type=Path, help="where dedupe keeps its scenes for another run")
     parser.add_argument("--grain", type=Path, help="still footage whose grain dedupe takes")
     parser.add_argument("--frames", type=int, default=1_000_000, help="of the dataset")
@@ -89,6 +81,12 @@ def main() -> None:
             bench_dataset(PREP, Path(folder), arguments.frames, arguments.videos)
             return
         ffmpeg = find_ffmpeg(RunSettings())
+        if arguments.what == "speed":
+            from bench_speed import bench_speed
+
+            print(f"ffmpeg {ffmpeg.version}")
+            bench_speed(ffmpeg.path, Path(folder), arguments.pairs, arguments.cores, arguments.rows)
+            return
         if arguments.what == "breaks":
             from bench_breaks import bench_breaks
 
@@ -102,95 +100,48 @@ def main() -> None:
             from bench_dedupe import bench_dedupe
 
             films = arguments.films or Path(folder) / "films"
-            benchmarks["dedupe"] = partial(bench_dedupe, films=films, grain_from=arguments.grain)
+            bench_dedupe(ffmpeg.path, Path(folder), films, arguments.grain)
+            return
         benchmarks[arguments.what](ffmpeg.path, ffmpeg.version, Path(folder), arguments.pairs)
 
 
-def bench_extract(ffmpeg: str, version: str, folder: Path, pairs: int) -> None:
-    """Print the table of `prep extract` against the recipe."""
-    print(f"ffmpeg {version}, {os.cpu_count()} cores, {pairs} pairs, medians\n")
-    print(SPEED_TABLE, flush=True)
-    for name, size, seconds in (("720p, 30 s", "1280x720", 30), ("1080p, 30 s", "1920x1080", 30)):
-        clip = make_clip(ffmpeg, folder / f"{size}.mp4", size, seconds)
-        compare(name, recipe(ffmpeg, [clip]), [clip], decode_only(ffmpeg, clip), folder, pairs)
-    clips = folder / "clips"
-    clips.mkdir()
-    for number in range(50):
-        make_clip(ffmpeg, clips / f"clip{number:02}.mp4", "1280x720", 2, seed=number)
-    loop = recipe(ffmpeg, sorted(clips.iterdir()))
-    compare("50 clips of 720p, 2 s, against a shell loop", loop, [clips], None, folder, pairs)
-
-
-def compare(
-    name: str,
-    old: list[str],
-    inputs: list[Path],
-    floor: list[str] | None,
-    folder: Path,
-    pairs: int,
-    dedupe: str = "off",
-) -> None:
-    """Print a row: the recipe, prep and mere decoding, in alternation."""
-    rows = []
-    for turn in range(pairs + 1):
-        out = folder / "recipe"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
-        # A B, B A, A B …: whatever comes second has no advantage.
-        before = run_prep(inputs, folder, dedupe) if turn % 2 else None
-        of_recipe = run(old, cwd=out)
-        row = (
-            of_recipe,
-            before or run_prep(inputs, folder, dedupe),
-            run(floor, cwd=out) if floor else None,
-        )
-        if turn:  # the first warms up
-            rows.append(row)
-    cells = []
-    for unit in ("seconds", "cpu_seconds"):
-        recipe_s, prep_s, floor_s = zip(
-            *([getattr(one, unit, math.nan) for one in row] for row in rows), strict=True
-        )
-        ratios = list(map(truediv, prep_s, recipe_s))
-        least = statistics.median(map(truediv, floor_s, recipe_s))
-        cells += [
-            f"{statistics.median(recipe_s):.1f} s | {statistics.median(prep_s):.1f} s",
-            f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})",
-            f"{least:.2f}" if floor else "–",
-        ]
-    print(f"| {name} | {' | '.join(cells)} |", flush=True)
-
-
 def make_clip(
-    ffmpeg: str, target: Path, size: str, seconds: float, seed: int = 1, rate: int = 30
+    ffmpeg: str,
+    target: Path,
+    size: str,
+    seconds: float,
+    seed: int = 1,
+    rate: int = 30,
+    group: int = 250,
 ) -> Path:
-    """Encode a clip in which everything moves, with the grain of a camera."""
+    """Encode a clip in which everything moves, with the grain of a camera.
+
+    So many parameters, for all are of the clip; ``group``: how many frames a key picture is before
+    the next.
+    """
     picture = f"testsrc2=s={size}:r={rate}:d={seconds},noise=alls=8:allf=t:all_seed={seed}"
     encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
+    encoder += ["-g", str(group)]
     subprocess.run([ffmpeg, *QUIET, "-f", "lavfi", "-i", picture, *encoder, target], check=True)
     return target
 
 
-def recipe(ffmpeg: str, clips: list[Path], sync: str = "-fps_mode passthrough") -> list[str]:
-    """Return the command that people use today, once or in a shell loop."""
+def recipe(
+    ffmpeg: str, clips: list[Path], options: str = "-fps_mode passthrough", before: str = ""
+) -> list[str]:
+    """Return the command that people use today, in a shell loop.
+
+    Args:
+        ffmpeg: which one.
+        clips: the videos; more may be added behind the command.
+        options: of the output, besides those that say how images are numbered, and how good.
+        before: options of the input.
+    """
     each = (
-        f'n=$(basename "$v" .mp4); mkdir "$n"; "{ffmpeg}" {" ".join(QUIET)} -i "$v" '
-        f'-start_number 0 -b:v 10000k {sync} -an -q:v 4 "$n/$n-frame_%06d.jpg"'
+        f'n=$(basename "$v" .mp4); mkdir "$n"; "{ffmpeg}" {" ".join(QUIET)} {before} -i "$v" '
+        f'-start_number 0 {options} -an -q:v 4 "$n/$n-frame_%06d.jpg"'
     )
     return ["sh", "-c", f'for v in "$@"; do {each}; done', "sh", *map(str, clips)]
-
-
-def decode_only(ffmpeg: str, clip: Path) -> list[str]:
-    """Return the command that decodes and throws away: the floor."""
-    return [ffmpeg, *QUIET, "-i", str(clip), "-map", "0:V:0", "-f", "null", "-"]
-
-
-def run_prep(inputs: list[Path], folder: Path, dedupe: str = "off") -> Measured:
-    """Extract into a fresh dataset; without dedupe both sides write the same images."""
-    dataset = folder / "dataset"
-    shutil.rmtree(dataset, ignore_errors=True)
-    options = ["-o", str(dataset), "--dedupe", dedupe, "-q"]
-    return run([*PREP, "extract", *map(str, inputs), *options], cwd=folder)
 
 
 def run(command: list[str], cwd: Path, *, is_silent: bool = False) -> Measured:

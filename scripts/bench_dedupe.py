@@ -1,4 +1,4 @@
-"""The part of bench.py that measures what dedupe keeps and loses, and what it costs.
+"""The part of bench.py that measures what dedupe keeps and loses.
 
 Each scene is judged by what is known of it (`bench_scenes`): how many of the frames were kept in
 which nothing changed, and how far, in any frame left out, an object stands from where it is in the
@@ -6,7 +6,7 @@ image that stands for it.
 """
 
 import math
-import os
+import shutil
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from bench import QUIET, SPEED_TABLE, compare, decode_only, make_clip, recipe, run, run_prep
+from bench import PREP, run
 from bench_film import Pictures, decode_grey, film_scene, grain_of, lag_px
 from bench_scenes import FRAMES, HEIGHT, WIDTH, Floats, Judged, Scene, judge, scenes
 
@@ -28,7 +28,6 @@ Aims, up to noise of {HIGHEST_NOISE} levels and from a contrast of {LEAST_CONTRA
 at most {STILL_SHARE:.0%} of the still frames kept, and nothing farther off than {FARTHEST_PX} px
 and {DRIFT_LEVELS} levels. Other scenes have no aim. Where a miss is "shown late", the object lags
 behind by so much in the video itself, for the encoder repeated it."""
-SPEED_AIMS = "Aims: at most 0.50 (quiet), 0.75 (noisy), 1.10 (all moves) times the recipe."
 
 Choose = Callable[[Pictures], list[int]]
 
@@ -64,53 +63,18 @@ class Row:
         return found
 
 
-def bench_dedupe(
-    ffmpeg: str, version: str, folder: Path, pairs: int, films: Path, grain_from: Path | None
-) -> None:
-    """Print what each method keeps and loses in all scenes, and what `still` saves.
+def bench_dedupe(ffmpeg: str, folder: Path, films: Path, grain_from: Path | None) -> None:
+    """Print what each method keeps and loses in all scenes.
 
     Args:
         ffmpeg: the program.
-        version: of it.
         folder: for what is thrown away afterwards.
-        pairs: of measurements of speed; none leaves these out.
         films: where the scenes are filmed, or have been.
         grain_from: still footage with the grain for those scenes that have some.
     """
     films.mkdir(parents=True, exist_ok=True)
     grain = None if grain_from is None else grain_of(ffmpeg, grain_from)
     compare_methods(ffmpeg, folder, films, scenes(), grain)
-    if not pairs:
-        return
-    print(f"\nffmpeg {version}, {os.cpu_count()} cores, {pairs} pairs, medians")
-    print(f"{SPEED_AIMS}\n\n{SPEED_TABLE}", flush=True)
-    quiet = film_room(ffmpeg, folder / "quiet.mp4", noise=6)
-    noisy = film_room(ffmpeg, folder / "noisy.mp4", noise=15)
-    busy = make_clip(ffmpeg, folder / "busy.mp4", "1920x1080", 30)
-    for name, clip in (
-        ("1080p, 60 s, mostly still, quiet", quiet),
-        ("1080p, 60 s, still, noisy (sigma 10)", noisy),
-        ("1080p, 30 s, all moves", busy),
-    ):
-        floor = decode_only(ffmpeg, clip)
-        compare(name, recipe(ffmpeg, [clip]), [clip], floor, folder, pairs, dedupe="still")
-
-
-def film_room(ffmpeg: str, target: Path, noise: int) -> Path:
-    """Encode a minute of a noisy room in which something small moves every tenth second.
-
-    ``noise`` is the strength of ffmpeg's filter, whose deviation is that by √3 in limited range: in
-    levels of the images, two thirds of it.
-    """
-    room = "testsrc2=s=1920x1080:r=30,trim=end_frame=1,loop=-1:1,setpts=N/30/TB"
-    graph = (
-        f"{room},noise=alls={noise}:allf=t[room];color=white:s=24x24:r=30[thing];"
-        "[room][thing]overlay=x='200+floor(t/10)*100+90*min(mod(t,10),1)':y=300"
-    )
-    encoder = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
-    command = [ffmpeg, *QUIET, "-filter_complex", graph, "-t", "60", *encoder, str(target)]
-    run(command, cwd=target.parent)
-    return target
 
 
 def compare_methods(
@@ -154,8 +118,10 @@ def filmed(ffmpeg: str, scene: Scene, films: Path, grain: Floats | None) -> Path
 
 def kept_by_prep(video: Path, folder: Path) -> list[int]:
     """Return the frames that `prep extract` keeps with its defaults."""
-    run_prep([video], folder, dedupe="still")
-    images = (folder / "dataset" / video.stem).glob("*.jpg")
+    dataset = folder / "dataset"
+    shutil.rmtree(dataset, ignore_errors=True)
+    run([*PREP, "extract", str(video), "-o", str(dataset), "-q"], cwd=folder)
+    images = (dataset / video.stem).glob("*.jpg")
     return sorted(int(path.stem.rsplit("_", 1)[1]) for path in images)
 
 
