@@ -46,6 +46,17 @@ def test_an_engine_is_measured_with_units_and_with_clips(steady, tmp_path):
         assert len(done.stdout.split()) == 2
 
 
+def test_both_sides_of_a_contest_are_measured(steady, tmp_path, capsys, monkeypatch):
+    speed = importlib.import_module("bench_speed")
+    monkeypatch.setattr(speed, "PREP", command())
+    contest = speed.whole(find_ffmpeg(RunSettings()).path, "steady", steady, "off")
+    speed.measure(contest, tmp_path, pairs=2)
+    numbers = r"\| [\d.]+ s \| [\d.]+ s \| \*\*[\d.]+\*\* \([\d.]+–[\d.]+\) "
+    row = rf"\| steady, `--dedupe off` (?:{numbers}){{2}}\| [\d.]+ \| \d+, \d+, \d+ \|\n"
+    assert re.fullmatch(row, capsys.readouterr().out)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def make_scene():
     """Makes a scene of 32 frames; with contrast, an object rests for 25 of them and then moves."""
