@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .opencv import cv2
-from .size import open_image
+from .size import read_luma
 
 _BLOCK = 8
 _RATIO, _LEVELS = 2.0, 3.0
@@ -26,17 +26,11 @@ def are_combed(one: Path, other: Path) -> bool:
     Raises:
         OSError: an image cannot be read.
     """
-    first = _read_blocks(one)
+    first = combed_blocks(read_luma(one))
     if not _are_enough(first):
         return False
-    second = _read_blocks(other)
+    second = combed_blocks(read_luma(other))
     return _are_enough(first & ~second) and _are_enough(second & ~first)
-
-
-def _read_blocks(path: Path) -> npt.NDArray[np.bool_]:
-    with open_image(path) as image:
-        image.draft("L", None)
-        return combed_blocks(np.asarray(image.convert("L")))
 
 
 def _are_enough(blocks: npt.NDArray[np.bool_]) -> bool:

@@ -26,7 +26,7 @@ OPENCV = "opencv-python-headless"
 BROKEN = """
     av:open                                            options              probe    av
     cv2:boxFilter                                      borderType           extract  opencv
-    cv2:imdecode                                       1                    validate opencv
+    cv2:imdecode                                       1                    extract  opencv
     cv2:Laplacian                                      1                    validate opencv
     cvat_sdk.api_client.rest:RESTClientObject.__init__ 1                    upload   cvat-sdk
     cvat_sdk.core.client:AccessTokenCredentials        0                    upload   cvat-sdk
@@ -41,16 +41,13 @@ BROKEN = """
     jinja2:PackageLoader.__init__                      1                    report   jinja2
     numpy:frombuffer                                   dtype                extract  numpy
     numpy:packbits                                     0                    extract  numpy
-    PIL.JpegImagePlugin:JpegImageFile                  0                    extract  pillow
-    PIL.JpegImagePlugin:JpegImageFile.draft            1                    extract  pillow
     PIL.Image:Image.save                               quality              report   pillow
     PIL.Image:open                                     0                    pictures pillow
-    PIL.PngImagePlugin:PngImageFile                    0                    extract  pillow
     pyarrow:array                                      mask                 extract  pyarrow
     pyarrow.parquet:ParquetFile                        pre_buffer           extract  pyarrow
     pyarrow.parquet:write_table                        compression          extract  pyarrow
     simplejpeg:decode_jpeg                             strict               validate simplejpeg
-    simplejpeg:decode_jpeg_header                      0                    validate simplejpeg
+    simplejpeg:decode_jpeg_header                      0                    extract  simplejpeg
     tqdm:tqdm.__init__                                 dynamic_ncols        progress tqdm
     urllib3:PoolManager.request                        timeout              upload   cvat-sdk
     yaml:load                                          1                    settings pyyaml

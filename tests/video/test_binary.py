@@ -1,6 +1,8 @@
 """The ffmpeg that is found: asked what it can do as seldom as may be."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from helpers.media import FFMPEG
@@ -45,3 +47,13 @@ def test_an_ffmpeg_that_was_asked_in_vain_does_not_outlive_it(tmp_path):
     for process in asked.read_text().split():
         with pytest.raises(ProcessLookupError):
             os.kill(int(process), 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many threads there are")
+def test_it_is_asked_without_threads_for_a_process_with_some_cannot_be_forked():
+    line = (
+        "from video_prep.video.binary import find_ffmpeg, RunSettings; find_ffmpeg(RunSettings());"
+        "from video_prep.base.machine import has_one_thread; print(has_one_thread())"
+    )
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

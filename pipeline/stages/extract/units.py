@@ -17,7 +17,7 @@ from ...base.guard import Failure, guard
 from ...base.work import Link, refuse_stopped
 from ...dataset import frame_file
 from ...dataset.records import SourceIdentity, VideoRecord
-from ...pictures import opencv, size
+from ...pictures import opencv
 from ...video.processes import AT_WORK
 from ...video.segments import Segment, UnprovenSegmentError
 from ...video.shelf import ShelfDamagedError
@@ -131,7 +131,6 @@ def _load_meanwhile() -> None:
         with contextlib.suppress(ImportError):  # which whoever needs it will say
             opencv.load()
             frame_file.load()
-            size.load()
 
     threading.Thread(target=load, daemon=True, name="prep-loader").start()
 
