@@ -16,7 +16,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     # What is made while modules load stays: to look through all of it for what can go, again and
     # again, takes a tenth of the time.
-    gc.set_threshold(50_000)
+    gc.set_threshold(100_000)
     # Nothing here multiplies matrices, but numpy starts threads for it, one a core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.meta_path.insert(0, _WithoutPandas)
