@@ -128,7 +128,8 @@ def _answers(path: str, state: tuple[int, ...]) -> tuple[str, dict[str, set[str]
     finally:
         _end(asked)
     listed = {what: _names(listing) for what, (listing, _) in answers.items()}
-    return answers["filters"][1].decode("utf-8", "replace"), listed
+    all_said = b"\n".join(answers["filters"])  # with the banner, wherever a wrapper puts it
+    return all_said.decode("utf-8", "replace"), listed
 
 
 def _ask(path: str) -> "dict[str, subprocess.Popen[bytes]]":
