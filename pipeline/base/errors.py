@@ -288,11 +288,9 @@ def cause_of(error: OSError) -> str:
 
 
 def printable(text: object) -> str:
-    """Return ``text`` safe to print: control characters and undecodable bytes are escaped.
-
-    File names from outside may hold newlines, terminal sequences or bytes that are not UTF-8.
-    """
-    return "".join(c if c.isprintable() else _escaped(c) for c in str(text))
+    """Return ``text``, as of names from outside, with control characters and odd bytes escaped."""
+    s = str(text)
+    return s if s.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in s)
 
 
 def _escaped(c: str) -> str:

@@ -17,6 +17,7 @@ from ..settings.file import load_config
 from ..settings.stages import BreakSettings, ExtractSettings, RunSettings
 from ..stages.extract import UNITS
 from ..stages.extract.result import Copy, ExtractResult, Outcome, VideoOutcome
+from ..video.binary import asking_ahead
 from .console import Answer, Console, verb
 from .layout import align
 from .options import (
@@ -65,7 +66,7 @@ def extract(
     run = config.section(RunSettings)
     dedupe = config.section(DedupeSettings)
     breaks = config.section(BreakSettings)
-    with open_engine(run, UNITS) as engine, console.watch() as watch:
+    with asking_ahead(run), open_engine(run, UNITS) as engine, console.watch() as watch:
         from ..stages.extract.stage import extract as extract_stage  # while workers begin
 
         result = extract_stage(

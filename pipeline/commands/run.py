@@ -19,6 +19,7 @@ from ..settings.stages import RunSettings
 from ..stages.extract import UNITS as EXTRACT_UNITS
 from ..stages.report import UNITS as REPORT_UNITS
 from ..stages.validate import UNITS as VALIDATE_UNITS
+from ..video.binary import asking_ahead
 from .console import Answer, Console, cvat_server, verb
 from .extract import count_outcomes, without_input
 from .options import (
@@ -78,6 +79,7 @@ def run(
     with (
         # First, for a wrong password should not be found after hours of work.
         _destination(config, server, auth) if cvat else nullcontext() as destination,
+        asking_ahead(how),
         open_engine(how, EXTRACT_UNITS, VALIDATE_UNITS, REPORT_UNITS) as engine,
         console.watch() as watch,
     ):

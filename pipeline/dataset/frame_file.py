@@ -18,6 +18,7 @@ _TYPES = {**COLUMNS, **dict.fromkeys(("fate", "reason", "duplicate_video"), "str
 
 def load() -> None:
     """Load what reading and writing needs, where there is time for it."""
+    import numpy.ma  # noqa: F401 - as does np.unique
     import pyarrow.parquet  # noqa: F401
 
 

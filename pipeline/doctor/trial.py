@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..stages.extract.result import ExtractResult
 
 _OPENCV = "opencv-python-headless"
-_EXTRACTING = ("av", "filelock", "numpy", _OPENCV, "pillow")
+_EXTRACTING = ("av", "filelock", "numpy", _OPENCV, "simplejpeg")
 _NUMBERED, _THINNED = "numbered", "thinned"
 _USE_BUNDLED = "Leave out --ffmpeg and PREP_FFMPEG to use the bundled ffmpeg, or:"
 

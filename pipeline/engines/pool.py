@@ -141,10 +141,9 @@ class Pool(LocalEngine):
         """End all workers."""
         self._stop()
         for worker in self._idle:
-            worker.connection.close()  # which ends it
+            worker.kill("it is no longer needed")  # and has nothing that it could lose
         for worker in self._idle:
-            worker.process.join(_GRACE_SECONDS)
-            worker.kill("")
+            worker.describe_end()
         self._idle.clear()
 
 

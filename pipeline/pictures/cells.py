@@ -8,9 +8,10 @@ objects, the large one faint ones. Windows overlap, so that nothing can hide bet
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from .opencv import cv2
 
 Plane = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .size import open_image
+from .opencv import cv2
+from .size import read_luma
 
 _BLOCK = 8
 _RATIO, _LEVELS = 2.0, 3.0
@@ -25,17 +26,11 @@ def are_combed(one: Path, other: Path) -> bool:
     Raises:
         OSError: an image cannot be read.
     """
-    first = _read_blocks(one)
+    first = combed_blocks(read_luma(one))
     if not _are_enough(first):
         return False
-    second = _read_blocks(other)
+    second = combed_blocks(read_luma(other))
     return _are_enough(first & ~second) and _are_enough(second & ~first)
-
-
-def _read_blocks(path: Path) -> npt.NDArray[np.bool_]:
-    with open_image(path) as image:
-        image.draft("L", None)
-        return combed_blocks(np.asarray(image.convert("L")))
 
 
 def _are_enough(blocks: npt.NDArray[np.bool_]) -> bool:
@@ -52,8 +47,10 @@ def combed_blocks(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     Args:
         luma: uint8, shape (height, width).
     """
-    rows, columns = ((side - 2) // _BLOCK for side in luma.shape)
-    height, width = max(rows, 0) * _BLOCK, max(columns, 0) * _BLOCK
+    rows, columns = (max(0, side - 2) // _BLOCK for side in luma.shape)
+    if rows * columns == 0:
+        return np.zeros((rows, columns), dtype=np.bool_)
+    height, width = rows * _BLOCK, columns * _BLOCK
     line, next_line, same_field = (luma[i : height + i, :width] for i in range(3))
     near, far = _mean_difference(line, next_line), _mean_difference(line, same_field)
     return np.asarray((near > _RATIO * far) & (near > _LEVELS))
@@ -61,7 +58,8 @@ def combed_blocks(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 def _mean_difference(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Return the mean absolute difference of each block."""
-    difference = np.maximum(a, b) - np.minimum(a, b)
-    rows, columns = (side // _BLOCK for side in difference.shape)
-    blocks = difference.reshape(rows, _BLOCK, columns, _BLOCK)
-    return np.asarray(blocks.sum(axis=(1, 3), dtype=np.uint32) / _BLOCK**2)
+    difference = np.asarray(cv2.absdiff(a, b))
+    # Line by line and column by column, each as a whole: a tenth of the time of block by block.
+    lines = difference.reshape(-1, _BLOCK, difference.shape[1]).sum(axis=1, dtype=np.uint16)
+    blocks = sum((lines[:, i::_BLOCK] for i in range(1, _BLOCK)), lines[:, ::_BLOCK])
+    return np.asarray(blocks / _BLOCK**2)

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
 from ..base.errors import cause_of
 from ..dataset.frame_table import Reason
+from .opencv import cv2
 
 Picture = npt.NDArray[np.uint8]
 

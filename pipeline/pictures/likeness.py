@@ -11,12 +11,12 @@ if all its pixels are equal.
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from ..settings.dedupe import DedupeSettings
+from .opencv import cv2
 from .thinner import THUMBNAIL_SIDE
 
 Plane = npt.NDArray[np.uint8 | np.uint16]

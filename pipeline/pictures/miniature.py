@@ -6,12 +6,12 @@ They are those of `likeness.read_picture`, pixel by pixel; but of a JPEG no colo
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
 from .likeness import read_picture
+from .opencv import cv2
 from .thinner import THUMBNAIL_SIDE
 
 Picture = npt.NDArray[np.uint8]

@@ -18,7 +18,6 @@ All is in levels of the source. The numbers come from ``scripts/bench.py dedupe`
 from collections import deque
 from statistics import NormalDist
 
-import cv2
 import numpy as np
 
 from .cells import (
@@ -32,6 +31,7 @@ from .cells import (
     mean_around,
     measure_change,
 )
+from .opencv import cv2
 
 LAGS = (1, 6)
 """How many frames apart noise is measured."""

@@ -1,8 +1,9 @@
 """The outline of a mask."""
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from .opencv import cv2
 
 
 def largest_outline(bitmap: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], int]:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
 from ..base.errors import UnbalancedVideoError, cause_of, printable
+from .opencv import cv2
 
 _WAY_OUT = "Run 'prep validate' to have it left out."
 _EXACT_PIXELS = 1 << 24

@@ -1,8 +1,9 @@
 """Which of pictures that look alike is the better one."""
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from .opencv import cv2
 
 _BLOCK = 4
 _DIGITS = 1

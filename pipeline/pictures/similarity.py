@@ -8,12 +8,12 @@ that moves changes no bit of it.
 
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ..settings.dedupe import DedupeSettings
 from .hash_index import BRIGHTNESS_TOLERANCE, NONE, HashIndex, count_bits
+from .opencv import cv2
 from .thinner import Thinner
 
 _BATCH = 1024

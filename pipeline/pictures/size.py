@@ -1,29 +1,12 @@
-"""Open the images that prep writes, and tell how large they are from their headers."""
+"""The images that prep writes: how large they are, from their headers, and their grey levels."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
 
-
-def load() -> None:
-    """Load what reading sizes needs, where there is time for it."""
-    import PIL.JpegImagePlugin
-    import PIL.PngImagePlugin  # noqa: F401
-
-
-def open_image(path: Path) -> "ImageFile":
-    """Open a JPEG or PNG file; the caller closes it.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    from PIL.JpegImagePlugin import JpegImageFile
-    from PIL.PngImagePlugin import PngImageFile
-
-    # Not Image.open, which takes very large pictures for an attack.
-    return (PngImageFile if path.suffix == ".png" else JpegImageFile)(path)
+from .opencv import cv2
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -32,5 +15,23 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         OSError: it cannot be read.
     """
-    with open_image(path) as image:
-        return image.size
+    data = path.read_bytes()
+    if path.suffix == ".png":
+        return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    except ValueError as error:
+        raise OSError(f"{path}: {error}") from error
+    return int(width), int(height)
+
+
+def read_luma(path: Path) -> npt.NDArray[np.uint8]:
+    """Return the grey levels of a JPEG or PNG file: uint8, shape (height, width).
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise OSError(f"{path}: it cannot be decoded")
+    return np.asarray(picture, np.uint8)

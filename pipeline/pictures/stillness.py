@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from .cells import MEASURES, WINDOWS, Cells, Flags, Numbers, differences, measure_change
 from .noise import EVERY, EVERY_IN_MOTION, LAGS, Noise
+from .opencv import cv2
 
 _AHEAD = 25
 """How many frames are looked at before the first is judged."""

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ..dataset.change_map import ChangeMap
 from ..settings.regions import Region, parse_region
+from .opencv import cv2
 from .regions import ignored_cells
 
 Shares = npt.NDArray[np.int64]

@@ -1,16 +1,16 @@
 """Find an ffmpeg that will do. Owner of imageio-ffmpeg, which brings one."""
 
+import contextlib
 import functools
+import importlib.util
 import os
 import platform
 import re
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import imageio_ffmpeg
 
 from ..base.errors import FfmpegUnusableError, HwaccelError, cause_of, printable
 from ..settings.stages import RunSettings
@@ -31,6 +31,9 @@ NEEDED = {
 
 ANOTHER_FFMPEG = "Try another ffmpeg, named by PREP_FFMPEG or the setting ffmpeg"
 _START_TIMEOUT_SECONDS = 30
+_ASKED: "dict[tuple[str, tuple[int, ...]], dict[str, subprocess.Popen[bytes]]]" = {}
+"""Those that were asked ahead, by their path and the state of their file."""
+
 _NAMED_BY = "PREP_FFMPEG and the setting ffmpeg"
 
 
@@ -68,11 +71,10 @@ def find_ffmpeg(run: RunSettings, filters: frozenset[str] = frozenset()) -> Ffmp
         FfmpegUnusableError: it is missing, does not answer, is too old, or lacks a filter, an
             encoder or the hardware acceleration that was asked for (HwaccelError).
     """
-    path = run.ffmpeg or os.environ.get("PREP_FFMPEG") or _bundled()
-    path = os.path.abspath(shutil.which(path) or path)  # it will run in another folder
-    banner, listed = _ask(path, _state(path))
+    path = _path(run)
+    banner, listed = _answers(path, _state(path))
     version = _version(banner)
-    library = re.search(r"^libavfilter\s+(\d+)\.\s*(\d+)", banner, re.MULTILINE)
+    library = re.search(r"^ *libavfilter\s+(\d+)\.\s*(\d+)", banner, re.MULTILINE)
     if not version or not library:
         raise FfmpegUnusableError(f"{printable(path)}: this is not ffmpeg. Check {_NAMED_BY}.")
     found = Ffmpeg(path, version, (int(library[1]), int(library[2])))
@@ -99,13 +101,49 @@ def find_ffmpeg(run: RunSettings, filters: frozenset[str] = frozenset()) -> Ffmp
     return found
 
 
+@contextlib.contextmanager
+def asking_ahead(run: RunSettings) -> Iterator[None]:
+    """Let ffmpeg begin to tell what `find_ffmpeg` will ask, while the caller does other things."""
+    with contextlib.suppress(FfmpegUnusableError):  # `find_ffmpeg` will say it
+        path = _path(run)
+        _ASKED[path, _state(path)] = _ask(path)
+    try:
+        yield
+    finally:
+        while _ASKED:
+            _end(_ASKED.popitem()[1])
+
+
+def _path(run: RunSettings) -> str:
+    path = run.ffmpeg or os.environ.get("PREP_FFMPEG") or _bundled()
+    return os.path.abspath(shutil.which(path) or path)  # it will run in another folder
+
+
 @functools.lru_cache(maxsize=16)
-def _ask(path: str, state: tuple[int, ...]) -> tuple[str, dict[str, set[str]]]:
+def _answers(path: str, state: tuple[int, ...]) -> tuple[str, dict[str, set[str]]]:
     """Return the banner of an ffmpeg and what it lists, asked once for each state of its file."""
-    with ThreadPoolExecutor() as pool:  # at once: each takes as long as ffmpeg takes to start
-        listed = {what: pool.submit(list_abilities, path, what) for what in NEEDED}
-        banner = _output([path, "-version"])
-    return banner, {what: names.result() for what, names in listed.items()}
+    asked = _ASKED.pop((path, state), None) or _ask(path)
+    try:
+        answers = {what: _finish(path, process) for what, process in asked.items()}
+    finally:
+        _end(asked)
+    listed = {what: _names(listing) for what, (listing, _) in answers.items()}
+    all_said = b"\n".join(answers["filters"])  # with the banner, wherever a wrapper puts it
+    return all_said.decode("utf-8", "replace"), listed
+
+
+def _ask(path: str) -> "dict[str, subprocess.Popen[bytes]]":
+    """Start an ffmpeg for each question: at once, for each takes as long as ffmpeg takes to start.
+
+    What they say fits into pipes that nobody reads yet.
+    """
+    return {what: _start(path, what) for what in NEEDED}
+
+
+def _end(asked: "dict[str, subprocess.Popen[bytes]]") -> None:
+    for process in asked.values():
+        with process:
+            process.kill()
 
 
 def _state(path: str) -> tuple[int, ...]:
@@ -125,7 +163,7 @@ def same_ffmpeg(wanted: Ffmpeg, run: RunSettings) -> Ffmpeg:
         FfmpegUnusableError: there is none of that version, so the images would be others.
     """
     if os.path.isfile(wanted.path):
-        banner, _ = _ask(wanted.path, _state(wanted.path))  # a fork knows the answer
+        banner, _ = _answers(wanted.path, _state(wanted.path))  # a fork knows them
         if _version(banner) == wanted.version:
             return wanted
     found = find_ffmpeg(run)
@@ -145,6 +183,12 @@ def clean_environment() -> dict[str, str]:
 
 
 def _bundled() -> str:
+    package = importlib.util.find_spec("imageio_ffmpeg")
+    if package is not None and package.origin and "IMAGEIO_FFMPEG_EXE" not in os.environ:
+        for path in Path(package.origin).with_name("binaries").glob("ffmpeg-*"):
+            return str(path)  # which the package itself would run first, just to see that it runs
+    import imageio_ffmpeg
+
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
@@ -156,9 +200,18 @@ def _bundled() -> str:
 
 def list_abilities(path: str, what: str) -> set[str]:
     """Return the names that ``ffmpeg -WHAT`` lists (filters, encoders, hwaccels)."""
-    lines = _output([path, "-hide_banner", f"-{what}"]).splitlines()
+    process = _start(path, what)
+    try:
+        listing, _ = _finish(path, process)
+    finally:
+        _end({what: process})
     if what == "hwaccels":
-        return {line.strip() for line in lines[1:] if line.strip()}
+        return {line.strip() for line in listing.decode().splitlines()[1:] if line.strip()}
+    return _names(listing)
+
+
+def _names(listing: bytes) -> set[str]:
+    lines = listing.decode("utf-8", "replace").splitlines()
     return {words[1] for line in lines if len(words := line.split()) >= 2}
 
 
@@ -184,19 +237,30 @@ def run_briefly(command: list[str], timeout_seconds: float) -> subprocess.Comple
     )
 
 
-def _output(command: list[str]) -> str:
+def _start(path: str, what: str) -> "subprocess.Popen[bytes]":
     try:
-        done = run_briefly(command, _START_TIMEOUT_SECONDS)
+        return subprocess.Popen(
+            [path, f"-{what}"],
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
     except FileNotFoundError as error:
         raise FfmpegUnusableError(
-            f"{printable(command[0])}: no ffmpeg there. Check {_NAMED_BY}."
+            f"{printable(path)}: no ffmpeg there. Check {_NAMED_BY}."
         ) from error
     except OSError as error:
         raise FfmpegUnusableError(
-            f"{printable(command[0])}: cannot be run: {cause_of(error)}."
+            f"{printable(path)}: cannot be run: {cause_of(error)}."
         ) from error
+
+
+def _finish(path: str, process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    """Return what an ffmpeg says on its standard output, and elsewhere."""
+    try:
+        return process.communicate(timeout=_START_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise FfmpegUnusableError(
-            f"{printable(command[0])}: did not answer within {_START_TIMEOUT_SECONDS} s."
+            f"{printable(path)}: did not answer within {_START_TIMEOUT_SECONDS} s."
         ) from error
-    return done.stdout.decode("utf-8", "replace")

@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
@@ -27,6 +28,9 @@ _FROM_OUTSIDE = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal
 
 PIPE_BYTES = 1 << 20
 """How much a pipe holds, and is read of it at once."""
+
+AT_WORK = threading.Event()
+"""Set once an ffmpeg was started: this process has time for other things from then on."""
 
 
 class Pipe:
@@ -74,7 +78,7 @@ def start_ffmpeg(
     # Between fork and exec the child is a Python in our group, which Ctrl-C would reach.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=folder,
             env=clean_environment(),
@@ -93,6 +97,8 @@ def start_ffmpeg(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for file in files:
             os.close(file)
+    AT_WORK.set()
+    return process
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

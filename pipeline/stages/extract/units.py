@@ -4,6 +4,7 @@ A video is opened first. It is then decoded in one piece, or in segments that ar
 What goes wrong with one video is a value; only what concerns all of them is raised.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -16,7 +17,8 @@ from ...base.guard import Failure, guard
 from ...base.work import Link, refuse_stopped
 from ...dataset import frame_file
 from ...dataset.records import SourceIdentity, VideoRecord
-from ...pictures import size
+from ...pictures import opencv
+from ...video.processes import AT_WORK
 from ...video.segments import Segment, UnprovenSegmentError
 from ...video.shelf import ShelfDamagedError
 from ...video.sources import Source
@@ -125,8 +127,10 @@ def _load_meanwhile() -> None:
     """
 
     def load() -> None:
-        frame_file.load()
-        size.load()
+        AT_WORK.wait()  # else ffmpeg would have to wait for them
+        with contextlib.suppress(ImportError):  # which whoever needs it will say
+            opencv.load()
+            frame_file.load()
 
     threading.Thread(target=load, daemon=True, name="prep-loader").start()
 
