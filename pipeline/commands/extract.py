@@ -10,7 +10,7 @@ import click
 from ..base.errors import printable
 from ..base.guard import Failure
 from ..base.words import count, listing, plural
-from ..dataset.records import Notice
+from ..dataset.records import Notice, counted_together, in_words
 from ..engines.choice import open_engine
 from ..settings.dedupe import DedupeSettings
 from ..settings.file import load_config
@@ -44,7 +44,7 @@ _OUTCOMES = {
 @extraction_options
 @settings_options(ExtractSettings, "digits")
 @settings_options(DedupeSettings, "hi", "lo", "frac", "distance", "max_gap")
-@settings_options(RunSettings, "segment_frames", "ffmpeg", "hwaccel", "on_damage")
+@settings_options(RunSettings, "segment_frames", "count", "ffmpeg", "hwaccel", "on_damage")
 @engine_options
 @click.option("--overwrite", is_flag=True, help="Extract again what is in the dataset already.")
 def extract(
@@ -142,11 +142,12 @@ def _extract_lines(
             yield f"  {video.error}"
         for notice in video.notices:
             yield f"  {_styled(notice)}"
+    there = (video.record.counts for video in result.videos if isinstance(video, VideoOutcome))
     yield ""
     yield (
         f"{count(totals['videos'], 'video')} ({count_outcomes(result)}): "
-        f"{count(totals['frames_decoded'], 'frame')} decoded, {count(totals['kept'], 'image')} in "
-        f"{printable(result.dataset)}"
+        f"{count(totals['frames_decoded'], 'frame')} {in_words(counted_together(there))}, "
+        f"{count(totals['kept'], 'image')} in {printable(result.dataset)}"
     )
     yield from console.skipped_lines(result.skipped)
     for notice in result.notices:

@@ -9,6 +9,7 @@ import click
 
 from ..base.errors import printable
 from ..base.words import count, listing
+from ..dataset.records import in_words
 from ..engines.choice import open_engine
 from ..settings.file import load_config
 from ..settings.stages import BreakSettings, RunSettings, ValidateSettings
@@ -60,8 +61,8 @@ def report(
 def _lines(result: "ReportResult") -> Iterable[str]:
     totals = result.totals
     yield (
-        f"{count(totals.videos, 'video')}: {count(totals.frames_decoded, 'frame')} decoded = "
-        f"{totals.kept:,} kept + {totals.duplicates:,} duplicates + "
+        f"{count(totals.videos, 'video')}: {count(totals.frames_decoded, 'frame')} "
+        f"{in_words(totals.counted)} = {totals.kept:,} kept + {totals.duplicates:,} duplicates + "
         f"{totals.sampled_out:,} sampled out + {totals.rejected:,} rejected; "
         f"{count(totals.files_on_disk, 'file')} on disk"
     )

@@ -12,6 +12,7 @@ import click
 from ..base.errors import ExitCode, printable
 from ..base.guard import Failure
 from ..base.words import count, listing
+from ..dataset.records import in_words
 from ..engines.choice import open_engine
 from ..settings.cvat import CvatSettings, UploadSettings
 from ..settings.file import load_config
@@ -265,7 +266,7 @@ def _stage_lines(result: "RunResult") -> Iterable[str]:
     if result.accounts is not None and result.reported is not None:
         totals = result.reported.totals
         text = (
-            f"{totals.frames_decoded:,} decoded = {totals.kept:,} kept + "
+            f"{totals.frames_decoded:,} {in_words(totals.counted)} = {totals.kept:,} kept + "
             f"{totals.duplicates:,} duplicates + {totals.sampled_out:,} sampled out + "
             f"{totals.rejected:,} rejected; {count(totals.files_on_disk, 'file')} on disk"
         )

@@ -9,6 +9,7 @@ import click
 
 from ..base.errors import printable
 from ..base.words import count, listing
+from ..dataset.records import counted_together, in_words
 from ..settings.cvat import CvatSettings
 from ..settings.file import load_config
 from .console import Answer, Console, cvat_server, verb
@@ -155,7 +156,9 @@ def _upload_lines(uploads: "Iterable[UploadAccount]", console: Console) -> Itera
 
 
 def _lines(result: "StatusResult", totals: dict[str, int], console: Console) -> Iterable[str]:
-    upper, lower = zip(*_COLUMNS.values(), strict=True)
+    counted = in_words(counted_together(account.counts for account in result.videos))
+    headings = {**_COLUMNS, "frames_decoded": ("", counted)}
+    upper, lower = zip(*headings.values(), strict=True)
     rows = [
         (printable(account.id), *(_number(getattr(account.counts, name)) for name in _COLUMNS))
         for account in result.videos
@@ -190,7 +193,7 @@ def _lines(result: "StatusResult", totals: dict[str, int], console: Console) -> 
         )
     elif not result.unreadable:
         yield (
-            f"All balances: {totals['frames_decoded']:,} decoded = {totals['kept']:,} kept + "
+            f"All balances: {totals['frames_decoded']:,} {counted} = {totals['kept']:,} kept + "
             f"{totals['duplicates']:,} duplicates + {totals['sampled_out']:,} sampled out + "
             f"{totals['rejected']:,} rejected; {count(totals['files_on_disk'], 'file')} on disk."
         )

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .frame_table import MISSING_PTS, FrameTable
-from .records import PacketIndex, VideoInfo
+from .packet_index import PacketIndex
+from .records import VideoInfo
 
 _DATES_FROM = {"dhav": datetime(2000, 1, 1, tzinfo=UTC)}
 """Containers whose clock is that of the recorder, its local time in seconds since 1970 as if it was

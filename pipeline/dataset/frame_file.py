@@ -12,7 +12,8 @@ from .frame_table import COLUMNS, MEASURES, MISSING_PTS, Fate, FrameTable, Reaso
 
 _FATE_NAMES = [fate.name.lower() for fate in Fate]
 _REASON_NAMES = ["", *(reason.name.lower() for reason in Reason if reason)]
-_NUMBERS = ("time_seconds", "scene_score", "cut_score", *MEASURES)
+_MAY_LACK = ("time_seconds", "scene_score", *MEASURES)
+_NUMBERS = (*_MAY_LACK, "cut_score")
 _TYPES = {**COLUMNS, **dict.fromkeys(("fate", "reason", "duplicate_video"), "string")}
 
 
@@ -33,7 +34,7 @@ def write_frames(path: Path, frames: FrameTable) -> None:
         "duplicate_of": frames.duplicate_of < 0,
         "duplicate_video": frames.duplicate_video == "",
         "crc32": frames.crc32 < 0,
-        **{name: np.isnan(getattr(frames, name)) for name in ("time_seconds", *MEASURES)},
+        **{name: np.isnan(getattr(frames, name)) for name in _MAY_LACK},
     }
     values = {
         "index": np.arange(len(frames), dtype=np.int32),

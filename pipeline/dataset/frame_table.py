@@ -14,7 +14,7 @@ MISSING_PTS = -(2**63)
 
 
 class Fate(IntEnum):
-    """What became of a decoded frame. On disk the lower-case name stands."""
+    """What became of a frame. On disk the lower-case name stands."""
 
     KEPT = 0
     DUPLICATE = 1
@@ -63,17 +63,18 @@ COLUMNS = {
 
 @dataclass(frozen=True, eq=False)
 class FrameTable:
-    """One row a decoded frame, in display order; the row number is the frame index.
+    """One row a frame, in display order; the row number is the frame index.
 
     All arrays have shape (frames_decoded,): ``pts`` int64 in time-base units (``MISSING_PTS``
     where the frame has none), ``time_seconds`` float64 (NaN where it has none), ``fate`` int8
     (`Fate`), ``reason`` int8 (`Reason`), ``duplicate_of`` int32 (a frame index, -1 for none),
     ``duplicate_video`` object (the id of the video that frame is in, as str, empty for this one),
-    ``scene_score`` float32 (0 to 100, FFmpeg's scdet: how much changes), ``cut_score`` float32 (0
-    to 100: how much of a cut that is, see `pictures.cuts`), ``crc32`` int64 (of the image file as
-    it was written, -1 where there was none). The others are measured by `stages.validate`, float32,
-    NaN until then: ``sharpness`` (variance of the Laplacian), ``brightness`` (mean grey level, 0
-    to 255), ``contrast`` (standard deviation of the grey levels).
+    ``scene_score`` float32 (0 to 100, FFmpeg's scdet: how much changes; NaN where that frame or one
+    of the two before was not decoded), ``cut_score`` float32 (0 to 100: how much of a cut that is
+    since the last frame that was decoded, see `pictures.cuts`), ``crc32`` int64 (of the image file
+    as it was written, -1 where there was none). The others are measured by `stages.validate`,
+    float32, NaN until then: ``sharpness`` (variance of the Laplacian), ``brightness`` (mean grey
+    level, 0 to 255), ``contrast`` (standard deviation of the grey levels).
 
     No array is written into: whoever changes a table makes another one, by `with_rows` or
     `dataclasses.replace`.

@@ -5,18 +5,15 @@ Claims and measurements never share a name: ``frames_in_header`` is what a file 
 """
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.errors import ExitCode
 from .change_map import ChangeMap
 from .comparison import Comparison
 from .image_folder import ImageNames
 from .recording import RecordingInfo
-
-if TYPE_CHECKING:  # the command line needs these records, but no arrays
-    import numpy as np
-    import numpy.typing as npt
 
 FINDING_KINDS = frozenset(
     (
@@ -171,33 +168,13 @@ class VideoInfo:
         return self.color_transfer in {"smpte2084", "arib-std-b67"}
 
 
-@dataclass(frozen=True, eq=False)
-class PacketIndex:
-    """The packets of the chosen stream, in file order.
-
-    ``pts``: int64, shape (packets,), in time-base units, ``MISSING_PTS`` where absent.
-    ``is_discarded``: bool, shape (packets,): an edit list hides the packet's frame.
-    ``is_key``: bool, shape (packets,): decoding may begin here, the container says.
-    ``complete``: False where the demuxer stopped with an error before the end.
-    """
-
-    pts: "npt.NDArray[np.int64]"
-    is_discarded: "npt.NDArray[np.bool_]"
-    is_key: "npt.NDArray[np.bool_]"
-    complete: bool
-
-    @property
-    def shown_pts(self) -> "npt.NDArray[np.int64]":
-        """The timestamps of the packets that are to be shown, in file order."""
-        return self.pts[~self.is_discarded]
-
-
 @dataclass(frozen=True)
 class Counts:
     """The accounts of one video; every number is counted in its own way.
 
     ``frames_decoded = kept + duplicates + sampled_out + rejected`` and
-    ``kept = files_on_disk`` hold for every committed video.
+    ``kept = files_on_disk`` hold for every committed video. ``counted`` is ``packets`` where only
+    few frames were decoded, and ``frames_decoded`` is the number that the packets promise.
     """
 
     frames_in_header: int | None
@@ -208,6 +185,17 @@ class Counts:
     sampled_out: int
     rejected: int
     files_on_disk: int
+    counted: str = "decoded"
+
+
+def in_words(counted: str) -> str:
+    """Return what may be said of frames that were counted so: they were decoded, or counted."""
+    return "decoded" if counted == "decoded" else "counted"
+
+
+def counted_together(counts: Iterable[Counts]) -> str:
+    """Return how the frames of several videos were counted: each ``decoded``, or some not."""
+    return "decoded" if all(each.counted == "decoded" for each in counts) else "packets"
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,21 @@ def cut_scores(pictures: Pictures) -> Scores:
         steps[first : first + _BLOCK] = _difference(looks[:-1], looks[1:])
     stands_out = (steps > _NOISE) & (steps > _STANDS_OUT * _surroundings(steps)) & _is_peak(steps)
     for frame in (1 + np.flatnonzero(stands_out)).tolist():
-        before = _looks(pictures[max(0, frame - REACH) : frame])
-        after = _looks(pictures[frame : frame + REACH])
-        scores[frame] = _difference(before[:, None], after[None]).min()
-    return np.minimum(scores, 100)
+        scores[frame] = scene_change(
+            pictures[max(0, frame - REACH) : frame], pictures[frame : frame + REACH]
+        )
+    return scores
+
+
+def scene_change(before: Pictures, after: Pictures) -> float:
+    """Return how unlike two stretches of frames are, 0 to 100: the two frames most alike.
+
+    Args:
+        before: uint8, shape (frames, 3, 18, 32).
+        after: the same.
+    """
+    unlike = _difference(_looks(before)[:, None], _looks(after)[None])
+    return min(100.0, float(unlike.min()))
 
 
 def _looks(pictures: Pictures) -> npt.NDArray[np.float32]:

@@ -240,6 +240,13 @@ class RunSettings:
         minimum=1,
         maximum=10**9,
     )
+    count: str = option(
+        "packets",
+        "How frames are counted where few of them are asked for: by the packets of the file, if "
+        "these can be relied on, so that only what is needed is decoded (packets), or by decoding "
+        "all of them, which also finds damage anywhere (decode).",
+        choices=("packets", "decode"),
+    )
     on_damage: str = option(
         "keep",
         "What to do with a damaged video: keep what decodes and report the damage, or fail.",

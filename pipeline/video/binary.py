@@ -19,6 +19,7 @@ OLDEST = "4.4"
 _LIBAVFILTER_4_4 = (7, 110)
 _LIBAVFILTER_5_1 = (8, 44)  # -fps_mode
 _LIBAVFILTER_7_0 = (10, 1)  # -/filter_complex
+_LIBAVFILTER_7_1 = (10, 4)  # -bsf for an input
 
 _COMPARING = "crop format mpdecimate pad split"
 _TELLING = "metadata scdet showinfo"
@@ -58,6 +59,11 @@ class Ffmpeg:
         if self.libavfilter >= _LIBAVFILTER_7_0:
             return "-/filter_complex"
         return "-filter_complex_script"
+
+    @property
+    def drops_packets(self) -> bool:
+        """Whether it can be told which packets not to decode (an input's ``-bsf``)."""
+        return self.libavfilter >= _LIBAVFILTER_7_1
 
 
 def find_ffmpeg(run: RunSettings, filters: frozenset[str] = frozenset()) -> Ffmpeg:

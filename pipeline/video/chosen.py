@@ -36,6 +36,7 @@ class Chosen:
     why_software: str | None = None
     comparison: Comparison | None = None
     changed_cells: npt.NDArray[np.int32] | None = None
+    counted: str = "decoded"
 
     def without_still(self, work: Pass) -> Self:
         """Return the choice that is left of what a pass has let through."""

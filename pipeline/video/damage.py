@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..base.words import count
 from ..dataset.frame_table import MISSING_PTS
-from ..dataset.records import PacketIndex
+from ..dataset.packet_index import PacketIndex
 from .evidence import Evidence
 from .segments import Segment
 

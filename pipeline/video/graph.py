@@ -20,6 +20,8 @@
   ``1e12`` carries the choice over the change of time base.
 - Of a segment, the frames before it are let go, and ``trim`` ends the reading behind its border.
   Checksums of the frames that neighbours share go into the log.
+- Where few packets are to be decoded, a bitstream filter drops the others: ``noise``, which can do
+  that by number, and leaves those that it lets pass as they are.
 - ``settb`` with ``-enc_time_base`` to match: the encoder's own, coarser one makes frames with close
   timestamps collide, and ffmpeg then gives up, now and then.
 """
@@ -53,6 +55,7 @@ _ONLY_IN_PNG = frozenset(("monob", "monow", "pal8", "ya8"))
 """Pixel formats of at most 8 bits that images may have, and the scene score does not take."""
 
 GRAPH_FILE = "graph.txt"
+PACKETS_FILE = "packets.txt"
 THUMBNAILS_FILE, SAMPLES_FILE = "thumbnails.gray", "samples.raw"
 CUTS_FILE = "cuts.yuv"
 """What ffmpeg reads and writes besides, two folders above that of the images, where it runs."""
@@ -72,8 +75,8 @@ def extraction_command(
     source: str,
     stem: str,
     targets: Sequence[str] = (),
-) -> tuple[list[str], str]:
-    """Return the command line of a pass over a video, and the graph for `GRAPH_FILE`.
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command line of a pass over a video, and the files that it reads, by their names.
 
     Args:
         recipe: settings and ffmpeg.
@@ -111,7 +114,10 @@ def extraction_command(
     outputs = [stream.output("-", format="null", **timing) for stream in told]
     tiny = shrink(_number(scored, "N")).output(_TWO_UP + CUTS_FILE, format="rawvideo", **timing)
     command, graph = _compile(recipe, written, [tiny, *outputs, *handed])
-    return ([*command, "-debug_ts"] if work.is_careful else command), graph
+    files = {GRAPH_FILE: graph}
+    if work.packets is not None:
+        files[PACKETS_FILE] = f"noise=drop='not({work.packets})'"
+    return ([*command, "-debug_ts"] if work.is_careful else command), files
 
 
 def encoding_command(recipe: Recipe, work: Pass, info: VideoInfo, stem: str) -> list[str]:
@@ -170,6 +176,10 @@ def _read(recipe: Recipe, work: Pass, info: VideoInfo, source: str) -> tuple[Any
     }
     if recipe.run.hwaccel:
         options["hwaccel"] = recipe.run.hwaccel
+    if work.is_of_keys:
+        options["skip_frame"] = "nokey"
+    if work.packets is not None:
+        options["/bsf:v"] = _TWO_UP + PACKETS_FILE
     options |= {"threads": 1} if work.is_careful else recipe.thread_options
     options |= thread_options(info)
     if work.segment is not None and work.segment.seek_seconds is not None:

@@ -10,19 +10,28 @@ import numpy as np
 
 from ..base.work import Link, refuse_stopped
 from ..dataset.frame_table import MISSING_PTS
-from ..dataset.records import PacketIndex
+from ..dataset.packet_index import PacketIndex
+from .promises import promises_frame
 from .unreadable import encrypted
 
 
 class _Growing:
     """The packets of one stream as they are read; memory is 10 bytes a packet."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: av.VideoStream) -> None:
         self._pts: array[int] = array("q")
         self._discarded, self._keys = bytearray(), bytearray()
+        context = stream.codec_context
+        self._codec = context.codec.canonical_name if context is not None else ""
+        self._header = (context and context.extradata) or b""
+        self._promises_frames = True
 
     def add(self, packet: "av.Packet[Any]") -> None:
         """Take one in."""
+        if self._promises_frames:
+            self._promises_frames = packet.pts is not None and promises_frame(
+                memoryview(packet), self._codec, self._header, is_key=packet.is_keyframe
+            )
         timestamp = packet.pts if packet.pts is not None else packet.dts
         self._pts.append(MISSING_PTS if timestamp is None else timestamp)
         self._discarded.append(packet.is_discard)
@@ -35,6 +44,7 @@ class _Growing:
             is_discarded=np.array(self._discarded, dtype=np.bool_),
             is_key=np.array(self._keys, dtype=np.bool_),
             complete=complete,
+            promises_frames=self._promises_frames,
         )
 
 
@@ -52,7 +62,7 @@ def read_packets(
     Raises:
         EncryptedError: some are; often the first seconds are not.
     """
-    read = {stream.index: _Growing() for stream in streams}
+    read = {stream.index: _Growing(stream) for stream in streams}
     complete = True
     try:
         for packet in container.demux(streams):

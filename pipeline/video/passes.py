@@ -1,6 +1,5 @@
 """Decode one video, in as many passes as the choice of its frames needs."""
 
-import math
 import shutil
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -14,7 +13,8 @@ from ..base.errors import DecoderDiedError, printable
 from ..base.work import Link, Quiet
 from ..dataset.clock import without_contradictions
 from ..dataset.image_folder import ImageNames
-from ..dataset.records import PacketIndex, VideoInfo
+from ..dataset.packet_index import PacketIndex
+from ..dataset.records import VideoInfo
 from ..pictures.cuts import cut_scores
 from ..pictures.thinner import Thinner, thinner_of
 from .cells import WastefulError, read_cells
@@ -23,15 +23,14 @@ from .cuts import read_pictures
 from .damage import find_damage, find_in_segment, place
 from .decoder import Decoded, Ears, Limits, decode
 from .encoder import Encoder, encodes_exactly
+from .few import Few
 from .graph import (
     CUTS_FILE,
-    GRAPH_FILE,
     SAMPLES_FILE,
     THUMBNAILS_FILE,
     encoding_command,
     extraction_command,
 )
-from .levels import SAMPLED_FRAMES, read_levels
 from .recipe import EVERYTHING, Pass, Recipe
 from .sampling import corrected_condition, exact_condition, plan_condition
 from .segments import Segment, SegmentPlan, refuse_damaged, refuse_unproven
@@ -39,8 +38,6 @@ from .sources import Source, plain_name
 from .still import BEFORE_COMPARISON, FAINT_NOISE, compares_exactly, fixed_blocks
 from .transcript import Transcript
 from .unreadable import why_known, why_undecoded
-
-_BEGINNING = Segment(number=0, first=0, frames=25, border=1, start_pts=None, seek_seconds=None)
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class VideoDecoder:
         work = Pass(exact_condition(indices), blocks=None, writes_images=True)
         decoded = self._decode(work)
         exact = self._correct(work, decoded)
-        return decoded if exact == work else self._decode_again(exact)
+        return decoded if exact == work else self.decode_again(exact)
 
     def choose(self, packets: PacketIndex) -> Chosen:
         """Write the images that the settings ask for.
@@ -101,6 +98,25 @@ class VideoDecoder:
         decoded = replace(decoded, pts=pts, cut_score=cut_scores(decoded.tiny))
         return replace(chosen, decoded=decoded)
 
+    def choose_few(self, few: Few) -> Chosen | None:
+        """Write the images that the settings ask for, of a video of which little is decoded.
+
+        Args:
+            few: what of it.
+
+        Returns:
+            The choice; ``None`` where the packets do not hold what they promise.
+
+        Raises:
+            VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
+        """
+        first = self._first_pass(exact_condition(few.wanted))
+        work = replace(first, packets=few.packets, is_of_keys=few.packets is None)
+        work, decoded = self._decode_first(work)
+        if self._correct(work, decoded) != work or not few.is_proven(decoded):
+            return None
+        return few.number(self._settle(work, decoded), self.folder, self._names)
+
     def choose_in_segment(self, segment: Segment, plan: SegmentPlan) -> Chosen:
         """Write the images of a segment, and prove that they are its frames.
 
@@ -133,28 +149,6 @@ class VideoDecoder:
         decoded = chosen.decoded
         return replace(chosen, decoded=replace(decoded, cut_score=cut_scores(decoded.tiny)))
 
-    def measure_levels(self, frames: int, *, is_whole: bool) -> tuple[int, int]:
-        """Return the grey levels between which almost all of the video is.
-
-        Args:
-            frames: about how many it has.
-            is_whole: look at frames all over it; else at the first ones alone, which is soon done.
-
-        Raises:
-            VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
-        """
-        step = math.ceil(frames / SAMPLED_FRAMES) if is_whole else 1
-        work = Pass(
-            f"not(mod(N,{max(1, step)}))",
-            blocks=None,
-            writes_images=False,
-            segment=None if is_whole else _BEGINNING,
-            is_sample=True,
-        )
-        decoded = self._decode_again(work)
-        path = self.folder.parents[1] / SAMPLES_FILE
-        return read_levels(path, len(decoded.kept), self.info)
-
     def _first_pass(self, condition: str) -> Pass:
         """Return the pass that is done with the video if nothing is in its way."""
         method, dedupe = self.recipe.dedupe.method, self.recipe.dedupe
@@ -167,6 +161,11 @@ class VideoDecoder:
         skips = is_exact and not surveys and dedupe.max_gap is None
         blocks = BEFORE_COMPARISON[0] if skips else None
         return Pass(condition, blocks, writes_images=not surveys, hands_cells=True)
+
+    @property
+    def _names(self) -> ImageNames:
+        settings = self.recipe.settings
+        return ImageNames(self.folder.name, settings.digits, settings.format)
 
     @property
     def _thinner(self) -> type[Thinner] | None:
@@ -192,7 +191,7 @@ class VideoDecoder:
 
     def _listen(self, work: Pass) -> Decoded:
         """Run a pass again, in one thread and to write nothing: what is said then has its place."""
-        return self._decode_again(replace(work, condition="0", is_careful=True))
+        return self.decode_again(replace(work, condition="0", is_careful=True))
 
     def _settle(self, work: Pass, decoded: Decoded) -> Chosen:
         """Finish the choice that a pass has prepared; decode again where the images differ."""
@@ -219,7 +218,7 @@ class VideoDecoder:
             hands_frames=False,
             ends_after=int(chosen.kept[-1]) if len(chosen.kept) else 0,
         )
-        written = self._decode_again(final)
+        written = self.decode_again(final)
         if not np.array_equal(written.kept, chosen.kept):
             raise DecoderDiedError(
                 f"{printable(self.source.path)}: ffmpeg does not decode it the same way twice, so "
@@ -229,12 +228,10 @@ class VideoDecoder:
 
     def _remove_others(self, work: Pass, chosen: Chosen) -> Chosen:
         """Remove the images that were written before it was known that they are not kept."""
-        settings = self.recipe.settings
-        names = ImageNames(self.folder.name, settings.digits, settings.format)
         first = 0 if work.segment is None else work.segment.first
         if not work.hands_frames:  # else they were not written
             for index in np.setdiff1d(chosen.decoded.kept, chosen.kept).tolist():
-                (self.folder / names.name(first + index)).unlink()
+                (self.folder / self._names.name(first + index)).unlink()
         return replace(chosen, decoded=replace(chosen.decoded, kept=chosen.kept))
 
     def _correct(self, work: Pass, decoded: Decoded) -> Pass:
@@ -244,7 +241,12 @@ class VideoDecoder:
             work = replace(work, is_steady=False)
         return work
 
-    def _decode_again(self, work: Pass) -> Decoded:
+    def decode_again(self, work: Pass) -> Decoded:
+        """Run a pass of which the link is told nothing.
+
+        Raises:
+            VideoError, DiskFullError, FfmpegUnusableError, InterruptedRunError.
+        """
         return replace(self, link=Quiet(self.link))._decode(work)
 
     def _decode(self, work: Pass) -> Decoded:
@@ -263,10 +265,11 @@ class VideoDecoder:
             if work.hands_cells and not work.is_careful:
                 ears = self._prick_up(ears, work, stack)
             targets = [pipe.target for pipe in ears.pipes]
-            command, graph = extraction_command(
+            command, files = extraction_command(
                 self.recipe, work, self.info, name, folder.name, targets
             )
-            (scratch / GRAPH_FILE).write_text(graph, encoding="utf-8")
+            for file, text in files.items():
+                (scratch / file).write_text(text, encoding="utf-8")
             decoded = decode(command, folder, source.path, ears, limits, self.link)
         if len(decoded.pts) == 0:
             said = next(iter(transcript.evidence.complaints), transcript.last_line)
@@ -285,11 +288,10 @@ class VideoDecoder:
         ears = replace(ears, cells=stack.enter_context(closing(cells)))
         if not work.hands_frames:
             return ears
-        settings, name = self.recipe.settings, self.folder.name
         encoder = Encoder(
-            encoding_command(self.recipe, work, self.info, name),
+            encoding_command(self.recipe, work, self.info, self.folder.name),
             self.folder,
-            ImageNames(name, settings.digits, settings.format).name,
+            self._names.name,
             self.source.path,
             self.recipe.run.stall_seconds,
             self.link,

@@ -16,8 +16,9 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 from ..base.errors import NotAVideoError, NoVideoStreamError, printable
 from ..base.words import listing, plural
 from ..base.work import UNWATCHED, Link, refuse_stopped
+from ..dataset.packet_index import PacketIndex
 from ..dataset.recording import read_recording
-from ..dataset.records import PacketIndex, StreamInfo, VideoInfo
+from ..dataset.records import StreamInfo, VideoInfo
 from .packets import read_packets
 from .unreadable import encrypted, why_empty, why_not_opened
 

@@ -71,7 +71,9 @@ class Pass:
     selected frames are written, in their own depth, one frame after another, into one file.
     ``is_careful``: decode in one thread, and tell of each packet and frame in the log.
     ``ends_after``: no frame is decoded for its own sake behind this one, counted as by the
-    condition.
+    condition. ``packets``: an expression over ``n`` of FFmpeg's bitstream filter noise, true for
+    those that are decoded; all of them if absent. ``is_of_keys``: only keyframes are decoded.
+    ``condition`` then counts the frames that are.
     """
 
     condition: str
@@ -85,6 +87,8 @@ class Pass:
     is_sample: bool = False
     is_careful: bool = False
     ends_after: int | None = None
+    packets: str | None = None
+    is_of_keys: bool = False
 
     def selects_all(self, settings: ExtractSettings) -> bool:
         """Whether no frame is left out; the log then does not name the selected ones."""

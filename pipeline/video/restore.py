@@ -13,7 +13,7 @@ from ..base.errors import (
     printable,
 )
 from ..base.work import Link
-from ..dataset.records import VideoRecord
+from ..dataset.records import VideoRecord, in_words
 from ..settings.dedupe import DedupeSettings
 from ..settings.file import build_settings
 from ..settings.stages import ExtractSettings, RunSettings
@@ -94,10 +94,16 @@ def _extract_again(
     decoded = VideoDecoder(recipe, source, record.probe, folder, link).write(indices)
     is_as_then = len(decoded.pts) == record.counts.frames_decoded
     if not is_as_then or not np.array_equal(decoded.kept, indices):
+        counts = record.counts
+        way_out = (
+            f"Use the ffmpeg of that time, version {printable(record.ffmpeg_version)}."
+            if counts.counted == "decoded"
+            else "It may be damaged where nothing was decoded then; extract it anew with "
+            "'prep extract --overwrite --count decode'."
+        )
         raise DecoderDiedError(
             f"{printable(source.path)}: {len(decoded.pts)} frames were decoded, but "
-            f"{record.counts.frames_decoded} when it was extracted, so their numbers are not "
-            "certain and nothing was restored. Use the ffmpeg of that time, version "
-            f"{printable(record.ffmpeg_version)}."
+            f"{counts.frames_decoded} {in_words(counts.counted)} when it was extracted, so their "
+            f"numbers are not certain and nothing was restored. {way_out}"
         )
     return checksum_written(source, folder, decoded.kept, record.images, link)

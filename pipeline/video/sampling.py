@@ -38,7 +38,7 @@ def plan_condition(
             return in_range
         return f"if({in_range},st(0,ld(0)+1)*not(mod(ld(0)-1,{settings.every})),0)"
     pts = np.sort(packet_pts[packet_pts != MISSING_PTS])
-    return _membership("PTS", pts[choose_frames(settings, time_base, pts)])
+    return membership("PTS", pts[choose_frames(settings, time_base, pts)])
 
 
 def corrected_condition(
@@ -69,7 +69,23 @@ def corrected_condition(
 
 def exact_condition(indices: npt.NDArray[np.int64]) -> str:
     """Return the condition for exactly these frame indices (ascending)."""
-    return _membership("N", indices)
+    return membership("N", indices)
+
+
+def membership(variable: str, values: npt.NDArray[np.int64]) -> str:
+    """Return an expression that is true for ``values`` (ascending), in log(n) steps a frame."""
+    stretches = np.split(values, 1 + np.flatnonzero(np.diff(values) > 1)) if len(values) else []
+
+    def among(stretches: list[npt.NDArray[np.int64]]) -> str:
+        if len(stretches) == 1:
+            first, last = stretches[0][[0, -1]].tolist()
+            single = first == last
+            return f"eq({variable},{first})" if single else f"between({variable},{first},{last})"
+        middle = len(stretches) // 2
+        left, right = among(stretches[:middle]), among(stretches[middle:])
+        return f"if(lt({variable},{stretches[middle][0]}),{left},{right})"
+
+    return among(stretches) if stretches else "0"
 
 
 def list_frames(
@@ -207,14 +223,3 @@ def _bounds(settings: ExtractSettings, time_base: Fraction) -> Iterator[tuple[st
             position = parse_position(text)
             unit = Fraction(1) if position.unit == "frame" else time_base
             yield name, position.unit, math.ceil(position.value / unit)
-
-
-def _membership(variable: str, values: npt.NDArray[np.int64]) -> str:
-    """Return an expression that is true for ``values`` (ascending), in log(n) steps a frame."""
-    if len(values) == 0:
-        return "0"
-    if len(values) == 1:
-        return f"eq({variable},{values[0]})"
-    middle = len(values) // 2
-    left, right = _membership(variable, values[:middle]), _membership(variable, values[middle:])
-    return f"if(lt({variable},{values[middle]}),{left},{right})"

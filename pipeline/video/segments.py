@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..dataset.frame_table import MISSING_PTS
-from ..dataset.records import PacketIndex, VideoInfo
+from ..dataset.packet_index import PacketIndex
+from ..dataset.records import VideoInfo
 
 BORDER_FRAMES = 16
 """How many frames two neighbours both decode; more than a decoder reads ahead."""

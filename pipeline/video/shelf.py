@@ -31,12 +31,12 @@ import numpy.typing as npt
 
 from ..dataset.files import replace_file
 from ..dataset.image_folder import ImageNames
-from ..dataset.records import PacketIndex
+from ..dataset.packet_index import PacketIndex
 from ..dataset.store import Dataset, move_images
 from .segments import Segment, SegmentPlan
 
 _KEY, _PACKETS, _PLAN, _WHOLE = "key", "packets.npz", "plan.npz", "whole"
-_FORMAT = 5
+_FORMAT = 6
 """To be raised when something else is laid on shelves."""
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -121,8 +121,10 @@ class Shelf:
         """
         with _told_as_damage():
             columns = _load(self._folder / _PACKETS)
-            complete = bool(columns.pop("complete"))
-            return PacketIndex(**columns, complete=complete)
+            complete, promises = (
+                bool(columns.pop(name)) for name in ("complete", "promises_frames")
+            )
+            return PacketIndex(**columns, complete=complete, promises_frames=promises)
 
     def read_plan(self, segment: Segment) -> SegmentPlan:
         """Return what a segment has to deliver.

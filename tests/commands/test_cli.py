@@ -115,6 +115,7 @@ COUNTS = {
     "sampled_out",
     "rejected",
     "files_on_disk",
+    "counted",
 }
 RECORD = {
     "id",
@@ -160,6 +161,7 @@ def test_json_is_one_object_with_fixed_keys(steady, prep, tmp_path):
         "sampled_out": 0,
         "rejected": 0,
         "files_on_disk": 50,
+        "counted": "decoded",
     }
     assert bad["counts"] is None
     record = json.loads((tmp_path / "ds" / "steady" / "video.json").read_text())

@@ -9,7 +9,7 @@ from helpers.handmade import PROBE, video
 from hypothesis import given, strategies as st
 from video_prep.dataset.clock import made_up, start_date, start_seconds, without_contradictions
 from video_prep.dataset.frame_table import MISSING_PTS
-from video_prep.dataset.records import PacketIndex
+from video_prep.dataset.packet_index import PacketIndex
 
 N = MISSING_PTS
 INFO = dataclasses.replace(PROBE, holds_timestamps=True)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from helpers.handmade import H264
-from video_prep.dataset.records import PacketIndex
+from video_prep.dataset.packet_index import PacketIndex
 from video_prep.video.damage import Stretch, find_damage, find_in_segment
 from video_prep.video.evidence import Evidence
 from video_prep.video.segments import Segment

@@ -218,7 +218,7 @@ function accounts(video) {
   const header = counts.frames_in_header === null ? "no claim" : whole(counts.frames_in_header);
   return section("Frames", "",
     make("dl", { class: "equation small" },
-      term("", "frames_decoded", "decoded"), term("=", "kept", "kept"),
+      term("", "frames_decoded", counts.counted === "packets" ? "counted" : "decoded"), term("=", "kept", "kept"),
       term("+", "duplicates", "duplicates"), term("+", "sampled_out", "sampled out"),
       term("+", "rejected", "rejected")),
     make("p", { class: "facts" }, `${plural(counts.files_on_disk, "file")} on disk · header: ${header} · `

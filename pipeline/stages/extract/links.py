@@ -44,3 +44,26 @@ class CountingLink(Link):
     def is_stopped(self) -> bool:
         """Return what the other link says."""
         return self._link.is_stopped()
+
+
+class ShareLink(Link):
+    """The link of a video of which few frames are decoded: it tells of all, by their share."""
+
+    def __init__(self, link: Link, few: int, frames: int) -> None:
+        self._link, self._few, self._frames = link, few, frames
+        self._come = self._told = 0
+
+    def tell(self, message: Any) -> None:
+        """Tell of as many frames as so many more of the few stand for."""
+        self._come += message
+        told = self._frames * min(self._come, self._few) // self._few
+        self._link.tell(told - self._told)
+        self._told = told
+
+    def is_stopped(self) -> bool:
+        """Return what the other link says."""
+        return self._link.is_stopped()
+
+    def take_back(self) -> None:
+        """Tell that none of it is done."""
+        self.tell(-self._come)

@@ -9,7 +9,8 @@ from ...base.errors import DamagedVideoError, printable
 from ...base.words import count, listing, plural
 from ...dataset.clock import made_up, usual_step
 from ...dataset.frame_table import MISSING_PTS, FrameTable
-from ...dataset.records import Notice, PacketIndex, VideoInfo
+from ...dataset.packet_index import PacketIndex
+from ...dataset.records import Notice, VideoInfo
 from ...settings.dedupe import DedupeSettings
 from ...settings.stages import ExtractSettings, RunSettings
 from ...video.damage import lost_pts

@@ -9,7 +9,8 @@ from typing import Any
 from ...base.errors import SourceChangedError, TooManyFramesError, VideoError, printable
 from ...base.machine import count_cores
 from ...base.words import count
-from ...dataset.records import PacketIndex, SourceIdentity, VideoInfo
+from ...dataset.packet_index import PacketIndex
+from ...dataset.records import SourceIdentity, VideoInfo
 from ...settings.dedupe import DedupeSettings
 from ...settings.regions import Region
 from ...video.identity import stat_identity

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from ...dataset.change_map import ChangeMap
 from ...dataset.comparison import Comparison
 from ...dataset.frame_table import MISSING_PTS, Fate, FrameTable, Reason
-from ...dataset.records import Counts, PacketIndex, VideoInfo
+from ...dataset.packet_index import PacketIndex
+from ...dataset.records import Counts, VideoInfo
 from ...pictures.cells import CELL
 from ...video.chosen import Chosen
 from ...video.cuts import join_scores, places_at_ends
@@ -172,9 +173,17 @@ def build_frame_table(
 
 
 def count_frames(
-    info: VideoInfo, packets: PacketIndex, frames: FrameTable, files_on_disk: int
+    info: VideoInfo, packets: PacketIndex, frames: FrameTable, files_on_disk: int, counted: str
 ) -> Counts:
-    """Return the accounts of a video, from what was counted in different places."""
+    """Return the accounts of a video, from what was counted in different places.
+
+    Args:
+        info: its header.
+        packets: its packets.
+        frames: what became of its frames.
+        files_on_disk: its images.
+        counted: what the frames were counted by.
+    """
     return Counts(
         frames_in_header=info.frames_in_header,
         packets=len(packets.pts),
@@ -184,4 +193,5 @@ def count_frames(
         sampled_out=frames.count(Fate.SAMPLED_OUT),
         rejected=frames.count(Fate.REJECTED),
         files_on_disk=files_on_disk,
+        counted=counted,
     )

@@ -20,25 +20,22 @@ from ...base.work import Link, refuse_stopped
 from ...dataset.breaks import find_breaks
 from ...dataset.clock import duration_seconds, start_date, start_seconds
 from ...dataset.image_folder import ImageNames
-from ...dataset.records import PacketIndex, SourceIdentity, VideoRecord
+from ...dataset.packet_index import PacketIndex
+from ...dataset.records import SourceIdentity, VideoRecord
 from ...dataset.store import Dataset
 from ...settings.dedupe import DedupeSettings
 from ...settings.file import effective_settings, settings_digest
 from ...settings.stages import AUTO, BreakSettings, ExtractSettings, RunSettings
 from ...video.binary import Ffmpeg, same_ffmpeg
 from ...video.chosen import Chosen
+from ...video.few import plan_few
 from ...video.identity import identify
+from ...video.measure import measure_levels
 from ...video.passes import VideoDecoder
 from ...video.probe import probe
 from ...video.recipe import Recipe
 from ...video.sampling import plan_segments
-from ...video.segments import (
-    UNPROVEN,
-    Segment,
-    UnprovenSegmentError,
-    cut,
-    refuse_unlike,
-)
+from ...video.segments import UNPROVEN, Segment, UnprovenSegmentError, cut, refuse_unlike
 from ...video.shelf import Shelf
 from ...video.sources import Source
 from ...video.written import checksum_written
@@ -56,6 +53,7 @@ from .table import (
     map_changes,
     segment_frames,
 )
+from .ways import choose_soonest
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,7 @@ class VideoExtractor:
         refuse_regions(self.dedupe, source, info)
         identity = identity or identify(source, link)
         hwaccel, why_software = try_hardware(self.ffmpeg, self.run, source, info)
-        looks_back = self.settings.deinterlace
-        cutting = cut(packets, info, self.run.segment_frames, looks_back=looks_back)
+        cutting = cut(packets, info, self.run.segment_frames, looks_back=self.settings.deinterlace)
         opened = Opened(
             source=source,
             video_id=video_id,
@@ -127,11 +124,10 @@ class VideoExtractor:
         shelf = Shelf(self.store, video_id)
         if is_anew:
             shelf.remove()
-        if not cutting.segments:
+        if not cutting.segments or plan_few(self._recipe(opened, None), info, packets):
             return opened
-        plans = plan_segments(self.settings, Fraction(info.time_base), cutting)
         key = shelf_key(opened, cutting, self.effective_settings, self.ffmpeg.version)
-        shelf.open(key, packets, plans)
+        shelf.open(key, packets, plan_segments(self.settings, Fraction(info.time_base), cutting))
         if shelf.is_given_up:
             return dataclasses.replace(opened, hindrance=UNPROVEN)
         return dataclasses.replace(opened, packets=None, segments=cutting.segments)
@@ -151,7 +147,7 @@ class VideoExtractor:
         with self.store.work_folder(opened.video_id) as folder:
             decoder = VideoDecoder(recipe, opened.source, opened.info, folder, link)
             try:
-                levels = decoder.measure_levels(opened.frames_promised, is_whole=is_needed)
+                levels = measure_levels(decoder, opened.frames_promised, is_whole=is_needed)
             except VideoError:
                 if is_needed:
                     raise
@@ -169,10 +165,11 @@ class VideoExtractor:
         source, shelf = opened.source, Shelf(self.store, opened.video_id)
         packets = opened.packets or shelf.read_packets()
         recipe = self._recipe(opened, self.cores_each if self.are_many else None)
+        names = self._images(opened.video_id)
         with self.store.work_folder(opened.video_id) as folder:
-            decoder = VideoDecoder(recipe, source, opened.info, folder, link)
-            chosen = choose_anyhow(decoder, lambda it: it.choose(packets), packets.shown_pts)
-            names = self._images(opened.video_id)
+            chosen = choose_soonest(
+                VideoDecoder(recipe, source, opened.info, folder, link), packets
+            )
             checksums = checksum_written(source, folder, chosen.decoded.kept, names, link)
             record = self._commit(opened, packets, folder, chosen, checksums)
         shelf.remove()
@@ -276,7 +273,7 @@ class VideoExtractor:
             rotation_degrees=chosen.decoded.transcript.rotation_degrees,
             image_width=width,
             image_height=height,
-            counts=count_frames(info, packets, frames, len(checksums)),
+            counts=count_frames(info, packets, frames, len(checksums), chosen.counted),
             breaks=find_breaks(frames, warnings, self.breaks),
             warnings=warnings,
             segments=tuple(segment.first for segment in opened.segments) or (0,),

@@ -10,6 +10,7 @@ from ...base.guard import Failure
 from ...base.words import count
 from ...dataset.frame_table import Fate, FrameTable, Reason
 from ...dataset.marks import MARKS
+from ...dataset.records import counted_together
 from ...settings.stages import BreakSettings, ValidateSettings
 from ...tracks.audit_record import AuditRecord
 from .exhibits import BREAKS
@@ -81,10 +82,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Totals:
-    """The accounts of all videos together; ``seconds`` of those that have a clock, if any has."""
+    """The accounts of all videos together; ``seconds`` of those that have a clock, if any has.
+
+    ``counted``: as in `dataset.records.Counts`; ``packets`` where that is so of any video.
+    """
 
     videos: int
     frames_decoded: int
+    counted: str
     kept: int
     duplicates: int
     sampled_out: int
@@ -154,6 +159,7 @@ def total(videos: Sequence[VideoReport], findings: Sequence[Finding]) -> Totals:
     return Totals(
         videos=len(videos),
         frames_decoded=sum(count.frames_decoded for count in counts),
+        counted=counted_together(counts),
         kept=sum(count.kept for count in counts),
         duplicates=sum(count.duplicates for count in counts),
         sampled_out=sum(count.sampled_out for count in counts),

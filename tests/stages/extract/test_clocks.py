@@ -78,7 +78,7 @@ def test_a_range_of_segments_counts_from_the_first_frame(name, prep, tmp_path):
         (["--end", "0:02", "--every", "20"], range(0, 50, 20)),
     ):
         target = "ds" + "".join(options)
-        cut = ("--segment-frames", "30", "--dedupe", "off")
+        cut = ("--segment-frames", "30", "--dedupe", "off", "--count", "decode")
         assert prep("extract", path, "-o", target, *options, *cut).code == 0
         assert record(tmp_path / target / "x")["segments"] == [0, 30, 60]
         assert indices(tmp_path / target / "x") == list(expected)

@@ -19,7 +19,8 @@ from helpers.prep import end_when, in_threads, run_here
 from video_prep.base import errors
 from video_prep.base.work import UNWATCHED, Batch, Unwatched, Watch
 from video_prep.dataset.frame_table import MISSING_PTS
-from video_prep.dataset.records import PacketIndex, VideoInfo
+from video_prep.dataset.packet_index import PacketIndex
+from video_prep.dataset.records import VideoInfo
 from video_prep.engines.threads import InProcess
 from video_prep.settings.dedupe import DedupeSettings
 from video_prep.settings.stages import ExtractSettings, RunSettings
@@ -179,7 +180,7 @@ SAMPLING = [
 @pytest.mark.parametrize("options", SAMPLING, ids=" ".join)
 @pytest.mark.parametrize("footage", ["b_frames.mp4", "vfr.mkv"], indirect=True)
 def test_sampling_does_not_see_segments(footage, options, prep, tmp_path):
-    common = ("extract", footage, "--dedupe", "off", *options)
+    common = ("extract", footage, "--dedupe", "off", "--count", "decode", *options)
     assert prep(*common, "-o", "whole").code == 0
     assert prep(*common, "-o", "parts", "--segment-frames", "20").code == 0
     whole, parts = tmp_path / "whole" / footage.stem, tmp_path / "parts" / footage.stem
@@ -823,7 +824,7 @@ def test_an_ffmpeg_that_is_killed_says_nothing_of_its_segment(
 def test_a_segment_may_have_no_frame_that_is_asked_for(footage, length, options, prep, tmp_path):
     done = prep(
         *("extract", footage, "-o", "ds", "--dedupe", "similar", "--distance", "0"),
-        *("--segment-frames", length, *options, "--json"),
+        *("--segment-frames", length, "--count", "decode", *options, "--json"),
     )
     assert done.json["errors"] == []
     counts = done.json["videos"][0]["counts"]

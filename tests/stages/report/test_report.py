@@ -101,6 +101,7 @@ def test_the_numbers(dataset, prep_process):
     assert numbers["totals"] == {
         "videos": 3,
         "frames_decoded": 80,
+        "counted": "decoded",
         "kept": 71,
         "duplicates": 4,
         "sampled_out": 2,
