@@ -113,7 +113,7 @@ def extraction_command(
         written = _write(chosen, recipe, work, info, stem, is_apart=is_apart)
     outputs = [stream.output("-", format="null", **timing) for stream in told]
     tiny = shrink(_number(scored, "N")).output(_TWO_UP + CUTS_FILE, format="rawvideo", **timing)
-    command, graph = _compile(recipe, written, [tiny, *outputs, *handed])
+    command, graph = _compile(recipe.ffmpeg, written, [tiny, *outputs, *handed])
     files = {GRAPH_FILE: graph}
     if work.packets is not None:
         files[PACKETS_FILE] = f"noise=drop='not({work.packets})'"
@@ -215,17 +215,17 @@ def _choose(stream: Any, settings: ExtractSettings, work: Pass) -> Any:
     return stream.filter("metadata", mode="print", key=MARK)
 
 
-def _compile(recipe: Recipe, written: Any, outputs: Sequence[Any]) -> tuple[list[str], str]:
+def _compile(ffmpeg: Ffmpeg, written: Any, outputs: Sequence[Any]) -> tuple[list[str], str]:
     command = (
         ffmpeg_python.merge_outputs(written, *outputs)
         .global_args(*_SAYING, "-nostdin", "-loglevel", "repeat+level+info")
-        .global_args("-max_error_rate", "1", *recipe.graph_options)
-        .compile(cmd=recipe.ffmpeg.path)
+        .global_args("-max_error_rate", "1")
+        .compile(cmd=ffmpeg.path)
     )
     place = command.index("-filter_complex")
     graph = command[place + 1]
     # The graph of a long sampled video is larger than a command line may be.
-    command[place : place + 2] = [recipe.ffmpeg.graph_from_file, _TWO_UP + GRAPH_FILE]
+    command[place : place + 2] = [ffmpeg.graph_from_file, _TWO_UP + GRAPH_FILE]
     return command, graph
 
 

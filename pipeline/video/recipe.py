@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.machine import count_cores
 from ..dataset.records import VideoInfo
 from ..settings.dedupe import DedupeSettings
 from ..settings.stages import ExtractSettings, RunSettings
@@ -14,16 +13,13 @@ from .still import COMPARED_FORMATS, Blocks
 EVERYTHING = "1"
 """The condition that selects every frame."""
 
-_FEW_CORES = 4
-"""So many are busy with decoding and encoding alone."""
-
 
 @dataclass(frozen=True)
 class Recipe:
     """What all passes of a run have in common.
 
-    ``threads``: for decoder and encoder each, where many videos are worked on at once: they are
-    done sooner, in less memory, with few threads each.
+    ``threads``: for decoder and encoder each; as many as ffmpeg likes if absent, which is best for
+    one video. But many at once are done sooner, in less memory, with few threads each.
     """
 
     settings: ExtractSettings
@@ -34,26 +30,8 @@ class Recipe:
 
     @property
     def thread_options(self) -> dict[str, Any]:
-        """The options that say to ffmpeg how many threads a decoder or encoder has.
-
-        By itself it starts one more than there are cores.
-        """
-        threads = self.threads or (count_cores() if self._has_few_cores else None)
-        return {} if threads is None else {"threads": threads}
-
-    @property
-    def graph_options(self) -> tuple[str, ...]:
-        """The options that say how many threads a filter has.
-
-        By itself, ffmpeg splits each frame among as many as there are cores, in each filter that
-        can do so. Where decoder and encoder keep all of them busy, that costs a tenth of the time.
-        """
-        has_one = self.threads is not None or self._has_few_cores
-        return ("-filter_complex_threads", "1") if has_one else ()
-
-    @property
-    def _has_few_cores(self) -> bool:
-        return count_cores() <= _FEW_CORES
+        """The options that say so to ffmpeg."""
+        return {} if self.threads is None else {"threads": self.threads}
 
 
 @dataclass(frozen=True)
